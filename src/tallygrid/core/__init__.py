@@ -1,0 +1,1 @@
+"""Pure values and functions, one file per step of the path: no I/O, no clock, no chance."""

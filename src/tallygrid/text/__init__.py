@@ -1,0 +1,104 @@
+"""Words for people: every sentence in English and Chinese, from one catalogue, by code.
+
+The catalogue is the YAML files in `messages/`: a code, its English and its Chinese text.
+Placeholders take a format: `{amount:money}`, `{on:date}`, `{rate:percent}`, `{n:number}`.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from string import Formatter
+from typing import Any, Final
+
+import yaml
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency, format_decimal, format_percent
+
+from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN
+from tallygrid.settings import Language
+
+_LOCALES: Final[Mapping[Language, str]] = {"en": "en_GB", "zh": "zh_CN"}
+
+
+def render(code: str, language: Language, /, **values: object) -> str:
+    """Return the sentence of a code in a language, with its values written as that language does.
+
+    Raises:
+        KeyError: The catalogue has no such code.
+    """
+    return _Words(language).format(catalogue()[code][language], **values)
+
+
+def money(amount_fen: int, language: Language) -> str:
+    """Write an amount of fen as a person reads it.
+
+    >>> money(123456789, "en")
+    'CN¥1,234,567.89'
+    >>> money(123456789, "zh")
+    '¥1,234,567.89'
+    """
+    amount = Decimal(amount_fen) / FEN_PER_YUAN
+    return format_currency(amount, "CNY", locale=_LOCALES[language])
+
+
+def day(on: date, language: Language) -> str:
+    """Write a date as a person reads it.
+
+    >>> day(date(2026, 3, 1), "zh")
+    '2026年3月1日'
+    """
+    return format_date(on, format="long", locale=_LOCALES[language])
+
+
+def instant(at: datetime, language: Language) -> str:
+    """Write an instant in its own zone as a person reads it."""
+    return format_datetime(at, format="medium", locale=_LOCALES[language])
+
+
+def number(value: int | Decimal, language: Language) -> str:
+    """Write a number with its thousands separated."""
+    return format_decimal(value, locale=_LOCALES[language])
+
+
+def percent(rate_bp: int, language: Language) -> str:
+    """Write a rate in basis points as a percentage.
+
+    >>> percent(3050, "en")
+    '30.5%'
+    """
+    rate = Decimal(rate_bp) / BASIS_POINTS
+    return format_percent(rate, format="#,##0.##%", locale=_LOCALES[language])
+
+
+@cache
+def catalogue() -> Mapping[str, Mapping[Language, str]]:
+    """Read the whole catalogue; a code may stand in one file only."""
+    entries: dict[str, Mapping[Language, str]] = {}
+    for file in sorted(files(__package__).joinpath("messages").iterdir(), key=lambda f: f.name):
+        if not file.name.endswith(".yaml"):
+            continue
+        for code, texts in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+            assert code not in entries, f"{file.name}: {code} stands in the catalogue already"
+            entries[code] = texts
+    return entries
+
+
+class _Words(Formatter):
+    """A formatter that knows how each language writes money, dates and rates."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def format_field(self, value: Any, format_spec: str) -> str:  # noqa: ANN401  # Formatter's own type
+        writers = {
+            "money": money,
+            "date": day,
+            "instant": instant,
+            "percent": percent,
+            "number": number,
+        }
+        if format_spec in writers:
+            return writers[format_spec](value, self._language)  # type: ignore[operator]
+        return str(super().format_field(value, format_spec))
