@@ -5,6 +5,7 @@ the service, in PostgreSQL (`bigint`) and in a jitted kernel. Nothing here meets
 """
 
 from fractions import Fraction
+from itertools import pairwise
 from math import floor
 from typing import Final
 
@@ -41,7 +42,7 @@ def split(amount_fen: int, weights: tuple[int, ...]) -> tuple[int, ...]:
     total = sum(weights)
     assert total > 0, weights
     edges = [amount_fen * sum(weights[:n]) // total for n in range(len(weights) + 1)]
-    return tuple(after - before for before, after in zip(edges[:-1], edges[1:], strict=True))
+    return tuple(after - before for before, after in pairwise(edges))
 
 
 def owed(exact_total: Fraction, booked_fen: int) -> int:

@@ -155,7 +155,7 @@ def _value(
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, where, places, mistakes, file)
     try:
-        return yaml.SafeLoader("").construct_object(node)  # type: ignore[no-untyped-call]
+        return yaml.SafeLoader("").construct_object(node)
     except ValueError as error:
         problem = f"`{node.value}` is not possible: {error}."
         mistakes.append(Mistake(file, mark.line + 1, mark.column + 1, problem, "Correct it."))

@@ -4,7 +4,7 @@ The catalogue is the YAML files in `messages/`: a code, its English and its Chin
 Placeholders take a format: `{amount:money}`, `{on:date}`, `{rate:percent}`, `{n:number}`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -92,13 +92,14 @@ class _Words(Formatter):
         self._language = language
 
     def format_field(self, value: Any, format_spec: str) -> str:  # noqa: ANN401  # Formatter's own type
-        writers = {
-            "money": money,
-            "date": day,
-            "instant": instant,
-            "percent": percent,
-            "number": number,
-        }
-        if format_spec in writers:
-            return writers[format_spec](value, self._language)  # type: ignore[operator]
-        return str(super().format_field(value, format_spec))
+        write = _WRITERS.get(format_spec)
+        return write(value, self._language) if write else str(format(value, format_spec))
+
+
+_WRITERS: Final[Mapping[str, Callable[[Any, Language], str]]] = {
+    "money": money,
+    "date": day,
+    "instant": instant,
+    "percent": percent,
+    "number": number,
+}
