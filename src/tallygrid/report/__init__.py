@@ -1,0 +1,1 @@
+"""The report of a run: the same figures in a terminal and as one page with charts."""
