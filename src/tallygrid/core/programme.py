@@ -1,0 +1,519 @@
+"""A programme: one published scheme, as its file says it, every figure with clause and source.
+
+The model *is* the document: a YAML file validates into it, its canonical JSON has the hash
+that decisions are pinned to, and what the text leaves open stays `None` until an open item's
+reading fills it (`with_readings`). Nothing here is computed by an expression from a file.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, time
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
+
+from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN, GREATEST_FEN
+
+_T = TypeVar("_T")
+Day = date  # several parts have a field named `date`
+Many = Annotated[tuple[_T, ...], Field(strict=False)]
+"""Several things in the order of the file."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$")]
+Sentence = Annotated[str, StringConstraints(min_length=1)]
+Confidence = Literal["high", "medium", "low"]
+Scalar = bool | int | str | date
+"""What a fact, a reading or an assumption may be."""
+
+_PERCENT: Final = re.compile(r"^(\d{1,3})(?:\.(\d{1,2}))?%$")
+_YUAN_MAX: Final = GREATEST_FEN // FEN_PER_YUAN
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, populate_by_name=True, serialize_by_alias=True
+    )
+
+
+def basis_points(written: object) -> object:
+    """Read a percentage as basis points; anything else is left for the model to refuse.
+
+    >>> basis_points("62.5%")
+    6250
+    """
+    if isinstance(written, str) and (match := _PERCENT.match(written.strip())):
+        return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
+    if isinstance(written, str | float):
+        raise ValueError("Write a percentage of at most two decimals, such as 50% or 62.5%")  # noqa: TRY004  # pydantic wants ValueError
+    return written
+
+
+def _percentage(rate_bp: int) -> str:
+    whole, odd = divmod(rate_bp, 100)
+    return f"{whole}.{odd:02d}%" if odd else f"{whole}%"
+
+
+def _whole_yuan(written: object) -> object:
+    if isinstance(written, bool) or not isinstance(written, int):
+        raise ValueError("Write whole yuan as digits alone, such as 500000")  # noqa: TRY004  # pydantic wants ValueError
+    return written
+
+
+def _steps(written: object) -> object:
+    return written if written is None or isinstance(written, list | tuple) else [{"value": written}]
+
+
+Yuan = Annotated[int, BeforeValidator(_whole_yuan), Field(ge=0, lt=_YUAN_MAX)]
+Rate = Annotated[
+    int,
+    BeforeValidator(basis_points),
+    PlainSerializer(_percentage, return_type=str),
+    Field(ge=0, le=BASIS_POINTS),
+]
+
+
+class YuanStep(_Part):
+    """An amount and the first day on which it holds."""
+
+    first_day: Day = Field(default=date.min, alias="from")
+    value: Yuan
+
+
+class RateStep(_Part):
+    """A rate and the first day on which it holds."""
+
+    first_day: Day = Field(default=date.min, alias="from")
+    value: Rate
+
+
+DatedYuan = Annotated[Many[YuanStep], BeforeValidator(_steps)]
+DatedRate = Annotated[Many[RateStep], BeforeValidator(_steps)]
+
+
+class Texts(_Part):
+    """The same words in English and in Chinese; the Chinese is authoritative."""
+
+    en: Sentence
+    zh: Sentence
+
+
+class Source(_Part):
+    """A text that was read, and how much of it."""
+
+    title: Sentence
+    publisher: Sentence
+    date: str | None = None
+    url: str | None = None
+    extent: Sentence
+
+
+class Cited(_Part):
+    """Anything taken from a text: where it stands, who says so, and how sure we are."""
+
+    clause: Sentence
+    sources: Many[Name] = Field(min_length=1)
+    confidence: Confidence
+    note: str = ""
+
+
+class Place(_Part):
+    """Whose programme it is, by the national code of administrative divisions (GB/T 2260)."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^\d{6}$")]
+    level: Literal["national", "province", "city", "district"]
+    zone: Sentence
+
+
+class Published(Cited):
+    """The published document."""
+
+    title: Sentence
+    number: str | None = None
+    date: Day | None = None
+
+
+class Days(Cited):
+    """A period of whole days, both named days included; an absent end is open."""
+
+    first_day: Day | None = None
+    last_day: Day | None = None
+
+
+class Window(Cited):
+    """When applications are taken; without `closes_at` until the end of the last day."""
+
+    first_day: Day | None = None
+    last_day: Day | None = None
+    closes_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
+
+    @property
+    def closing_time(self) -> time | None:
+        """The time on the last day at which the window shuts."""
+        return time.fromisoformat(self.closes_at) if self.closes_at else None
+
+
+class Funder(_Part):
+    """Who pays, and in which proportion to the other funders."""
+
+    id: Name
+    name: Texts
+    weight: Annotated[int, Field(gt=0)] = 1
+
+
+class BudgetGroup(Cited):
+    """A part of the budget kept for applicants of one sort."""
+
+    id: Name
+    when: Sentence
+    amount_yuan: DatedYuan
+
+
+class Budget(Cited):
+    """The money of the whole programme."""
+
+    period: Literal["annual", "total"]
+    amount_yuan: DatedYuan | None
+    amount_usd: int | None = None
+    funders: Many[Funder] = Field(min_length=1)
+    groups: Many[BudgetGroup] = ()
+
+
+class Condition(Cited):
+    """A rule on facts, in SQL; a condition must be TRUE, an exclusion refuses on TRUE."""
+
+    id: Name
+    when: Sentence | None
+    en: Sentence
+    zh: Sentence
+
+
+class Cell(_Part):
+    """The values of one fact for which a tier holds: a half-open interval or a list."""
+
+    at_least: int | None = Field(default=None, alias="from")
+    below: int | None = None
+    from_yuan: Yuan | None = None
+    below_yuan: Yuan | None = None
+    any_of: Many[bool | str] = ()
+
+
+def _listed(written: object) -> object:
+    return {"any_of": written} if isinstance(written, list | tuple) else written
+
+
+class Tier(Cited):
+    """One row of the rate table."""
+
+    id: Name
+    when: dict[Name, Annotated[Cell, BeforeValidator(_listed)]] = Field(default_factory=dict)
+    rate: DatedRate | None
+
+
+class RateTable(_Part):
+    """The rate by the facts named; every combination of values falls in exactly one row."""
+
+    by: Many[Name] = ()
+    tiers: Many[Tier] = Field(min_length=1)
+
+
+class YearOf(Cited):
+    """The event whose date decides which year a yearly cap counts in."""
+
+    value: Literal["issue", "redemption", "contract_date"] | None
+
+
+class Cap(Cited):
+    """The most that may be paid: per contract, per applicant and year, in all, or per group."""
+
+    id: Name
+    per: Literal["contract", "applicant_year", "applicant_total", "group"]
+    amount_yuan: DatedYuan | None
+    strength: Literal["at_most", "in_principle"]
+    when: Sentence | None = None
+
+
+class Caps(_Part):
+    """All caps; the tightest that applies binds."""
+
+    year_of: YearOf
+    limits: Many[Cap] = ()
+
+
+class Base(Cited):
+    """The amount that the rate applies to."""
+
+    value: Literal["contract", "approved", "settled", "rent", "fee"] | None
+
+
+class Tax(Cited):
+    """Whether the base includes value-added tax."""
+
+    value: Literal["included", "excluded"] | None
+
+
+class Redeem(Cited):
+    """Deducted from the bill, or paid back after the applicant has paid."""
+
+    value: Literal["deduct", "reimburse"] | None
+
+
+class PaidTo(Cited):
+    """Who receives the public money."""
+
+    value: Literal["provider", "applicant"] | None
+
+
+class Rounding(_Part):
+    """Amounts are rounded down to this unit, cumulatively; the odd part is not paid."""
+
+    unit: Literal["fen", "yuan", "hundred_yuan", "thousand_yuan", "ten_thousand_yuan"] = "fen"
+
+
+class Validity(Cited):
+    """How long a voucher may be redeemed: `12 months`, `90 days` or `until 2026-12-31`."""
+
+    value: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^([1-9]\d* (months|days)|until \d{4}-\d{2}-\d{2})$"),
+        ]
+        | None
+    )
+
+
+class Allocation(Cited):
+    """How applicants share a budget that does not suffice for all."""
+
+    value: Literal["first_come", "pro_rata", "ranked", "review", "lottery", "apply_free"] | None
+    settles: Literal["on_use", "quarterly", "annual", "per_batch"] | None = None
+
+
+class OneClaim(Cited):
+    """Whether a contract may serve one claim only, and among which programmes."""
+
+    value: bool | None
+    scope: Literal["programme", "place", "all"] = "programme"
+
+
+class HigherOnly(Cited):
+    """Where several levels support the same thing, only the highest amount is paid."""
+
+    value: bool | None
+    levels: Many[Literal["national", "province", "city", "district"]] = ()
+
+
+class Ceiling(Cited):
+    """The most that public money may pay of the base, this voucher and others together."""
+
+    id: Name
+    rate: DatedRate | None
+    includes_this: bool | None
+    levels: Many[Literal["national", "province", "city", "district"]] = ()
+    programmes: Many[Name] = ()
+
+
+class StacksWith(Cited):
+    """Programmes that this one may be combined with for the same contract."""
+
+    levels: Many[Literal["national", "province", "city", "district"]] = ()
+    programmes: Many[Name] = ()
+    mode: Literal["parallel", "sequential"] | None
+
+
+class Stacking(_Part):
+    """How this programme goes together with others for the same contract."""
+
+    one_contract_one_claim: OneClaim | None = None
+    higher_only: HigherOnly | None = None
+    ceilings: Many[Ceiling] = ()
+    stacks_with: Many[StacksWith] = ()
+
+
+class Providers(Cited):
+    """Who may sell; the listed ids or names are those that the source names."""
+
+    value: Literal["admitted", "named", "local", "threshold", "any"] | None
+    names: Many[Sentence] = ()
+
+
+class Evidence(Cited):
+    """A paper that must be handed in."""
+
+    id: Name
+    stage: Literal["apply", "redeem"]
+    en: Sentence
+    zh: Sentence
+
+
+class Refund(Cited):
+    """When the money comes, in days after settlement; absent days were not published."""
+
+    days_min: Annotated[int, Field(ge=0)] | None = None
+    days_max: Annotated[int, Field(ge=0)] | None = None
+
+
+class Term(Cited):
+    """A rule in words that no amount depends on, such as clawback."""
+
+    id: Name
+    en: Sentence
+    zh: Sentence
+
+
+class Definition(Cited):
+    """A yes-or-no fact that this programme defines by others, such as its own start-up."""
+
+    id: Name
+    when: Sentence | None
+    en: Sentence
+    zh: Sentence
+
+
+class OpenItem(_Part):
+    """A question that the text leaves open, and the readings it allows."""
+
+    id: Name
+    field: Sentence
+    question: Texts
+    readings: Many[Scalar] = ()
+    blocks: Literal["issue", "nothing"] = "issue"
+    note: str = ""
+
+
+class FactSpec(_Part):
+    """A fact that conditions may name: its type, its words, and how to provide it."""
+
+    type: Literal["integer", "boolean", "text", "date"]
+    en: Sentence
+    zh: Sentence
+    how: Texts | None = None
+    unit: Literal["fen", "months", "days", "years", "people", "cards", "count"] | None = None
+    values: dict[Name, Texts] = Field(default_factory=dict)
+    pattern: str | None = None
+    minimum: int = 0
+
+
+class Programme(_Part):
+    """One published scheme; see `docs/howto/programme-file.md` for every field."""
+
+    id: Name
+    edition: Literal["issued", "reported"]
+    contradicts: Name | None = None
+    claim: Texts | None = None
+    kind: Literal["compute", "model", "corpus"]
+    name: Texts
+    place: Place
+    authority: Texts
+    document: Published
+    sources: dict[Name, Source]
+    in_force: Days
+    windows: Many[Window] = ()
+    budget: Budget
+    facts: dict[Name, FactSpec] = Field(default_factory=dict)
+    defines: Many[Definition] = ()
+    conditions: Many[Condition] = ()
+    exclusions: Many[Condition] = ()
+    rate: RateTable
+    caps: Caps
+    base: Base
+    tax: Tax
+    rounding: Rounding = Rounding()
+    redeem: Redeem
+    paid_to: PaidTo
+    validity: Validity
+    allocation: Allocation
+    stacking: Stacking = Stacking()
+    providers: Providers
+    evidence: Many[Evidence] = ()
+    refund: Refund
+    terms: Many[Term] = ()
+    open: Many[OpenItem] = ()
+
+    @cached_property
+    def hash(self) -> str:
+        """The SHA-256 of the canonical JSON, with the algorithm's name before it."""
+        return "sha256:" + hashlib.sha256(self.canonical.encode()).hexdigest()
+
+    @cached_property
+    def canonical(self) -> str:
+        """The document as JSON in one way only: sorted keys, no spaces, defaults left out."""
+        plain = self.model_dump(mode="json", exclude_defaults=True)
+        return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def funders(self) -> tuple[tuple[str, int], ...]:
+        """Who pays, with weights, in the order of the file."""
+        return tuple((funder.id, funder.weight) for funder in self.budget.funders)
+
+    def with_readings(self, readings: Mapping[str, Scalar]) -> Self:
+        """Return the programme with open items filled, each by its id.
+
+        Raises:
+            KeyError: There is no such open item, or it names no field.
+            ValueError: The field does not accept the reading.
+        """
+        data = self.model_dump()
+        fields = {item.id: item.field for item in self.open}
+        for item, reading in readings.items():
+            put(data, fields[item], reading)
+        return type(self).model_validate(data)
+
+
+def put(data: Any, field: str, value: object) -> None:  # noqa: ANN401  # plain data of any shape
+    """Set the value at a path of plain data; a list is entered by an item's id.
+
+    >>> data = {"caps": {"limits": [{"id": "year", "amount_yuan": None}]}}
+    >>> put(data, "caps.limits.year.amount_yuan", 5)
+    >>> data["caps"]["limits"][0]["amount_yuan"]
+    5
+
+    Raises:
+        KeyError: The path leads nowhere.
+    """
+    *way, last = field.split(".")
+    for step in way:
+        data = _entered(data, step)
+    if not isinstance(data, dict) or last not in data:
+        raise KeyError(field)
+    data[last] = value
+
+
+def _entered(data: Any, step: str) -> Any:  # noqa: ANN401  # plain data of any shape
+    if isinstance(data, list | tuple):
+        for item in data:
+            if isinstance(item, dict) and item.get("id") == step:
+                return item
+        raise KeyError(step)
+    return data[step]
+
+
+def open_fields(data: Any, where: str = "") -> Iterator[str]:  # noqa: ANN401  # plain data of any shape
+    """Yield the path of every figure that is written as open, that is, as null.
+
+    >>> list(open_fields({"tax": {"value": None}, "caps": {"limits": [{"id": "a", "rate": None}]}}))
+    ['tax.value', 'caps.limits.a.rate']
+    """
+    if isinstance(data, dict):
+        for key, value in data.items():
+            path = f"{where}.{key}" if where else str(key)
+            if value is None and key in OPENABLE:
+                yield path
+            yield from open_fields(value, path)
+    elif isinstance(data, list | tuple):
+        for item in data:
+            if isinstance(item, dict) and "id" in item:
+                yield from open_fields(item, f"{where}.{item['id']}")
+
+
+OPENABLE: Final = frozenset({"value", "amount_yuan", "rate", "includes_this", "mode", "when"})
+"""The keys that may be null when the text is silent; an open item must then ask."""
