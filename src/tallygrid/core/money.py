@@ -5,7 +5,6 @@ the service, in PostgreSQL (`bigint`) and in a jitted kernel. Nothing here meets
 """
 
 from fractions import Fraction
-from itertools import pairwise
 from math import floor
 from typing import Final
 
@@ -31,18 +30,23 @@ def share(amount_fen: int, rate_bp: int) -> int:
 def split(amount_fen: int, weights: tuple[int, ...]) -> tuple[int, ...]:
     """Divide an amount among funders by weight, so that the parts sum to the whole.
 
-    Each part is rounded to the cumulative share up to it, so the odd fen goes to a later
-    funder and never depends on the order in which lines were booked.
+    Each funder in turn takes its share of what the earlier ones have left, rounded down, so
+    the odd fen goes to a later funder. No part falls when the amount grows: what a funder
+    owes on a total to date is never less than what it owed before.
 
     >>> split(101, (1, 1))
     (50, 51)
     """
     assert weights, "an amount is divided among at least one funder"
     assert all(weight >= 0 for weight in weights), weights
-    total = sum(weights)
-    assert total > 0, weights
-    edges = [amount_fen * sum(weights[:n]) // total for n in range(len(weights) + 1)]
-    return tuple(after - before for before, after in pairwise(edges))
+    assert sum(weights) > 0, weights
+    parts = []
+    left_fen, left_weight = amount_fen, sum(weights)
+    for weight in weights:
+        part_fen = left_fen * weight // left_weight if left_weight else 0
+        parts.append(part_fen)
+        left_fen, left_weight = left_fen - part_fen, left_weight - weight
+    return tuple(parts)
 
 
 def owed(exact_total: Fraction, booked_fen: int) -> int:
