@@ -1,0 +1,1 @@
+"""Sites: where jobs run. `port` is what the service asks of any; `local` is this machine."""
