@@ -1,0 +1,56 @@
+"""Fixtures for every test that needs a database.
+
+`server` is one embedded PostgreSQL per test process, stopped at the end. `fresh_server`
+is an empty database on it, dropped after the test; migrate what the test needs::
+
+    def test_a_claim(fresh_server: Server) -> None:
+        database.migrate(fresh_server, [("ledger", ledger.MIGRATIONS)])
+        with fresh_server.connect("worker") as connection:
+            ...
+
+A test that kills or stops the server starts one of its own, in `server_home`.
+"""
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tallygrid.database import Server, embedded, resolve
+from tallygrid.database.voice import Voice
+from tallygrid.settings import Settings
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with _home() as home:
+        yield resolve(Settings(home=home), print)
+
+
+@pytest.fixture
+def fresh_server(server: Server) -> Iterator[Server]:
+    database = server.create_database(f"fresh_{next(_numbers)}")
+    yield database
+    database.drop_database()
+
+
+@pytest.fixture
+def server_home() -> Iterator[Path]:
+    """A home of its own; whatever server runs in it is stopped at the end."""
+    with _home() as home:
+        yield home
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    """Make a home that the server's user can reach; pytest's own directories are closed to it."""
+    with tempfile.TemporaryDirectory(prefix="tallygrid-") as directory:
+        Path(directory).chmod(0o711)
+        home = Path(directory) / "home"
+        yield home
+        embedded.at_home(home, Voice(print)).stop()
