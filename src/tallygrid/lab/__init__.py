@@ -1,0 +1,1 @@
+"""The policy laboratory: demand from traces and from fitted figures, replayed under a policy."""

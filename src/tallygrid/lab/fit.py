@@ -1,0 +1,210 @@
+"""Fitting: from a trace to a few hundred figures, and how far these lie from it."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Any, Final
+
+from tallygrid.lab.trace import Trace, TraceJob
+
+POINTS_BP: Final = (
+    *(0, 50, 100, 250, 500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 4500, 5000, 5500, 6000),
+    *(6500, 7000, 7500, 8000, 8500, 9000, 9250, 9500, 9600, 9700, 9800, 9900, 9950, 9990, 10_000),
+)
+CAMPAIGN_GAP_S: Final = 60
+"""Jobs of one virtual cluster this soon after one another count as one campaign."""
+
+_POOLED_BELOW: Final = 100
+"""Gangs with fewer jobs share one set of durations, so that no figure is a row of the trace."""
+
+_DAY_S: Final = 86_400
+_LARGEST_GANG: Final = 64
+_NODE_CARDS: Final = 8
+
+
+def fitted(trace: Trace, *, first_day: date) -> dict[str, Any]:
+    """Return the figures of a trace from a day on, in the shape of the shipped table."""
+    part = since(trace, first_day)
+    jobs = part.jobs
+    offset_s = part.week_offset_s % _DAY_S
+    days = (offset_s + jobs[-1].arrival_s) // _DAY_S + 1
+    gangs = Counter(job.cards for job in jobs)
+    return {
+        "period": {
+            "first_day": first_day,
+            "days": days,
+            "jobs": len(jobs),
+            "left_out": len(trace.jobs) - len(jobs),
+        },
+        "points_bp": list(POINTS_BP),
+        "arrivals": _arrivals([offset_s + job.arrival_s for job in jobs], first_day, days),
+        "campaigns": _campaigns(jobs),
+        "gangs": [{"cards": cards, "jobs": gangs[cards]} for cards in sorted(gangs)],
+        "durations": _durations(jobs, gangs),
+        "clusters": sorted(Counter(job.cluster for job in jobs).values(), reverse=True),
+    }
+
+
+def since(trace: Trace, first_day: date) -> Trace:
+    """Return the part of a trace from the beginning of a day on.
+
+    Raises:
+        ValueError: No job arrives then.
+    """
+    began = trace.first_arrival
+    start_s = (datetime.combine(first_day, time()) - began) // timedelta(seconds=1)
+    jobs = [job for job in trace.jobs if job.arrival_s >= start_s]
+    if not jobs:
+        raise ValueError(f"{trace.name} has no job on or after {first_day}.")
+    first_s = jobs[0].arrival_s
+    rebased = (replace(job, arrival_s=job.arrival_s - first_s) for job in jobs)
+    return Trace(trace.name, began + timedelta(seconds=first_s), tuple(rebased))
+
+
+def large_gangs(mean_cards_milli: int) -> list[dict[str, int]]:
+    """Return weights of gangs of 8 to 64 cards whose mean is given: geometric, one parameter.
+
+    Of all distributions on these steps with that mean the geometric one assumes least.
+    """
+    steps = range(_NODE_CARDS, _LARGEST_GANG + 1, _NODE_CARDS)
+    low, high = 0.01, 100.0
+    for _ in range(100):
+        ratio = (low + high) / 2
+        weights = [ratio**n for n in range(len(steps))]
+        mean = sum(c * w for c, w in zip(steps, weights, strict=True)) / sum(weights)
+        low, high = (ratio, high) if mean * 1000 < mean_cards_milli else (low, ratio)
+    whole = [round(10_000 * weight / sum(weights)) for weight in weights]
+    return [{"cards": c, "jobs": w} for c, w in zip(steps, whole, strict=True)]
+
+
+def ks_distance(one: Iterable[int], other: Iterable[int]) -> float:
+    """Return the Kolmogorov-Smirnov distance: the widest gap between two distributions.
+
+    >>> ks_distance([1, 2, 3, 4], [1, 2, 3, 4])
+    0.0
+    >>> ks_distance([1, 1], [2, 2])
+    1.0
+    """
+    left, right = sorted(one), sorted(other)
+    return max(
+        abs(bisect_right(left, value) / len(left) - bisect_right(right, value) / len(right))
+        for value in {*left, *right}
+    )
+
+
+def campaigns(jobs: Sequence[TraceJob]) -> list[list[TraceJob]]:
+    """Return the runs of jobs of one cluster that follow each other within the gap."""
+    runs: list[list[TraceJob]] = []
+    last: dict[str, list[TraceJob]] = {}
+    for job in jobs:
+        run = last.get(job.cluster)
+        if run and job.arrival_s - run[-1].arrival_s <= CAMPAIGN_GAP_S:
+            run.append(job)
+        else:
+            last[job.cluster] = [job]
+            runs.append(last[job.cluster])
+    return runs
+
+
+def _arrivals(arrivals_s: Sequence[int], first_day: date, days: int) -> dict[str, Any]:
+    hours = Counter(arrival_s % _DAY_S // 3600 for arrival_s in arrivals_s)
+    per_day = Counter(arrival_s // _DAY_S for arrival_s in arrivals_s)
+    weekday_of = [(first_day + timedelta(n)).weekday() for n in range(days)]
+    weekdays = [sum(per_day[n] for n in range(days) if weekday_of[n] == w) for w in range(7)]
+    factors = [
+        per_day[n] * 1000 * weekday_of.count(weekday_of[n]) // weekdays[weekday_of[n]]
+        for n in range(days)
+    ]
+    return {
+        "hours": [hours[hour] for hour in range(24)],
+        "weekdays": weekdays,
+        "day_factor_milli": quantiles(factors),
+    }
+
+
+def _campaigns(jobs: Sequence[TraceJob]) -> dict[str, Any]:
+    runs = campaigns(jobs)
+    gaps = [b.arrival_s - a.arrival_s for run in runs for a, b in pairwise(run)]
+    return {
+        "gap_s_max": CAMPAIGN_GAP_S,
+        "sizes": quantiles([len(run) for run in runs]),
+        "gaps_s": quantiles(gaps),
+    }
+
+
+def _durations(jobs: Sequence[TraceJob], gangs: Counter[int]) -> list[dict[str, Any]]:
+    common = sorted(cards for cards in gangs if gangs[cards] >= _POOLED_BELOW)
+    groups = [(cards, cards) for cards in common] + [(common[-1] + 1, _LARGEST_GANG)]
+    return [_duration_group(jobs, low, high) for low, high in groups]
+
+
+def _duration_group(jobs: Sequence[TraceJob], low: int, high: int) -> dict[str, Any]:
+    seconds = [job.duration_s for job in jobs if low <= job.cards <= high]
+    return {
+        "cards_from": low,
+        "cards_to": high,
+        "jobs": len(seconds),
+        "seconds": quantiles(seconds),
+    }
+
+
+def quantiles(values: Sequence[int]) -> list[int]:
+    """Return the values at the points, by nearest rank below."""
+    ordered = sorted(values)
+    return [ordered[point * (len(ordered) - 1) // 10_000] for point in POINTS_BP]
+
+
+def distances(trace: Trace, made: Trace) -> list[tuple[str, float]]:
+    """Return how far a generated trace lies from the real one, figure by figure."""
+    pairs: list[tuple[str, list[int], list[int]]] = [
+        ("hour of day", _hours(trace), _hours(made)),
+        ("weekday", _weekdays(trace), _weekdays(made)),
+        ("jobs per day", _per_day(trace), _per_day(made)),
+        ("gap between arrivals", _gaps(trace), _gaps(made)),
+        ("campaign size", _sizes(trace), _sizes(made)),
+        ("gang", [job.cards for job in trace.jobs], [job.cards for job in made.jobs]),
+        ("virtual cluster", _ranks(trace), _ranks(made)),
+        ("duration", [j.duration_s for j in trace.jobs], [j.duration_s for j in made.jobs]),
+    ]
+    common = Counter(job.cards for job in trace.jobs)
+    for cards in sorted(cards for cards in common if common[cards] >= _POOLED_BELOW):
+        name = f"duration of {cards} cards"
+        pairs.append((name, _seconds(trace, cards), _seconds(made, cards)))
+    return [(name, ks_distance(one, other)) for name, one, other in pairs]
+
+
+def _hours(trace: Trace) -> list[int]:
+    return [second % _DAY_S // 3600 for second in _local(trace)]
+
+
+def _weekdays(trace: Trace) -> list[int]:
+    return [second // _DAY_S % 7 for second in _local(trace)]
+
+
+def _local(trace: Trace) -> list[int]:
+    return [trace.week_offset_s + job.arrival_s for job in trace.jobs]
+
+
+def _per_day(trace: Trace) -> list[int]:
+    counts = Counter(second // _DAY_S for second in _local(trace))
+    return [counts[day] for day in range(min(counts), max(counts) + 1)]
+
+
+def _gaps(trace: Trace) -> list[int]:
+    return [b.arrival_s - a.arrival_s for a, b in pairwise(trace.jobs)]
+
+
+def _sizes(trace: Trace) -> list[int]:
+    return [len(run) for run in campaigns(trace.jobs)]
+
+
+def _ranks(trace: Trace) -> list[int]:
+    counts = Counter(job.cluster for job in trace.jobs).most_common()
+    return [rank for rank, (_, jobs) in enumerate(counts) for _ in range(jobs)]
+
+
+def _seconds(trace: Trace, cards: int) -> list[int]:
+    return [job.duration_s for job in trace.jobs if job.cards == cards]
