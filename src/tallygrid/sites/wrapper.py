@@ -86,7 +86,7 @@ def write_json(path: Path, data: Mapping[str, object]) -> None:
 def folder_sha256(folder: Path) -> str:
     """Name a folder's content by one hash that anyone can check from a shell.
 
-    It is that of ``find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum`` inside it.
+    Inside it: ``find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum | sha256sum``.
     """
     paths = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
     regular = (path for path in paths if path.is_file() and not path.is_symlink())
