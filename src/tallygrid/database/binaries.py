@@ -26,9 +26,7 @@ class Binaries:
 
     bin: Path
     version: str
-    root: Path  # what has to be copied for the programs to run elsewhere
-    share: Path
-    is_wheel: bool = False
+    wheel: Path | None = None  # what has to be copied for the programs to run elsewhere
 
     @property
     def major(self) -> int:
@@ -37,31 +35,20 @@ class Binaries:
 
     def usable_by(self, identity: Identity, *, base: Path, voice: Voice) -> "Binaries":
         """Return these programs where a user can run them, copied once if need be."""
-        if identity.is_ours or self._is_public(identity):
+        if identity.is_ours or self.wheel is None or self._is_public(identity):
             return self
         target = base / f"postgres-{self.version}"
         if not target.exists():
-            voice.say("copying", source=str(self.root), target=str(target))
-            self._copy(target)
+            voice.say("copying", source=str(self.wheel), target=str(target))
+            _copy(self.wheel, target)
         return _in_wheel(target, self.version)
 
     def _is_public(self, identity: Identity) -> bool:
-        samples = (self.bin / "initdb", self.bin / "postgres", self.share / "postgres.bki")
+        samples = (self.bin / "initdb", self.bin / "postgres")
         return all(
             identity.may_enter(sample.parent) and sample.stat().st_mode & 0o004
             for sample in samples
         )
-
-    def _copy(self, target: Path) -> None:
-        # The tree is relocatable as long as its libraries keep their place beside it.
-        unfinished = target.with_name(f"unfinished-{uuid4().hex}")
-        skipped = shutil.ignore_patterns("include", "*.a", "__pycache__", "*.py")
-        for part in (_WHEEL, f"{_WHEEL}.libs"):
-            shutil.copytree(self.root / part, unfinished / part, ignore=skipped, symlinks=True)
-        for path in (unfinished, *unfinished.rglob("*")):
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-        unfinished.rename(target)
 
 
 def choose(data_major: int | None) -> Binaries:
@@ -87,14 +74,23 @@ def candidates() -> Iterator[Binaries]:
         pass
     for major in range(NEWEST_MAJOR, OLDEST_MAJOR - 1, -1):
         if (programs := _SYSTEM / str(major) / "bin").joinpath("postgres").exists():
-            share = Path(f"/usr/share/postgresql/{major}")
-            yield Binaries(programs, _version_of(programs), programs.parent, share)
+            yield Binaries(programs, _version_of(programs))
 
 
 def _in_wheel(root: Path, release: str) -> Binaries:
-    install = root / _WHEEL / "pginstall"
-    share = next(path.parent for path in sorted(install.glob("share/**/postgres.bki")))
-    return Binaries(install / "bin", release, root, share, is_wheel=True)
+    return Binaries(root / _WHEEL / "pginstall" / "bin", release, root)
+
+
+def _copy(wheel: Path, target: Path) -> None:
+    # The tree is relocatable as long as its libraries keep their place beside it.
+    unfinished = target.with_name(f"unfinished-{uuid4().hex}")
+    skipped = shutil.ignore_patterns("include", "*.a", "__pycache__", "*.py")
+    for part in (_WHEEL, f"{_WHEEL}.libs"):
+        shutil.copytree(wheel / part, unfinished / part, ignore=skipped, symlinks=True)
+    for path in (unfinished, *unfinished.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    unfinished.rename(target)
 
 
 def _version_of(programs: Path) -> str:

@@ -5,34 +5,32 @@ process that started it; the next process finds it by its home. It counts as rea
 it has answered a query, never because a process or a file exists.
 """
 
-import os
 import re
-import shutil
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 import psycopg
 
 from tallygrid.database.binaries import Binaries, choose
+from tallygrid.database.birth import SUPERUSER, create_data
+from tallygrid.database.command import run_as
 from tallygrid.database.error import DatabaseError
-from tallygrid.database.identity import Identity, name_of_client, of_initdb
-from tallygrid.database.place import Place, place_of
+from tallygrid.database.identity import known_names, name_of_client
+from tallygrid.database.place import Place, place_of, try_lock
 from tallygrid.database.process import is_alive, is_resident, residents, send
 from tallygrid.database.roles import LOGIN_ROLES, create_roles
 from tallygrid.database.voice import Voice
 
-SUPERUSER: Final = "postgres"
-_ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/"}
 _TELL_EVERY_S: Final = 5
 _RECOVERY_S_MAX: Final = 3600
-_RETRY_S_MAX: Final = 60
+_STARTS_MAX: Final = 10
 _ORPHAN_TERM_S: Final = 3
 _ORPHAN_KILL_S: Final = 20
+_EVICTION_S_MAX: Final = 60
+_STATUS_LINE: Final = 7  # of postmaster.pid, counted from 0
 _LOG_BYTES_MAX: Final = 16 * 1024 * 1024
 
 # A crash costs at most what was written since the last checkpoint: hence often, and bounded.
@@ -57,11 +55,7 @@ lc_messages = 'C'
 log_min_messages = warning
 log_line_prefix = '%m [%p] '
 """
-_PASSING_TROUBLE: Final = (
-    'lock file "postmaster.pid" already exists',
-    "pre-existing shared memory block",
-    "lock file",
-)
+_PASSING_TROUBLE: Final = re.compile("already exists|still in use|LOG: ")
 
 
 @dataclass(frozen=True)
@@ -126,28 +120,36 @@ class Embedded:
             self.place.identity, base=self.place.base, voice=self.voice
         )
         if not (self.place.data / "PG_VERSION").exists():
-            _Birth(self.place, binaries, self.voice).create()
-        began = time.monotonic()
-        while True:
+            create_data(self.place, binaries, self.voice)
+        if self._lost_its_socket():
+            self._shut_down()
+        for _attempt in range(_STARTS_MAX):
+            written = _size(self.place.log)
             pid = self.postmaster() or self._launch(binaries)
             if self._answers_in_time(pid):
                 return
-            if time.monotonic() - began > _RETRY_S_MAX or not self._is_passing_trouble():
-                raise DatabaseError("did_not_start", why=self._last_words(), log=self.place.log)
-            time.sleep(0.2)
+            why = _complaint(self.place.log, written)
+            if why and not _PASSING_TROUBLE.search(why):
+                break
+            time.sleep(0.5)
+        raise DatabaseError("did_not_start", why=why or "killed", log=self.place.log)
 
     def _launch(self, binaries: Binaries) -> int:
-        self._clear_remains()
-        self.place.prepare_socket()
-        _configure(self.place)
-        if self.place.log.exists() and self.place.log.stat().st_size > _LOG_BYTES_MAX:
-            self.place.log.replace(self.place.log.with_suffix(".log.1"))
-        # The shell ends at once, so that the server is nobody's child and outlives us.
-        script = '"$@" </dev/null >>"$0" 2>&1 & echo $!'
-        shell = ("/bin/sh", "-c", script, self.place.log)
-        server = (binaries.bin / "postgres", "-D", self.place.data)
-        told = _run_as(self.place.identity, *shell, *server)
-        return int(told)
+        """Start the postmaster and return its process id."""
+        began = time.monotonic()
+        with self.place.alive() as alive:
+            while not try_lock(alive):
+                if pid := self.postmaster():
+                    return pid  # launched by a starter that died before it answered
+                self._evict(time.monotonic() - began)
+            self._clear_remains()
+            self.place.prepare_socket()
+            _configure(self.place)
+            # The shell ends at once, so that the server is nobody's child and outlives us.
+            script = '"$@" </dev/null >>"$0" 2>&1 & echo $!'
+            shell = ("/bin/sh", "-c", script, self.place.log)
+            server = (binaries.bin / "postgres", "-D", self.place.data)
+            return int(run_as(self.place.identity, *shell, *server, kept_open=alive))
 
     def _answers_in_time(self, pid: int) -> bool:
         """Wait until the server answers; false when it has died instead."""
@@ -162,94 +164,51 @@ class Embedded:
                 self.voice.say("recovering", seconds=waited)
             if waited > _RECOVERY_S_MAX:
                 raise DatabaseError("silent", seconds=waited, log=self.place.log)
-            if waited > _TELL_EVERY_S and self._lost_its_socket():
-                self._shut_down()
             time.sleep(0.02 if waited < 1 else 0.2)
         return True
 
-    def _lost_its_socket(self) -> bool:
-        """Tell whether a tidy-up of `/tmp` took the socket from under a healthy server."""
-        lines = (self.place.data / "postmaster.pid").read_text(encoding="ascii").splitlines()
-        return lines[-1].strip() == "ready" and not self.place.socket_file.exists()
+    def _evict(self, waited_s: float) -> None:
+        """End the backends that a killed postmaster left at work, politely first."""
+        orphans = residents(self.place.data)
+        if waited_s > _EVICTION_S_MAX:
+            raise DatabaseError("occupied", directory=str(self.place.data))
+        if waited_s > _ORPHAN_TERM_S:
+            self.voice.say("orphans", n=len(orphans), seconds=int(waited_s))
+            send(orphans, signal.SIGKILL if waited_s > _ORPHAN_KILL_S else signal.SIGTERM)
+        time.sleep(1 if waited_s > _ORPHAN_TERM_S else 0.05)
 
     def _clear_remains(self) -> None:
-        """Clear away what a killed postmaster left: backends still at work, and its pid file.
+        """Clear away the pid file of a killed postmaster.
 
-        PostgreSQL itself would refuse to start while the number in that file belongs to
-        a zombie or to a stranger; we know from /proc that nobody works in the data.
+        PostgreSQL itself would refuse to start while the number in it belongs to a zombie
+        or to a stranger; we hold the proof that no process of this server is left.
         """
-        began = time.monotonic()
-        while orphans := residents(self.place.data):
-            waited = time.monotonic() - began
-            if waited > _ORPHAN_KILL_S:
-                send(orphans, signal.SIGKILL)
-            elif waited > _ORPHAN_TERM_S:
-                self.voice.say("orphans", n=len(orphans), seconds=int(waited))
-                send(orphans, signal.SIGTERM)
-            time.sleep(0.05 if waited < _ORPHAN_TERM_S else 1)
         (self.place.data / "postmaster.pid").unlink(missing_ok=True)
         self.place.socket_file.unlink(missing_ok=True)
-        self.place.socket_file.with_name(f"{self.place.socket_file.name}.lock").unlink(
-            missing_ok=True
-        )
+        self.place.socket_file.with_suffix(".5432.lock").unlink(missing_ok=True)
+        if _size(self.place.log) > _LOG_BYTES_MAX:
+            self.place.log.replace(self.place.log.with_suffix(".log.1"))
+
+    def _lost_its_socket(self) -> bool:
+        """Tell whether a tidy-up of `/tmp` took the socket from under a healthy server."""
+        if self.postmaster() is None or self.place.socket_file.exists():
+            return False
+        lines = (self.place.data / "postmaster.pid").read_text(encoding="ascii").splitlines()
+        return lines[_STATUS_LINE:] == ["ready   "]
 
     def _shut_down(self) -> None:
         began = time.monotonic()
         told = 0
-        while pid := self.postmaster():
+        if pid := self.postmaster():
+            send(frozenset({pid}), signal.SIGINT)
+        while self.postmaster():
             waited = int(time.monotonic() - began)
-            if waited == 0 or waited >= told + _TELL_EVERY_S:
-                send(frozenset({pid}), signal.SIGINT)
             if waited >= told + _TELL_EVERY_S:
                 told = waited
                 self.voice.say("stopping", seconds=waited)
+            if waited > _RECOVERY_S_MAX:
+                raise DatabaseError("silent", seconds=waited, log=self.place.log)
             time.sleep(0.02)
-
-    def _last_words(self) -> str:
-        lines = _tail(self.place.log)
-        fatal = [line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line]
-        return (fatal or lines or ["-"])[-1]
-
-    def _is_passing_trouble(self) -> bool:
-        return any(phrase in self._last_words() for phrase in _PASSING_TROUBLE)
-
-
-@dataclass(frozen=True)
-class _Birth:
-    """The creation of the data, which is complete or has not happened."""
-
-    place: Place
-    binaries: Binaries
-    voice: Voice
-
-    def create(self) -> None:
-        """Create the data beside their place and move them there in one step."""
-        self._refuse_strangers()
-        self.voice.say("creating", directory=str(self.place.data), version=self.binaries.version)
-        for interrupted in self.place.base.glob("unborn-*"):
-            shutil.rmtree(interrupted)
-        unborn = self.place.base / f"unborn-{uuid4().hex}"
-        unborn.mkdir(mode=0o700)
-        self._initdb(unborn)
-        unborn.rename(self.place.data)
-        _sync(self.place.base)
-
-    def _refuse_strangers(self) -> None:
-        if self.place.data.exists():
-            raise DatabaseError("not_our_data", directory=str(self.place.data))
-
-    def _initdb(self, unborn: Path) -> None:
-        creator = of_initdb(self.place.identity)
-        creator.owns(unborn)
-        arguments = "--encoding=UTF8 --locale=C --auth=reject --data-checksums --no-instructions"
-        _run_as(
-            creator,
-            self.binaries.bin / "initdb",
-            *("-D", unborn, "-U", SUPERUSER),
-            *arguments.split(),
-        )
-        for path in (unborn, *unborn.rglob("*")):
-            self.place.identity.owns(path)
 
 
 def at_home(home: Path, voice: Voice) -> Embedded:
@@ -258,11 +217,15 @@ def at_home(home: Path, voice: Voice) -> Embedded:
 
 
 def _configure(place: Place) -> None:
-    client = name_of_client()
+    clients = sorted({name_of_client(), *known_names(0, place.identity.uid)})
     _write(place, "postgresql.conf", _CONFIGURATION.format(socket=place.socket))
     _write(place, "pg_hba.conf", "local all all peer map=tallygrid\n")
     allowed = (SUPERUSER, *LOGIN_ROLES)
-    _write(place, "pg_ident.conf", "".join(f'tallygrid "{client}" {role}\n' for role in allowed))
+    _write(
+        place,
+        "pg_ident.conf",
+        "".join(f'tallygrid "{client}" {role}\n' for client in clients for role in allowed),
+    )
 
 
 def _write(place: Place, name: str, text: str) -> None:
@@ -278,49 +241,13 @@ def _major_of(data: Path) -> int | None:
         return None
 
 
-def _run_as(identity: Identity, *command: str | Path) -> str:
-    try:
-        if identity.is_ours:
-            return _output(command)
-        return _output(command, identity)
-    except subprocess.CalledProcessError as error:
-        why = re.sub(r"\s+", " ", str(error.stderr).strip())
-        raise DatabaseError("command_failed", command=str(command[0]), why=why) from error
-    except OSError as error:
-        raise DatabaseError(
-            "command_failed", command=str(command[0]), why=error.strerror
-        ) from error
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
-def _output(command: tuple[str | Path, ...], identity: Identity | None = None) -> str:
-    done = subprocess.run(  # noqa: S603  # our own programs, no shell expands anything
-        command,
-        env=_ENVIRONMENT,
-        cwd="/",
-        check=True,
-        capture_output=True,
-        text=True,
-        umask=0o077,
-        start_new_session=True,
-        user=identity.uid if identity else None,
-        group=identity.gid if identity else None,
-        extra_groups=[] if identity else None,
-    )
-    return done.stdout
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _tail(path: Path, size: int = 4000) -> list[str]:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - size))
-            return file.read().decode("utf-8", "replace").splitlines()
-    except FileNotFoundError:
-        return []
+def _complaint(log: Path, written: int) -> str:
+    """Return why the server gave up, as far as it said so after a size of its log."""
+    text = log.read_bytes()[written:].decode("utf-8", "replace") if log.exists() else ""
+    lines = [line for line in text.splitlines() if "the database system is" not in line]
+    fatal = [line for line in lines if "FATAL" in line or "PANIC" in line]
+    return (fatal or lines[-1:] or [""])[-1]

@@ -82,6 +82,11 @@ def name_of_client() -> str:
     return pwd.getpwuid(os.geteuid()).pw_name
 
 
+def known_names(*uids: int) -> tuple[str, ...]:
+    """Return the names of those users that have one."""
+    return tuple(pwd.getpwuid(uid).pw_name for uid in uids if _has_name(uid))
+
+
 def _has_name(uid: int) -> bool:
     try:
         pwd.getpwuid(uid)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tallygrid.database.error import DatabaseError
-from tallygrid.database.identity import Identity, of_server, ourselves
+from tallygrid.database.identity import Identity, of_server
 from tallygrid.database.voice import Voice
 
 _SOCKET_PATH_BYTES_MAX: Final = 107
@@ -74,8 +74,26 @@ class Place:
     def locked(self, voice: Voice) -> Iterator[None]:
         """Let one process at a time create, start or stop the server."""
         with (self.base / "lock").open("a") as file:
+            self._give_to_home_s_owner(file.fileno())
             _lock(file.fileno(), voice)
             yield
+
+    @contextmanager
+    def alive(self) -> Iterator[int]:
+        """Open the file whose lock tells that a server process is alive.
+
+        The postmaster inherits it open and locked, and its backends inherit it from there.
+        So the kernel itself releases the lock with the last of them, however they die; a
+        process id may be a zombie's, a stranger's, or of another container.
+        """
+        with (self.base / "alive").open("a") as file:
+            self._give_to_home_s_owner(file.fileno())
+            yield file.fileno()
+
+    def _give_to_home_s_owner(self, descriptor: int) -> None:
+        if os.geteuid() == 0:
+            owner = self.base.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def place_of(home: Path) -> Place:
@@ -96,11 +114,21 @@ def place_of(home: Path) -> Place:
     return Place(base, of_server(base / "postgres"))
 
 
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file against everyone else, if nobody holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _make_home(home: Path) -> None:
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        if ourselves().uid == 0:
-            home.chmod(0o711)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
+        if os.geteuid() == 0 == home.stat().st_uid:
+            home.chmod(home.stat().st_mode | 0o111)
     except OSError as error:
         raise DatabaseError("home_not_writable", home=str(home), why=error.strerror) from error
     if not os.access(home, os.W_OK | os.X_OK):
@@ -114,14 +142,9 @@ def _digest(path: Path) -> str:
 def _lock(descriptor: int, voice: Voice) -> None:
     began = time.monotonic()
     told = 0
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waited = int(time.monotonic() - began)
-            if waited >= told + _TELL_EVERY_S:
-                told = waited
-                voice.say("waiting_for_starter", seconds=waited)
-            time.sleep(0.02)
-        else:
-            return
+    while not try_lock(descriptor):
+        waited = int(time.monotonic() - began)
+        if waited >= told + _TELL_EVERY_S:
+            told = waited
+            voice.say("waiting_for_starter", seconds=waited)
+        time.sleep(0.02)

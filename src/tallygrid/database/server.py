@@ -21,19 +21,26 @@ _CONNECT_TIMEOUT_S: Final = 10
 
 def resolve(settings: Settings, report: Callable[[str], None]) -> "Server":
     """Return the server of these settings, answering, with its roles and its database."""
-    voice = Voice(report, settings.language)
-    source: Source = (
-        External(settings.database_url, settings.home, voice)
-        if settings.database_url
-        else embedded.at_home(settings.home, voice)
-    )
-    server = Server(source)
+    server = locate(settings, report)
     server.start()
     return server
 
 
+def locate(settings: Settings, report: Callable[[str], None]) -> "Server":
+    """Return the server of these settings as it is, without starting or changing it."""
+    voice = Voice(report, settings.language)
+    if settings.database_url:
+        return Server(External(settings.database_url, settings.home, voice))
+    return Server(embedded.at_home(settings.home, voice))
+
+
 class Source(Protocol):
     """Where a server comes from, and how to log in to it."""
+
+    @property
+    def voice(self) -> Voice:
+        """Whom to tell when it takes long."""
+        ...
 
     @property
     def entrance(self) -> str:
@@ -82,7 +89,6 @@ class Server:
         """Make sure the server answers and has our roles and this database."""
         self.source.start()
         with self.administer() as administrator:
-            require_version(administrator)
             self._furnish(administrator)
 
     def stop(self) -> None:
@@ -126,6 +132,7 @@ class Server:
         }
         connection = psycopg.connect(**wanted, autocommit=True)
         try:
+            require_version(connection)
             require_durable(connection)
             connection.autocommit = autocommit
         except BaseException:
