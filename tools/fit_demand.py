@@ -36,7 +36,7 @@ SOURCES = [
     {
         "figures": ["large.mean_cards_milli"],
         "title": "Acme trace, cluster summary (Kalos, GPU jobs, 2023)",
-        "author": "Shanghai AI Laboratory",
+        "author": "The InternLM project",
         "url": "https://github.com/InternLM/AcmeTrace",
         "licence": "CC-BY-4.0",
         "changes": "Only the mean gang of Kalos is used; the gangs made from it are synthetic.",

@@ -44,8 +44,8 @@ def check_character(body: str) -> str:
 def organisation_check_character(body: str) -> str:
     """Return the ninth character that GB 11714 gives the eight of an organisation code.
 
-    >>> organisation_check_character("M000100Y")
-    '4'
+    >>> organisation_check_character("M000100Y"), organisation_check_character("D2143569")
+    ('4', 'X')
     """
     values = [int(character, 36) for character in body]
     return _ORGANISATION_CHECKS[-_weighed(values, _ORGANISATION_WEIGHTS) % 11]

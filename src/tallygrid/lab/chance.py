@@ -26,7 +26,7 @@ def allotted(total: int, weights: Sequence[int]) -> list[int]:
     """Divide whole things by weight, each share getting one at least while there are enough.
 
     >>> allotted(10, (90, 9, 1))
-    [8, 1, 1]
+    [7, 2, 1]
     >>> allotted(2, (1, 9, 5))
     [0, 1, 1]
     """

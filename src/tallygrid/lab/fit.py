@@ -131,14 +131,18 @@ def _campaigns(jobs: Sequence[TraceJob]) -> dict[str, Any]:
     return {
         "gap_s_max": CAMPAIGN_GAP_S,
         "sizes": quantiles([len(run) for run in runs]),
-        "gaps_s": quantiles(gaps),
+        "gaps_s": quantiles(gaps or [CAMPAIGN_GAP_S]),
     }
 
 
 def _durations(jobs: Sequence[TraceJob], gangs: Counter[int]) -> list[dict[str, Any]]:
-    common = sorted(cards for cards in gangs if gangs[cards] >= _POOLED_BELOW)
-    groups = [(cards, cards) for cards in common] + [(common[-1] + 1, _LARGEST_GANG)]
-    return [_duration_group(jobs, low, high) for low, high in groups]
+    """Return a group for every common gang, rarer ones joining the next common one above."""
+    largest = max(_LARGEST_GANG, *gangs)
+    tops = [cards for cards in sorted(gangs) if gangs[cards] >= _POOLED_BELOW]
+    rarer_above = sum(jobs for cards, jobs in gangs.items() if not tops or cards > tops[-1])
+    tops = [*tops, largest] if rarer_above else [*tops[:-1], largest]
+    bottoms = [1, *(top + 1 for top in tops[:-1])]
+    return [_duration_group(jobs, low, top) for low, top in zip(bottoms, tops, strict=True)]
 
 
 def _duration_group(jobs: Sequence[TraceJob], low: int, high: int) -> dict[str, Any]:

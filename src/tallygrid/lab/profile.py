@@ -141,7 +141,7 @@ def invented_credit_code(number: int) -> str:
     """Return a credit code with right check characters that no organisation can have.
 
     >>> invented_credit_code(14)
-    'XX000000000000145M'
+    'XX00000000000014XU'
     """
     organisation = f"{number:08d}"
     body = _NOWHERE + organisation + organisation_check_character(organisation)

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 import math
 import zlib
 from collections.abc import Iterator, Sequence
@@ -84,15 +85,19 @@ class _Row:
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and cells of every row below the header that is not blank."""
-    reader = csv.reader(_text(path).splitlines())
+    reader = csv.reader(io.StringIO(_text(path), newline=""))
     header = next(reader, [])
     if tuple(header) != PHILLY_HEADER:
         problem = f"The header is `{','.join(header)}`."
         remedy = f"It must be `{','.join(PHILLY_HEADER)}`."
         raise FileError([Mistake(str(path), 1, 1, problem, remedy)])
-    for cells in reader:
-        if cells:
-            yield reader.line_num, cells
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        problem = f"The row cannot be read: {error}."
+        raise FileError([Mistake(str(path), reader.line_num, 1, problem, "Mend it.")]) from None
 
 
 def _text(path: Path) -> str:
@@ -101,7 +106,7 @@ def _text(path: Path) -> str:
         data = path.read_bytes()
         if data.startswith(_GZIP_MAGIC):
             data = gzip.decompress(data)
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except FileNotFoundError:
         problem, remedy = "No such file.", "Check the name."
     except IsADirectoryError:
