@@ -17,6 +17,14 @@ OfferKind = Literal["compute", "model", "corpus"]
 Origin = Literal["domestic", "foreign"]
 Side = Literal["east", "west"]
 Tier = Literal["city", "region", "network"]
+Listing = Literal["admitted", "named"]
+ProviderKind = Literal[
+    "supercomputing_centre",
+    "national_supercomputing_centre",
+    "ai_computing_centre",
+    "data_centre",
+    "cloud",
+]
 Unit = Literal["card_hour", "server_month", "million_tokens", "dataset_licence", "service_fee"]
 Fact = int | bool | str
 
@@ -85,13 +93,23 @@ _CARD_MS_PER_UNIT: Final[Mapping[str, int]] = {
 }
 
 
+_LISTING_FACTS: Final[Mapping[Listing, tuple[str, ...]]] = {
+    "admitted": ("provider_admitted", "item_admitted"),
+    "named": ("provider_named",),
+}
+"""What each sort of list answers; a list here admits a provider with all its items."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A city or cluster where data and sites are; places of one region are near each other."""
 
     id: str
     name: Name
+    code: str
+    """The national code of its division (GB/T 2260)."""
     region: str
+    """The hub it belongs to, or its province outside the hubs."""
     province: str
     side: Side
 
@@ -110,11 +128,14 @@ class CardModel:
 
 @dataclass(frozen=True)
 class AdmissionList:
-    """A list of admitted providers (入库名单) and the programmes that rely on it."""
+    """The providers that an authority admits (入库名单), or names in its text, for one kind."""
 
     id: str
     name: Name
-    programmes: frozenset[str]
+    authority: str
+    """The authority's place, by the national code of divisions (GB/T 2260)."""
+    kind: OfferKind
+    listing: Listing
 
 
 @dataclass(frozen=True)
@@ -124,13 +145,12 @@ class Provider:
     id: str
     name: Name
     credit_code: str
-    place: str
-    province: str
+    kind: ProviderKind
     racks: int
     """Standard racks it operates; 0 for a seller of models or corpora."""
     pflops: int
     """FP16 PFLOPS it operates."""
-    admitted_by: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
     """Ids of the admission lists it stands on."""
     related_to: frozenset[str] = frozenset()
     """Credit codes of organisations under common control (关联方)."""
@@ -211,8 +231,9 @@ class Citation:
     """Where one figure of the catalogue comes from."""
 
     subject: str
-    """The thing it belongs to, for instance `site:…` or `offer:…`."""
+    """The thing it belongs to, for instance `sites:…` or `offers:…`."""
     figure: str
+    """The figure's name; empty where the thing as a whole is cited."""
     value: str
     sources: tuple[str, ...]
     confidence: str
@@ -259,29 +280,32 @@ class Catalogue:
             self.offers[id_] for id_ in sorted(self.offers) if self.offers[id_].kind == kind
         )
 
-    def is_admitted(self, provider: str, programme: str) -> bool | None:
-        """Tell whether a provider stands on a list a programme relies on; None without a list."""
-        lists = {one.id for one in self.lists.values() if programme in one.programmes}
-        return bool(lists & self.providers[provider].admitted_by) if lists else None
-
-    def facts(self, offer_id: str, *, programme: str = "") -> Mapping[str, Fact]:
+    def facts(self, offer_id: str, *, authority: str = "") -> Mapping[str, Fact]:
         """Return what a programme's conditions may ask about an offer and its provider.
 
-        Admission is told against the programme's own list; where there is none the fact is
-        left out, so that a condition on it stays undecided and is not guessed.
+        Admission is told against the lists of the programme's own authority; an authority
+        without a list leaves the fact out, so that a condition on it stays undecided.
         """
         offer = self.offers[offer_id]
-        site, provider = self.sites[offer.site], self.providers[offer.provider]
+        provider = self.providers[offer.provider]
         facts: dict[str, Fact] = {
-            "offer_kind": offer.kind,
-            "offer_unit": offer.unit,
-            "site_province": site.province,
-            "provider_province": provider.province,
+            "provider_in": self.places[self.sites[offer.site].place].code,
+            "provider_kind": provider.kind,
             "provider_racks": provider.racks,
             "provider_pflops": provider.pflops,
+            **self._listings(offer, authority),
             **offer.facts,
         }
         if offer.kind == "compute":
-            facts |= {"accelerator_model": offer.model, "accelerator_origin": offer.origin}
-        admitted = self.is_admitted(offer.provider, programme)
-        return facts if admitted is None else {**facts, "provider_admitted": admitted}
+            facts["hardware_origin"] = offer.origin
+        return facts
+
+    def _listings(self, offer: Offer, authority: str) -> Mapping[str, bool]:
+        """Tell for each sort of list that an authority keeps whether the provider is on it."""
+        on = self.providers[offer.provider].lists
+        facts: dict[str, bool] = {}
+        for one in self.lists.values():
+            if (one.authority, one.kind) == (authority, offer.kind):
+                for fact in _LISTING_FACTS[one.listing]:
+                    facts[fact] = facts.get(fact, False) or one.id in on
+        return facts
