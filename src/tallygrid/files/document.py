@@ -84,8 +84,13 @@ def read(path: Path) -> Document:
     Raises:
         FileError: The file is absent, not UTF-8, not YAML, or repeats a key.
     """
+    return parse(read_text(path), file=str(path))
+
+
+def read_text(path: Path) -> str:
+    """Read a file that must be UTF-8; see `read`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise FileError([Mistake(str(path), 1, 1, "No such file.", "Check the name.")]) from None
     except IsADirectoryError:
@@ -95,7 +100,6 @@ def read(path: Path) -> Document:
     except UnicodeDecodeError as error:
         problem = f"Byte {error.start} is not UTF-8."
         raise FileError([Mistake(str(path), 1, 1, problem, "Save the file as UTF-8.")]) from None
-    return parse(text, file=str(path))
 
 
 def parse(text: str, *, file: str) -> Document:
