@@ -17,7 +17,7 @@ from tallygrid.core.money import BASIS_POINTS, GREATEST_FEN, share, split
 Redeem = Literal["deduct", "reimburse"]
 Stacking = Literal["parallel", "sequential"]
 Tax = Literal["included", "excluded"]
-Limit = Literal["rate", "room", "bill"]
+Limit = Literal["rate", "reference", "room", "bill"]
 
 HIGH_RATE_BP: Final = 8_000
 """From this rate on the buyer hardly feels the price, so a reference price caps the base."""
@@ -206,29 +206,25 @@ def _subsidies(terms: Terms, quantity: Fraction, billed_fen: int) -> tuple[Subsi
     left = Fraction(billed_fen)
     for grant in terms.grants:
         full_fen = billed_fen if terms.stacking == "parallel" else floor(left)
-        base_fen = _base(terms, grant, quantity, full_fen)
+        capped_fen = _capped(terms, grant, quantity, full_fen)
+        base_fen = capped_fen
+        if grant.tax == "excluded":
+            base_fen -= tax_within(capped_fen, terms.vat_bp)
         by_rate = Fraction(base_fen * grant.rate_bp, BASIS_POINTS)
         exact = min(by_rate, Fraction(grant.room_fen), left)
-        subsidies.append(_subsidy(grant, base_fen, floor(exact), _limit(exact, by_rate, left)))
+        limit: Limit = "reference" if capped_fen < full_fen else "rate"
+        if exact < by_rate:
+            limit = "bill" if exact == left else "room"
+        subsidies.append(_subsidy(grant, base_fen, floor(exact), limit))
         left -= exact if terms.stacking == "parallel" else floor(exact)
     return tuple(subsidies)
 
 
-def _base(terms: Terms, grant: Grant, quantity: Fraction, full_fen: int) -> int:
-    """Return what a grant's rate is applied to."""
-    base_fen = full_fen
-    if grant.rate_bp >= HIGH_RATE_BP and terms.reference is not None:
-        base_fen = min(base_fen, terms.reference.gross_fen(quantity))
-    if grant.tax == "excluded":
-        base_fen -= tax_within(base_fen, terms.vat_bp)
-    return base_fen
-
-
-def _limit(exact: Fraction, by_rate: Fraction, left: Fraction) -> Limit:
-    """Tell what bound a subsidy: its rate, or its room, or the bill itself."""
-    if exact == by_rate:
-        return "rate"
-    return "bill" if exact == left else "room"
+def _capped(terms: Terms, grant: Grant, quantity: Fraction, full_fen: int) -> int:
+    """Return the base before tax is left out: a high rate counts no more than the reference."""
+    if grant.rate_bp < HIGH_RATE_BP or terms.reference is None:
+        return full_fen
+    return min(full_fen, terms.reference.gross_fen(quantity))
 
 
 def _subsidy(grant: Grant, base_fen: int, subsidy_fen: int, limited_by: Limit) -> Subsidy:
