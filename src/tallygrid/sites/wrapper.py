@@ -119,12 +119,20 @@ def _claim(site: Path, slot: int) -> tuple[Path, int] | None:
             return None
         name = waiting[0]
         key = name.partition("-")[2]
+        _lay_out(site / "queued" / name)
         os.ftruncate(slot, 0)
         os.pwrite(slot, key.encode(), 0)
         lock = os.open(site / "queued" / name / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
         (site / "queued" / name).rename(site / "jobs" / key)
     return site / "jobs" / key, lock
+
+
+def _lay_out(folder: Path) -> None:
+    """Make what a running job has, before anyone can see it run; again, if a kill came between."""
+    (folder / "output").mkdir(exist_ok=True)
+    (folder / "stdout").touch()
+    (folder / "stderr").touch()
 
 
 def _stop_what_the_last_wrapper_left(site: Path, slot: int) -> None:
@@ -135,7 +143,6 @@ def _stop_what_the_last_wrapper_left(site: Path, slot: int) -> None:
 
 def _run(folder: Path) -> None:
     order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
-    (folder / "output").mkdir()
     started_at_ms = time.time_ns() // 1_000_000  # the one reading of the calendar's clock
     started_ns = time.monotonic_ns()
     leader = _start(folder, order["order"])
@@ -268,10 +275,10 @@ def _become(folder: Path, order: Mapping[str, Any], parent: int) -> NoReturn:
 def _redirect(folder: Path) -> None:
     for descriptor, path, flags in (
         (0, Path(os.devnull), os.O_RDONLY),
-        (1, folder / "stdout", os.O_WRONLY | os.O_CREAT | os.O_APPEND),
-        (2, folder / "stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND),
+        (1, folder / "stdout", os.O_WRONLY | os.O_APPEND),
+        (2, folder / "stderr", os.O_WRONLY | os.O_APPEND),
     ):
-        opened = os.open(path, flags, 0o600)
+        opened = os.open(path, flags)
         os.dup2(opened, descriptor)
 
 
