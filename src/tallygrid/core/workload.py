@@ -63,7 +63,7 @@ class Script:
     r"""What runs on the cards.
 
     >>> Script(run="python train.py", setup="pip install x").command[-1]
-    'set -e\\npip install x\\nset +e\\npython train.py'
+    'set -e\npip install x\nset +e\npython train.py'
     """
 
     run: str

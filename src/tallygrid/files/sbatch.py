@@ -87,7 +87,7 @@ _FLAGS: Final = frozenset(
 )
 _SHELLS: Final = re.compile(r"#!\s*(?:/usr/bin/env\s+)?(?:/\S*/)?(?:ba)?sh(?:\s.*)?")
 _OWN: Final = "#TALLYGRID"
-_GPUS: Final = re.compile(r"(?:(?P<model>[A-Za-z][\w.+-]*):)?(?P<cards>[0-9]+)")
+_GPUS: Final = re.compile(r"(?:(?P<model>[^\s:]+):)?(?P<cards>[0-9]+)")
 _TIME: Final = re.compile(
     r"(?:(?P<days>\d+)-(?P<day_hours>\d+)(?::(?P<day_minutes>\d+))?(?::(?P<day_seconds>\d+))?"
     r"|(?P<hours>\d+):(?P<hour_minutes>\d+):(?P<hour_seconds>\d+)"
