@@ -259,9 +259,12 @@ def _label(labels: Sequence[str] | Sequence[Sequence[str]]) -> str:
 
 
 def _level(labels: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Give every label as many lines as the longest; a short one stands at the foot."""
+    """Give every label as many lines as the longest; a short one stands at the foot.
+
+    The lines above it hold a space, because a browser skips a line of nothing.
+    """
     deep = max(map(len, labels))
-    return [[""] * (deep - len(lines)) + list(lines) for lines in labels]
+    return [["\u00a0"] * (deep - len(lines)) + list(lines) for lines in labels]
 
 
 def _cut(label: str, room_px: int) -> str:
