@@ -138,7 +138,7 @@ class LocalSite:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env={},
+                env={name: os.environ[name] for name in wrapper.INHERITED & os.environ.keys()},
                 pass_fds=(slot,),
                 start_new_session=True,
             ) as process,

@@ -30,6 +30,8 @@ from typing import Any, Final, NoReturn
 
 KEY_VARIABLE: Final = "TALLYGRID_JOB"
 """Set for every process of a job, so that those a killed wrapper leaves behind can be told."""
+INHERITED: Final = frozenset({"LD_LIBRARY_PATH"})
+"""All that the environment of a submitter gives: some machines start no program without it."""
 NICENESS: Final = 10
 _POLL_S: Final = 0.1
 _NOT_STARTED: Final = 127
@@ -265,6 +267,7 @@ def _become(folder: Path, order: Mapping[str, Any], parent: int) -> NoReturn:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(folder / "output"),
         "LANG": "C.UTF-8",
+        **{name: os.environ[name] for name in INHERITED & os.environ.keys()},
         **order["environment"],
         "TALLYGRID_CARDS": str(order["cards"]),
         KEY_VARIABLE: order["key"],
