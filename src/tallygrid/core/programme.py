@@ -379,6 +379,12 @@ class Definition(Cited):
     zh: Sentence
 
 
+_ANSWERING: Final = (
+    "base.", "tax.", "rate.", "caps.limits.", "conditions.", "exclusions.", "defines.",
+    "stacking.ceilings.", "stacking.one_contract_one_claim.",
+)  # fmt: skip
+
+
 class OpenItem(_Part):
     """A question that the text leaves open, and the readings it allows."""
 
@@ -388,6 +394,11 @@ class OpenItem(_Part):
     readings: Many[Scalar] = ()
     blocks: Literal["issue", "nothing"] = "issue"
     note: str = ""
+
+    @property
+    def can_change_answer(self) -> bool:
+        """A reading can change the answer; else it is needed for issue, not for the answer."""
+        return bool(self.readings) and self.field.startswith(_ANSWERING)
 
 
 class FactSpec(_Part):
@@ -438,6 +449,12 @@ class Programme(_Part):
     refund: Refund
     terms: Many[Term] = ()
     open: Many[OpenItem] = ()
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Programme) and self.hash == other.hash
 
     @cached_property
     def hash(self) -> str:

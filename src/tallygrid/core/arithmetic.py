@@ -1,0 +1,249 @@
+"""What base, rate and rooms are for one programme and one case, with their lines."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from tallygrid.core.amount import UNITS_FEN, Award, Line, Room, Span, award, room_line, span_line
+from tallygrid.core.condition import Facts, Node
+from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN, share
+from tallygrid.core.programme import (
+    Cap,
+    Ceiling,
+    DatedRate,
+    DatedYuan,
+    Programme,
+    RateStep,
+    YuanStep,
+)
+from tallygrid.core.rules import Rules
+
+_UNKNOWN: Final = Span(0, None)
+_STAND_IN: Final = "contract_fen"
+TAX_FACT: Final = "contract_tax_fen"
+OTHER_FUNDS_FACT: Final = "other_fiscal_fen"
+
+
+@dataclass(frozen=True)
+class Used:
+    """What was drawn before under each kind of cap, and what is left of the budget."""
+
+    contract_fen: int = 0
+    applicant_year_fen: int = 0
+    applicant_total_fen: int = 0
+    group_fen: int = 0
+    budget_fen: int | None = None
+
+    def under(self, cap: Cap) -> int:
+        """Return what was drawn under a cap."""
+        drawn = {
+            "contract": self.contract_fen,
+            "applicant_year": self.applicant_year_fen,
+            "applicant_total": self.applicant_total_fen,
+            "group": self.group_fen,
+        }
+        return drawn[cap.per]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One programme with its readings chosen, held against one set of facts on one day."""
+
+    programme: Programme
+    rules: Rules
+    facts: Facts
+    answers: Mapping[Node, bool | None]
+    day: date
+    used: Used
+
+    def answer(self, node: Node | None) -> bool | None:
+        """Return what a rule answers; a rule left open answers unknown."""
+        return None if node is None else self.answers[node]
+
+
+@dataclass(frozen=True)
+class Worked:
+    """The arithmetic of one case, and the facts that would make it exact."""
+
+    award: Award
+    base: Span
+    rate: Span
+    lines: tuple[Line, ...]
+    missing: tuple[str, ...]
+
+
+def worked(case: Case) -> Worked:
+    """Work out what a programme pays in a case, whoever may have it."""
+    base, base_lines, base_missing = _base(case)
+    rate, rate_line, rate_missing = _rate(case)
+    pairs = [*_caps(case), *_ceilings(case, base), *_budget(case)]
+    result = award(
+        base=base,
+        rate=rate,
+        rooms=[room for room, _ in pairs],
+        unit_fen=UNITS_FEN[case.programme.rounding.unit],
+    )
+    lines = (*base_lines, rate_line, *(line for _, line in pairs), *result.lines)
+    missing = (*base_missing, *rate_missing, *_missing_rooms(case))
+    return Worked(result, base, rate, lines, tuple(dict.fromkeys(missing)))
+
+
+def base_fact(programme: Programme) -> str | None:
+    """Return the fact that holds the base, if the text says which."""
+    return f"{programme.base.value}_fen" if programme.base.value else None
+
+
+def _base(case: Case) -> tuple[Span, tuple[Line, ...], tuple[str, ...]]:
+    name = base_fact(case.programme)
+    if name is None:
+        return _UNKNOWN, (span_line("base", _UNKNOWN, base=None, fact=None),), ()
+    source = name if name in case.facts else _STAND_IN
+    gross = case.facts.get(source)
+    if not isinstance(gross, int):
+        line = span_line("base", _UNKNOWN, base=case.programme.base.value, fact=name)
+        return _UNKNOWN, (line,), (name,)
+    span, missing = _taxed(case, gross)
+    line = span_line(
+        "base", span, base=case.programme.base.value, fact=source, gross_fen=gross,
+        stands_in=source != name, tax=case.programme.tax.value,
+    )  # fmt: skip
+    return span, (line,), missing
+
+
+def _taxed(case: Case, gross_fen: int) -> tuple[Span, tuple[str, ...]]:
+    """Return the base after tax; where tax is taken off but not known it is at most the gross."""
+    if case.programme.tax.value == "included":
+        return Span(gross_fen, gross_fen), ()
+    tax_fen = case.facts.get(TAX_FACT)
+    if not isinstance(tax_fen, int):
+        return Span(0, gross_fen), (TAX_FACT,)
+    net_fen = max(0, gross_fen - tax_fen)
+    high = gross_fen if case.programme.tax.value is None else net_fen
+    return Span(net_fen, high), ()
+
+
+def _rate(case: Case) -> tuple[Span, Line, tuple[str, ...]]:
+    tiers = list(zip(case.programme.rate.tiers, case.rules.tiers, strict=True))
+    chosen = [(t, node) for t, node in tiers if case.answer(node)]
+    possible = chosen or [(t, node) for t, node in tiers if case.answer(node) is None]
+    spans = [_rate_on(tier.rate, case.day) for tier, _ in possible]
+    span = Span(min((s.low for s in spans), default=0), max((_high(s) for s in spans), default=0))
+    names = [name for _, node in possible for name in node.facts if name not in case.facts]
+    line = Line(
+        "rate",
+        {
+            "tier": "|".join(tier.id for tier, _ in possible) or None,
+            "by": ", ".join(case.programme.rate.by),
+            "low_bp": span.low,
+            "high_bp": span.high,
+        },
+    )
+    return span, line, () if chosen else tuple(dict.fromkeys(names))
+
+
+def _high(span: Span) -> int:
+    return BASIS_POINTS if span.high is None else span.high
+
+
+def _rate_on(rate: DatedRate | None, day: date) -> Span:
+    step = on_day(rate, day)
+    return Span(0, BASIS_POINTS) if step is None else Span(step, step)
+
+
+def on_day(steps: DatedYuan | DatedRate | None, day: date) -> int | None:
+    """Return the value that holds on a day: that of the last step begun.
+
+    >>> on_day((RateStep(value="50%"), RateStep(first_day=date(2026, 1, 1), value="30%")),
+    ...        date(2026, 5, 1))
+    3000
+    """
+    begun: list[YuanStep | RateStep] = [s for s in steps or () if s.first_day <= day]
+    return max(begun, key=lambda step: step.first_day).value if begun else None
+
+
+def _caps(case: Case) -> Iterator[tuple[Room, Line]]:
+    for cap, node in zip(case.programme.caps.limits, case.rules.caps, strict=True):
+        applies = True if cap.when is None else case.answer(node)
+        if applies is False:
+            continue
+        amount = on_day(cap.amount_yuan, case.day)
+        used_fen = case.used.under(cap)
+        room = Room(cap.id, "cap", _left(amount, used_fen), cap.strength == "in_principle")
+        if applies is None:
+            room = Room(room.id, room.kind, Span(room.left.low, None), room.in_principle)
+        amount_fen = None if amount is None else amount * FEN_PER_YUAN
+        yield room, room_line(room, per=cap.per, amount_fen=amount_fen, used_fen=used_fen)
+
+
+def _left(amount_yuan: int | None, used_fen: int) -> Span:
+    if amount_yuan is None:
+        return _UNKNOWN
+    left_fen = max(0, amount_yuan * FEN_PER_YUAN - used_fen)
+    return Span(left_fen, left_fen)
+
+
+def _ceilings(case: Case, base: Span) -> Iterator[tuple[Room, Line]]:
+    other = case.facts.get(OTHER_FUNDS_FACT)
+    for ceiling in case.programme.stacking.ceilings:
+        rate = _rate_on(ceiling.rate, case.day)
+        most = Span(
+            share(base.low, rate.low),
+            None if base.high is None else share(base.high, _high(rate)),
+        )
+        left = _under_ceiling(ceiling, most, other if isinstance(other, int) else None)
+        room = Room(ceiling.id, "ceiling", left)
+        yield (
+            room,
+            room_line(
+                room,
+                low_bp=rate.low,
+                high_bp=rate.high,
+                includes_this=ceiling.includes_this,
+                other_fen=other if isinstance(other, int) else None,
+            ),
+        )
+
+
+def _under_ceiling(ceiling: Ceiling, most: Span, other_fen: int | None) -> Span:
+    """Return what a ceiling leaves for this voucher, given the other public money."""
+    counting = _counting_this(most, other_fen)
+    apart = _counting_others(most, other_fen)
+    if ceiling.includes_this is True:
+        return counting
+    if ceiling.includes_this is False:
+        return apart
+    return Span(counting.low, apart.high)
+
+
+def _counting_this(most: Span, other_fen: int | None) -> Span:
+    high = None if most.high is None else max(0, most.high - (other_fen or 0))
+    return Span(0 if other_fen is None else max(0, most.low - other_fen), high)
+
+
+def _counting_others(most: Span, other_fen: int | None) -> Span:
+    """Other money alone must stay under the ceiling; then nothing here is limited."""
+    free = Span(_LIMITLESS, None)
+    if other_fen is None:
+        return Span(0, None)
+    if most.high is not None and other_fen > most.high:
+        return Span(0, 0)
+    return free if other_fen <= most.low else Span(0, None)
+
+
+_LIMITLESS: Final = 9 * 10**14
+
+
+def _budget(case: Case) -> Iterator[tuple[Room, Line]]:
+    if case.used.budget_fen is not None:
+        left_fen = max(0, case.used.budget_fen)
+        room = Room("budget", "budget", Span(left_fen, left_fen))
+        yield room, room_line(room)
+
+
+def _missing_rooms(case: Case) -> Iterator[str]:
+    for cap, node in zip(case.programme.caps.limits, case.rules.caps, strict=True):
+        if cap.when is not None and node is not None and case.answer(node) is None:
+            yield from (name for name in node.facts if name not in case.facts)
+    if case.programme.stacking.ceilings and OTHER_FUNDS_FACT not in case.facts:
+        yield OTHER_FUNDS_FACT

@@ -1,0 +1,183 @@
+"""A condition: a yes-or-no rule on facts that may answer *unknown*.
+
+A condition is a small tree of the few things allowed. It is evaluated by Polars, one select
+for any number of conditions and rows, with the logic of known and unknown (Kleene): an
+unknown fact makes a rule unknown unless the rest decides it. Whole numbers never wrap: where
+a sum or product could leave 64 bits it is computed in 128, and `core.sql` refuses what could
+leave those.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from operator import add, and_, eq, ge, gt, le, lt, mul, ne, or_, sub
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from tallygrid.core.money import GREATEST_FEN
+from tallygrid.core.programme import FactSpec, Scalar
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Kind = Literal["integer", "money", "boolean", "text", "date"]
+Op = Literal[
+    "fact", "literal", "and", "or", "not", "=", "<>", "<", "<=", ">", ">=", "in", "is_null",
+    "+", "-", "*",
+]  # fmt: skip
+Facts = Mapping[str, Scalar]
+"""The facts given; one that is not given is unknown."""
+
+_INT64_MAX: Final = 2**63 - 1
+INT128_MAX: Final = 2**127 - 1
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of a condition, with the kind of value it yields."""
+
+    op: Op
+    kind: Kind
+    args: tuple["Node", ...] = ()
+    value: Scalar | None = None
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The names of the facts used, each once, in order."""
+        return tuple(dict.fromkeys(_names(self)))
+
+    @property
+    def size_max(self) -> int:
+        """The greatest magnitude that this number can have."""
+        if self.op == "fact":
+            return GREATEST_FEN
+        if self.op == "literal":
+            return abs(int(self.value)) if isinstance(self.value, int) else 0
+        sizes = [arg.size_max for arg in self.args]
+        return sizes[0] * sizes[1] if self.op == "*" else sum(sizes)
+
+
+def fact(name: str, spec: FactSpec) -> Node:
+    """Return the step that looks a fact up."""
+    return Node("fact", kind_of(spec), value=name)
+
+
+def literal(value: Scalar, kind: Kind) -> Node:
+    """Return the step that is a fixed value."""
+    return Node("literal", kind, value=value)
+
+
+def all_of(nodes: Sequence[Node]) -> Node:
+    """Return the condition that all hold; of none it is TRUE."""
+    if not nodes:
+        return literal(value=True, kind="boolean")
+    return nodes[0] if len(nodes) == 1 else Node("and", "boolean", tuple(nodes))
+
+
+def kind_of(spec: FactSpec) -> Kind:
+    """Return the kind of a fact; an amount of money is a kind of its own."""
+    return "money" if spec.unit == "fen" else spec.type
+
+
+def evaluate(nodes: Sequence[Node], facts: Facts) -> dict[Node, bool | None]:
+    """Answer conditions for one case, all in one select; `None` is unknown.
+
+    >>> age = Node("fact", "integer", value="age")
+    >>> young = Node("<", "boolean", (age, literal(12, "integer")))
+    >>> evaluate([young], {"age": 8})[young], evaluate([young], {})[young]
+    (True, None)
+    """
+    import polars as pl  # noqa: PLC0415  # half a second that only a decision should cost
+
+    wanted = list(dict.fromkeys(nodes))
+    if not wanted:
+        return {}
+    columns = dict(fact for node in wanted for fact in _columns(node))
+    row = {name: [facts.get(name)] for name in columns}
+    frame = pl.DataFrame(row, schema={name: _dtype(kind) for name, kind in columns.items()})
+    answers = frame.select(
+        expression(node).alias(str(position)) for position, node in enumerate(wanted)
+    ).row(0)
+    return dict(zip(wanted, answers, strict=True))
+
+
+def expression(node: Node) -> "pl.Expr":
+    """Return the Polars expression of a condition, over columns named like the facts."""
+    import polars as pl  # noqa: PLC0415  # see `evaluate`
+
+    if node.op == "fact":
+        return pl.col(str(node.value))
+    if node.op == "literal":
+        return pl.lit(node.value, dtype=_dtype(node.kind))
+    if node.op in _ARITHMETIC:
+        return _joined(_ARITHMETIC[node.op], node, node.size_max)
+    if node.op in _COMPARISONS:
+        return _joined(_COMPARISONS[node.op], node, _size(node))
+    return _logic(node)
+
+
+def _joined(join: Callable[[Any, Any], "pl.Expr"], node: Node, size_max: int) -> "pl.Expr":
+    left, right = (_widened(expression(arg), size_max) for arg in node.args)
+    return join(left, right)
+
+
+def _logic(node: Node) -> "pl.Expr":
+    first, *rest = (expression(arg) for arg in node.args)
+    if node.op == "not":
+        return ~first
+    if node.op == "is_null":
+        return first.is_null()
+    if node.op == "in":
+        return _folded(or_, [first == other for other in rest])
+    return _folded(and_ if node.op == "and" else or_, [first, *rest])
+
+
+def _folded(join: Callable[[Any, Any], Any], parts: "Sequence[pl.Expr]") -> "pl.Expr":
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = join(whole, part)
+    return whole
+
+
+_ARITHMETIC: Final[Mapping[str, Callable[[Any, Any], Any]]] = {"+": add, "-": sub, "*": mul}
+_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge,
+}  # fmt: skip
+
+
+def _size(node: Node) -> int:
+    numbers = node.args[0].kind in {"integer", "money"}
+    return max(arg.size_max for arg in node.args) if numbers else 0
+
+
+def _widened(column: "pl.Expr", size_max: int) -> "pl.Expr":
+    import polars as pl  # noqa: PLC0415  # see `evaluate`
+
+    return column.cast(pl.Int128) if size_max > _INT64_MAX else column
+
+
+def _dtype(kind: Kind) -> "pl.DataType":
+    import polars as pl  # noqa: PLC0415  # see `evaluate`
+
+    types = {"boolean": pl.Boolean, "text": pl.String, "date": pl.Date}
+    return types.get(kind, pl.Int64)()
+
+
+def _names(node: Node) -> Iterator[str]:
+    return (name for name, _ in _columns(node))
+
+
+def _columns(node: Node) -> Iterator[tuple[str, Kind]]:
+    if node.op == "fact":
+        yield str(node.value), node.kind
+    for arg in node.args:
+        yield from _columns(arg)
+
+
+def fits(value: Scalar, spec: FactSpec) -> bool:
+    """Tell whether a value has the type of a fact.
+
+    >>> fits(True, FactSpec(type="integer", en="n", zh="n"))
+    False
+    """
+    types: Mapping[str, type] = {"integer": int, "boolean": bool, "text": str, "date": date}
+    return type(value) is types[spec.type]

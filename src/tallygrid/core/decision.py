@@ -1,0 +1,399 @@
+"""A decision: every clause of a programme held against one case, and the arithmetic.
+
+Every rule is checked even after one has failed, so that a refused applicant learns in one
+letter everything to put right. What the text leaves open is tried in every reading; the
+decision then names the least and the most, and cannot be issued on.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from tallygrid.core.amount import Line, Span, recomputed
+from tallygrid.core.arithmetic import Case, Used, Worked, worked
+from tallygrid.core.assumptions import Assumptions
+from tallygrid.core.condition import Facts, Node, evaluate
+from tallygrid.core.facts import derived
+from tallygrid.core.finding import Finding, Status
+from tallygrid.core.findings import findings
+from tallygrid.core.programme import Name, OpenItem, Programme, Scalar
+from tallygrid.core.rules import compiled, variant
+from tallygrid.core.window import day_of
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Outcome = Literal["eligible", "refused", "undecided"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The answer under one choice of readings of what the text leaves open."""
+
+    fills: Mapping[str, Scalar]
+    outcome: Outcome
+    low_fen: int
+    high_fen: int | None
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class OpenQuestion:
+    """An open item as it stands in one decision."""
+
+    id: str
+    field: str
+    en: str
+    zh: str
+    readings: tuple[Scalar, ...]
+    matters: bool
+    blocks_issue: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer to one case under one version of one programme."""
+
+    programme: str
+    version: str
+    edition: Literal["issued", "reported"]
+    kind: Literal["compute", "model", "corpus"]
+    place: str
+    at: datetime | date
+    outcome: Outcome
+    at_least_fen: int
+    at_most_fen: int | None
+    exceptional_fen: int | None
+    rate_bp: int | None
+    base_fen: int | None
+    provisional: bool
+    findings: tuple[Finding, ...]
+    readings: tuple[Reading, ...]
+    questions: tuple[OpenQuestion, ...]
+    missing: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    assumed: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def amount_fen(self) -> int | None:
+        """The amount, once nothing is open about it."""
+        return self.at_least_fen if self.at_least_fen == self.at_most_fen else None
+
+    @property
+    def trace(self) -> tuple[Line, ...]:
+        """The arithmetic of the first reading, which is the only one when nothing is open."""
+        return self.readings[0].lines
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The open items that matter here."""
+        return tuple(question.id for question in self.questions if question.matters)
+
+    @property
+    def blocked_by(self) -> tuple[str, ...]:
+        """The open items that must be filled before anything can be issued."""
+        return tuple(q.id for q in self.questions if q.matters and q.blocks_issue)
+
+    @property
+    def issuable(self) -> bool:
+        """A voucher may be issued on this decision."""
+        settled = self.outcome == "eligible" and self.amount_fen is not None
+        return settled and self.edition == "issued" and not self.blocked_by
+
+    @property
+    def failed(self) -> tuple[Finding, ...]:
+        """The findings that refuse."""
+        return tuple(finding for finding in self.findings if finding.status == "failed")
+
+    @property
+    def only_closed(self) -> bool:
+        """Nothing refuses but the time: no window is open, or the scheme is not in force."""
+        return bool(self.failed) and all(f.kind in {"in_force", "window"} for f in self.failed)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the decision as plain data, with the answers that are derived."""
+        plain: dict[str, Any] = _adapter().dump_python(self, mode="json")
+        plain |= {"amount_fen": self.amount_fen, "open": list(self.open)}
+        return plain | {"blocked_by": list(self.blocked_by), "issuable": self.issuable}
+
+
+def from_json(plain: Mapping[str, Any]) -> Decision:
+    """Return the decision that plain data holds."""
+    derived_names = {"amount_fen", "open", "blocked_by", "issuable"}
+    kept = {name: value for name, value in plain.items() if name not in derived_names}
+    at = str(kept["at"])  # a day and an instant are told apart by their form
+    kept["at"] = datetime.fromisoformat(at) if "T" in at else date.fromisoformat(at)
+    return _adapter().validate_python(kept)
+
+
+def recompute(plain: Mapping[str, Any]) -> tuple[int, int | None]:
+    """Work the least and the most out again from a decision's JSON alone.
+
+    A third party can do the same by hand: the lines of every reading hold all the numbers.
+    """
+    spans = [
+        recomputed(reading["lines"]) if reading["outcome"] != "refused" else Span(0, 0)
+        for reading in plain["readings"]
+    ]
+    certain = plain["outcome"] == "eligible"
+    low = min(span.low for span in spans) if certain else 0
+    return low, _greatest([span.high for span in spans])
+
+
+@cache
+def _adapter() -> "TypeAdapter[Decision]":
+    from pydantic import TypeAdapter  # noqa: PLC0415  # built once, when first needed
+
+    return TypeAdapter(Decision)
+
+
+def decide(  # each is one thing the answer depends on
+    programme: Programme,
+    facts: Facts,
+    *,
+    at: datetime | date,
+    assumptions: Assumptions | None = None,
+    used: Used | None = None,
+) -> Decision:
+    """Answer one case under one programme, with every finding and the arithmetic.
+
+    Args:
+        programme: The version that applies.
+        facts: What is known; a fact left out is unknown, not false.
+        at: When the application comes in. An instant is read in the programme's own zone.
+        assumptions: Readings chosen for what the text leaves open.
+        used: What was drawn before, and what is left of the budget.
+    """
+    drawn = {} if used is None else {programme.id: used}
+    return decide_all([programme], facts, at=at, assumptions=assumptions, used=drawn)[0]
+
+
+def decide_all(
+    programmes: Sequence[Programme],
+    facts: Facts,
+    *,
+    at: datetime | date,
+    assumptions: Assumptions | None = None,
+    used: Mapping[str, Used] | None = None,
+) -> tuple[Decision, ...]:
+    """Answer one case under many programmes; all their conditions are one select."""
+    plans = [_Plan.of(programme, facts, at, assumptions) for programme in programmes]
+    nodes = [node for plan in plans for chosen in plan.variants for node in compiled(chosen).nodes]
+    days = {plan.day for plan in plans}
+    answers = {day: evaluate(nodes, derived(facts, on=day)) for day in days}
+    return tuple(
+        _decided(plan, answers[plan.day], (used or {}).get(plan.programme.id, Used()))
+        for plan in plans
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The versions of one programme that have to be tried."""
+
+    programme: Programme
+    facts: Facts
+    at: datetime | date
+    day: date
+    assumed: Mapping[Name, Scalar]
+    names: tuple[str, ...]
+    items: tuple[OpenItem, ...]
+    fills: tuple[Mapping[str, Scalar], ...]
+    variants: tuple[Programme, ...]
+
+    @classmethod
+    def of(
+        cls,
+        programme: Programme,
+        facts: Facts,
+        at: datetime | date,
+        assumptions: Assumptions | None,
+    ) -> "_Plan":
+        """Choose what to try: every combination of the readings still open."""
+        known = {item.id for item in programme.open}
+        filled = dict(assumptions.fills.get(programme.id, {})) if assumptions else {}
+        assert filled.keys() <= known, (programme.id, filled.keys() - known)
+        left = tuple(item for item in programme.open if item.id not in filled)
+        fills = tuple(_combinations([item for item in left if item.can_change_answer]))
+        day = day_of(at, programme.place.zone)
+        return cls(
+            programme=programme,
+            facts=derived(facts, on=day),
+            at=at,
+            day=day,
+            assumed=filled,
+            names=(assumptions.id,) if assumptions and filled else (),
+            items=left,
+            fills=fills,
+            variants=tuple(variant(programme, _key({**filled, **fill})) for fill in fills),
+        )
+
+
+def _key(readings: Mapping[str, Scalar]) -> tuple[tuple[str, Scalar], ...]:
+    return tuple(sorted(readings.items()))
+
+
+def _combinations(items: Sequence[OpenItem]) -> Iterator[Mapping[str, Scalar]]:
+    names = [item.id for item in items]
+    for chosen in itertools.product(*(item.readings for item in items)):
+        yield dict(zip(names, chosen, strict=True))
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """One version, tried."""
+
+    fills: Mapping[str, Scalar]
+    findings: tuple[Finding, ...]
+    worked: Worked
+    outcome: Outcome
+
+    @property
+    def span(self) -> Span:
+        """What it pays: nothing if refused, perhaps nothing if undecided."""
+        if self.outcome == "refused":
+            return Span(0, 0)
+        paid = self.worked.award.span
+        return paid if self.outcome == "eligible" else Span(0, paid.high)
+
+
+def _decided(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> Decision:
+    tried = [
+        _tried(Case(chosen, compiled(chosen), plan.facts, answers, plan.day, used), plan.at, fills)
+        for chosen, fills in zip(plan.variants, plan.fills, strict=True)
+    ]
+    found = tuple(_merged(tried))
+    outcome = _outcome(found)
+    questions = tuple(_question(item, tried) for item in plan.items)
+    programme = plan.programme
+    return Decision(
+        programme=programme.id,
+        version=programme.hash,
+        edition=programme.edition,
+        kind=programme.kind,
+        place=programme.place.code,
+        at=plan.at,
+        outcome=outcome,
+        at_least_fen=min(t.span.low for t in tried) if outcome == "eligible" else 0,
+        at_most_fen=_greatest([t.span.high for t in tried]) if outcome != "refused" else 0,
+        exceptional_fen=_exceptional(tried, outcome),
+        rate_bp=_one({t.worked.rate for t in tried}),
+        base_fen=_one({t.worked.base for t in tried}),
+        provisional=any(_stands_in(t.worked) for t in tried),
+        findings=found,
+        readings=tuple(_reading(t) for t in tried),
+        questions=questions,
+        missing=tuple(dict.fromkeys(_missing(found, tried, outcome))),
+        assumptions=plan.names,
+        assumed=dict(plan.assumed),
+    )
+
+
+def _tried(case: Case, at: datetime | date, fills: Mapping[str, Scalar]) -> _Tried:
+    sums = worked(case)
+    found = findings(case, at=at, award=sums.award)
+    return _Tried(fills, found, sums, _outcome(found))
+
+
+def _outcome(found: Sequence[Finding]) -> Outcome:
+    statuses = {finding.status for finding in found}
+    if "failed" in statuses:
+        return "refused"
+    return "undecided" if "unknown" in statuses else "eligible"
+
+
+def _merged(tried: Sequence[_Tried]) -> Iterator[Finding]:
+    """Yield one finding per rule; one that depends on a reading is unknown, and says on which."""
+    for versions in zip(*(t.findings for t in tried), strict=True):
+        first = versions[0]
+        statuses = {version.status for version in versions}
+        if len(statuses) == 1:
+            yield first
+            continue
+        by = tuple(_deciding([(t.fills, v.status) for t, v in zip(tried, versions, strict=True)]))
+        yield Finding(
+            first.id, first.kind, "unknown", first.citation, first.en, first.zh, first.saw,
+            tuple(dict.fromkeys(name for v in versions for name in v.missing)), by,
+        )  # fmt: skip
+
+
+def _deciding(results: Sequence[tuple[Mapping[str, Scalar], object]]) -> Iterator[str]:
+    """Yield the open items whose reading, the others equal, changes a result."""
+    items = results[0][0] if results else {}
+    for item in items:
+        seen: dict[tuple[tuple[str, Scalar], ...], object] = {}
+        for fills, result in results:
+            others = _key({name: value for name, value in fills.items() if name != item})
+            if seen.setdefault(others, result) != result:
+                yield item
+                break
+
+
+def _question(item: OpenItem, tried: Sequence[_Tried]) -> OpenQuestion:
+    results = [(t.fills, (t.outcome, t.span)) for t in tried]
+    refused = all(t.outcome == "refused" for t in tried)
+    matters = not item.can_change_answer or item.id in set(_deciding(results))
+    return OpenQuestion(
+        id=item.id,
+        field=item.field,
+        en=item.question.en,
+        zh=item.question.zh,
+        readings=item.readings,
+        matters=matters and not refused,
+        blocks_issue=item.blocks == "issue",
+    )
+
+
+def _exceptional(tried: Sequence[_Tried], outcome: Outcome) -> int | None:
+    """Return the most that the authority may grant beyond the amount, if it may."""
+    if outcome == "refused" or all(
+        t.worked.award.exceptional == t.worked.award.span for t in tried
+    ):
+        return None
+    return _greatest([t.worked.award.exceptional.high for t in tried])
+
+
+def _reading(tried: _Tried) -> Reading:
+    span = tried.worked.award.span if tried.outcome != "refused" else Span(0, 0)
+    return Reading(tried.fills, tried.outcome, span.low, span.high, tried.worked.lines)
+
+
+def _missing(found: Sequence[Finding], tried: Sequence[_Tried], outcome: Outcome) -> Iterator[str]:
+    for finding in found:
+        yield from finding.missing
+    if outcome != "refused":
+        for version in tried:
+            yield from version.worked.missing
+
+
+def _stands_in(sums: Worked) -> bool:
+    return any(line.values.get("stands_in") for line in sums.lines)
+
+
+def _one(spans: set[Span]) -> int | None:
+    if len(spans) != 1:
+        return None
+    span = next(iter(spans))
+    return span.low if span.exact else None
+
+
+def _greatest(highs: Sequence[int | None]) -> int | None:
+    known = [high for high in highs if high is not None]
+    return max(known) if len(known) == len(highs) else None
+
+
+__all__ = [
+    "Decision",
+    "OpenQuestion",
+    "Outcome",
+    "Reading",
+    "Status",
+    "Used",
+    "decide",
+    "decide_all",
+    "from_json",
+    "recompute",
+]

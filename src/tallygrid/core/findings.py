@@ -1,0 +1,96 @@
+"""Hold every rule of a programme against a case."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import Final
+
+from tallygrid.core.amount import Award
+from tallygrid.core.arithmetic import Case
+from tallygrid.core.condition import Node
+from tallygrid.core.finding import Citation, Finding, RuleKind, Status
+from tallygrid.core.programme import Cited, Condition, Scalar
+from tallygrid.core.window import holds, is_open, next_opening
+
+CLAIMED_FACT: Final = "contract_claimed"
+
+
+def findings(case: Case, *, at: datetime | date, award: Award) -> tuple[Finding, ...]:
+    """Return one finding per rule, in the order of the programme."""
+    return (
+        *_time(case, at),
+        *(
+            _rule(case, rule, node, "condition")
+            for rule, node in zip(case.programme.conditions, case.rules.conditions, strict=True)
+        ),
+        *(
+            _rule(case, rule, node, "exclusion")
+            for rule, node in zip(case.programme.exclusions, case.rules.exclusions, strict=True)
+        ),
+        *_claim(case),
+        *_room(case, award),
+    )
+
+
+def _time(case: Case, at: datetime | date) -> Iterator[Finding]:
+    programme = case.programme
+    period = programme.in_force
+    saw: dict[str, Scalar | None] = {
+        "day": case.day, "first_day": period.first_day, "last_day": period.last_day,
+    }  # fmt: skip
+    in_force = _status(holds(period, case.day))
+    yield Finding("in-force", "in_force", in_force, Citation.of(period), saw=saw)
+    if programme.windows:
+        shut = {"day": case.day, "next_opening": next_opening(programme, at)}
+        last = max(programme.windows, key=lambda window: window.last_day or date.max)
+        shut["last_day"] = last.last_day
+        status = _status(is_open(programme, at))
+        yield Finding("window", "window", status, Citation.of(last), saw=shut)
+
+
+def _status(passed: bool | None) -> Status:  # noqa: FBT001  # the answer of one rule
+    if passed is None:
+        return "unknown"
+    return "passed" if passed else "failed"
+
+
+def _rule(case: Case, rule: Condition, node: Node | None, kind: RuleKind) -> Finding:
+    answer = case.answer(node)
+    passed = answer if kind == "condition" or answer is None else not answer
+    names = node.facts if node else ()
+    saw: Mapping[str, Scalar | None] = {name: case.facts.get(name) for name in names}
+    missing = tuple(name for name in names if name not in case.facts) if passed is None else ()
+    open_items = () if node else _asking(case, f"{kind}s.{rule.id}.when")
+    return Finding(
+        rule.id, kind, _status(passed), Citation.of(rule), rule.en, rule.zh, saw, missing,
+        open_items,
+    )  # fmt: skip
+
+
+def _asking(case: Case, field: str) -> tuple[str, ...]:
+    return tuple(item.id for item in case.programme.open if item.field == field)
+
+
+def _claim(case: Case) -> Iterator[Finding]:
+    """Refuse a contract that has served a claim, where one contract serves one claim."""
+    rule = case.programme.stacking.one_contract_one_claim
+    if rule is None or rule.value is False:
+        return
+    claimed = case.facts.get(CLAIMED_FACT)
+    passed = None if claimed is None else not claimed
+    if claimed and rule.value is None:
+        passed = None
+    yield Finding(
+        "one-contract-one-claim", "claim", _status(passed), Citation.of(rule),
+        saw={CLAIMED_FACT: claimed}, missing=() if claimed is not None else (CLAIMED_FACT,),
+    )  # fmt: skip
+
+
+def _room(case: Case, award: Award) -> Iterator[Finding]:
+    """Refuse where a cap, a ceiling or the budget leaves nothing."""
+    if award.span.high != 0 or not award.bound_by:
+        return
+    programme = case.programme
+    limits: dict[str, Cited] = {cap.id: cap for cap in programme.caps.limits}
+    limits |= {ceiling.id: ceiling for ceiling in programme.stacking.ceilings}
+    cited = limits.get(award.bound_by, programme.budget)
+    yield Finding(award.bound_by, "amount", "failed", Citation.of(cited))

@@ -1,0 +1,105 @@
+"""The rules of a programme, compiled once per version."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from tallygrid.core.condition import Node, all_of, fact, literal
+from tallygrid.core.money import FEN_PER_YUAN
+from tallygrid.core.programme import Cell, Definition, FactSpec, Programme, Scalar, Tier
+from tallygrid.core.sql import condition
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything of a programme that depends on facts; `None` where the text is open."""
+
+    conditions: tuple[Node | None, ...]
+    exclusions: tuple[Node | None, ...]
+    tiers: tuple[Node, ...]
+    caps: tuple[Node | None, ...]
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """Every rule that can be evaluated."""
+        everything = (*self.conditions, *self.exclusions, *self.tiers, *self.caps)
+        return (node for node in everything if node is not None)
+
+
+@lru_cache(maxsize=4096)
+def compiled(programme: Programme) -> Rules:
+    """Compile a programme that has passed its checks.
+
+    Raises:
+        ConditionError: A condition cannot be read; the checks of its file would have said so.
+    """
+    names = definitions(programme)
+
+    def node(when: str | None) -> Node | None:
+        return None if when is None else condition(when, programme.facts, names)
+
+    return Rules(
+        conditions=tuple(node(rule.when) for rule in programme.conditions),
+        exclusions=tuple(node(rule.when) for rule in programme.exclusions),
+        tiers=tuple(tier_node(tier, programme.facts, names) for tier in programme.rate.tiers),
+        caps=tuple(node(cap.when) for cap in programme.caps.limits),
+    )
+
+
+@lru_cache(maxsize=4096)
+def variant(programme: Programme, readings: tuple[tuple[str, Scalar], ...]) -> Programme:
+    """Return a programme with open items filled, the same object for the same readings."""
+    return programme.with_readings(dict(readings)) if readings else programme
+
+
+def definitions(programme: Programme) -> dict[str, Node]:
+    """Return the programme's own yes-or-no facts; one left open is an unknown fact."""
+    found: dict[str, Node] = {}
+    for definition in programme.defines:
+        found[fact_name(definition)] = _defined(definition, programme.facts, found)
+    return found
+
+
+def fact_name(definition: Definition) -> str:
+    """Return the name under which conditions use a definition."""
+    return definition.id.replace("-", "_")
+
+
+def _defined(
+    definition: Definition, facts: Mapping[str, FactSpec], earlier: Mapping[str, Node]
+) -> Node:
+    if definition.when is None:
+        return Node("fact", "boolean", value=fact_name(definition))
+    return condition(definition.when, facts, earlier)
+
+
+def tier_node(tier: Tier, facts: Mapping[str, FactSpec], names: Mapping[str, Node]) -> Node:
+    """Return the condition under which a tier applies."""
+    cells = (
+        cell_node(cell, names[name] if name in names else fact(name, facts[name]))
+        for name, cell in tier.when.items()
+    )
+    return all_of(tuple(cells))
+
+
+def cell_node(cell: Cell, subject: Node) -> Node:
+    """Return the condition that a fact lies in a cell."""
+    if cell.any_of:
+        values = tuple(literal(value, subject.kind) for value in cell.any_of)
+        return Node("in", "boolean", (subject, *values))
+    low, high = bounds(cell)
+    ends = [Node(">=", "boolean", (subject, literal(low, subject.kind)))] if low is not None else []
+    if high is not None:
+        ends.append(Node("<", "boolean", (subject, literal(high, subject.kind))))
+    return all_of(ends)
+
+
+def bounds(cell: Cell) -> tuple[int | None, int | None]:
+    """Return the ends of an interval, amounts in fen.
+
+    >>> bounds(Cell(from_yuan=1))
+    (100, None)
+    """
+    low = cell.at_least if cell.from_yuan is None else cell.from_yuan * FEN_PER_YUAN
+    high = cell.below if cell.below_yuan is None else cell.below_yuan * FEN_PER_YUAN
+    return low, high

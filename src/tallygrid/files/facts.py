@@ -1,0 +1,158 @@
+"""FACTS.json: what is known of one applicant and purchase, checked against the vocabulary."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Final
+
+from pydantic import RootModel
+
+from tallygrid.core.condition import Facts, fits
+from tallygrid.core.facts import Vocabulary, is_credit_code
+from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
+from tallygrid.core.programme import FactSpec, Name, Scalar
+from tallygrid.core.sql import nearest
+from tallygrid.files.document import Document, FileError, Mistake, read
+
+_CREDIT_CODES: Final = frozenset({"credit_code"})
+
+
+class _Vocabulary(RootModel[dict[Name, FactSpec]]):
+    """The vocabulary file."""
+
+
+@cache
+def packaged_vocabulary() -> Vocabulary:
+    """Return the vocabulary that comes with the programmes."""
+    with as_file(files("tallygrid").joinpath("programmes", "vocabulary.yaml")) as path:
+        return read_vocabulary(path)
+
+
+def read_vocabulary(path: Path) -> Vocabulary:
+    """Read a vocabulary file."""
+    return read(path).parsed(_Vocabulary).root
+
+
+def read_facts(path: Path, vocabulary: Vocabulary | None = None) -> Facts:
+    """Read a facts file; money may be given in yuan under the name ending in `_yuan`.
+
+    Raises:
+        FileError: With every unknown name, wrong type, and negative or fractional amount.
+    """
+    return facts_of(read(path), vocabulary or packaged_vocabulary())
+
+
+def facts_of(document: Document, vocabulary: Vocabulary) -> Facts:
+    """Check the facts of a document; see `read_facts`."""
+    if not isinstance(document.data, dict):
+        raise FileError([document.mistake((), "This is not a set of facts.", 'Write {"name": …}.')])
+    given, mistakes = checked_facts(document, (), document.data, vocabulary)
+    if mistakes:
+        raise FileError(mistakes)
+    return given
+
+
+def checked_facts(
+    document: Document,
+    where: tuple[str | int, ...],
+    data: dict[str, object],
+    vocabulary: Vocabulary,
+) -> tuple[Facts, list[Mistake]]:
+    """Return the facts that stand at a place of a document, and every mistake in them."""
+    found: dict[str, Scalar] = {}
+    mistakes: list[Mistake] = []
+    for written, value in data.items():
+        if value is None:
+            continue
+        name = _name(written, vocabulary)
+        problem, remedy = "", ""
+        if name in found:
+            problem, remedy = f"`{name}` is given twice.", "Give it once, in fen or in yuan."
+        elif name not in vocabulary:
+            problem, remedy = f"There is no fact `{written}`.", nearest(written, _all(vocabulary))
+        else:
+            try:
+                found[name] = _value(written, value, name, vocabulary[name])
+            except _WrongError as wrong:
+                problem, remedy = wrong.problem, wrong.remedy
+        if problem:
+            mistakes.append(document.mistake((*where, written), problem, remedy))
+    return found, mistakes
+
+
+def _all(vocabulary: Vocabulary) -> dict[str, object]:
+    in_yuan = {name[:-4] + "_yuan": None for name in vocabulary if name.endswith("_fen")}
+    return {**vocabulary, **in_yuan}
+
+
+def _name(written: str, vocabulary: Vocabulary) -> str:
+    in_fen = re.sub(r"_yuan$", "_fen", written)
+    return in_fen if in_fen in vocabulary else written
+
+
+class _WrongError(Exception):
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem, self.remedy = problem, remedy
+
+
+def _value(written: str, value: object, name: str, spec: FactSpec) -> Scalar:
+    if written.endswith("_yuan") and written != name:
+        return _whole_fen(written, value)
+    if spec.type == "date" and isinstance(value, str):
+        value = _as_date(written, value)
+    if not isinstance(value, bool | int | str | date) or not fits(value, spec):
+        said = {"integer": "a whole number", "boolean": "true or false", "text": "a text in quotes"}
+        wanted = said.get(spec.type, "a date such as 2026-03-01")
+        raise _WrongError(f"`{written}` is {value!r}.", f"Write {wanted}.")
+    for problem, remedy in _limits(written, value, name, spec):
+        raise _WrongError(problem, remedy)
+    return value
+
+
+def _whole_fen(written: str, value: object) -> int:
+    remedy = 'Write yuan with at most two decimals, such as 1000000 or "1234.56".'
+    exact = _decimal(value)
+    if exact is None:
+        raise _WrongError(f"`{written}` is {value!r}.", remedy)
+    amount_fen = exact * FEN_PER_YUAN
+    if amount_fen != int(amount_fen):
+        raise _WrongError(f"`{written}` is {value!r}, which has a fraction of a fen.", remedy)
+    if not 0 <= amount_fen < GREATEST_FEN:
+        raise _WrongError(f"`{written}` is {value!r}.", "Amounts are not negative, nor immense.")
+    return int(amount_fen)
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    try:
+        exact = Decimal(value)
+    except InvalidOperation:
+        return None
+    return exact if exact.is_finite() else None
+
+
+def _as_date(written: str, value: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise _WrongError(f"`{written}` is {value!r}.", "Write a date: 2026-03-01.") from None
+
+
+def _limits(written: str, value: Scalar, name: str, spec: FactSpec) -> Iterator[tuple[str, str]]:
+    if spec.type == "integer" and not spec.minimum <= int(str(value)) < GREATEST_FEN:
+        yield f"`{written}` is {value}.", f"It is at least {spec.minimum}, and not immense."
+    if spec.values and value not in spec.values:
+        yield f"`{written}` is {value!r}.", nearest(str(value), spec.values)
+    if spec.pattern and not re.fullmatch(spec.pattern, str(value)):
+        yield f"`{written}` is {value!r}.", f"It must match {spec.pattern}."
+    if name in _CREDIT_CODES and not is_credit_code(str(value)):
+        yield (
+            f"`{written}` is {value!r}.",
+            "The check character is wrong; compare the licence.",
+        )
