@@ -181,3 +181,54 @@ def test_a_submitter_killed_anywhere_begins_again_and_every_job_runs_once(
 def test_a_submitter_killed_a_hundred_times_loses_and_repeats_no_job(tmp_path: Path) -> None:
     for seed in range(100, 200):
         kill_the_submitter_somewhere(tmp_path, seed)
+
+
+def wrappers_of(directory: Path) -> list[int]:
+    """List the wrappers of a site, which are started with its directory as an argument."""
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdecimal() and str(directory).encode() in arguments_of(entry)[-2:-1]
+    ]
+
+
+def arguments_of(process: Path) -> list[bytes]:
+    try:
+        return (process / "cmdline").read_bytes().split(b"\0")[:-1]
+    except FileNotFoundError:
+        return []
+
+
+def kill_wrappers_somewhere(tmp_path: Path, seed: int) -> None:
+    """Submit jobs and, at random moments, kill whatever wrappers there are."""
+    chance = Random(seed)  # noqa: S311  # nothing is kept secret by it
+    directory, log = tmp_path / str(seed), tmp_path / f"{seed}.log"
+    site = LocalSite(directory, slots=2)
+    orders = [a_job(f"echo {n} >> {log}") for n in range(12)]
+    for order in orders:
+        site.submit(order)
+    for _ in range(3):
+        time.sleep(chance.uniform(0, 0.06))
+        for wrapper in wrappers_of(directory):
+            os.kill(wrapper, signal.SIGKILL)
+    until(lambda: all(site.find(order.key).state.ended for order in orders))
+
+    states = [site.find(order.key).state for order in orders]
+    ran = [int(line) for line in written(log).split()]
+    assert set(states) <= {JobState.DONE, JobState.LOST}
+    assert len(ran) == len(set(ran))
+    assert {n for n, state in enumerate(states) if state is JobState.DONE} <= set(ran)
+    assert states.count(JobState.LOST) <= 6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_wrappers_killed_anywhere_cost_at_most_the_jobs_they_held(
+    tmp_path: Path, seed: int
+) -> None:
+    kill_wrappers_somewhere(tmp_path, seed)
+
+
+@pytest.mark.soak
+def test_wrappers_killed_hundreds_of_times_run_no_job_twice(tmp_path: Path) -> None:
+    for seed in range(100, 200):
+        kill_wrappers_somewhere(tmp_path, seed)
