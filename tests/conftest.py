@@ -8,7 +8,8 @@ is an empty database on it, dropped after the test; migrate what the test needs:
         with fresh_server.connect("worker") as connection:
             ...
 
-A test that kills or stops the server starts one of its own, in `server_home`.
+A test that kills or stops a server starts one of its own, in `server_home`, or in
+`own_home` if the tests of its module share one.
 """
 
 import itertools
@@ -28,7 +29,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    with _home() as home:
+    with temporary_home() as home:
         yield resolve(Settings(home=home), print)
 
 
@@ -42,12 +43,19 @@ def fresh_server(server: Server) -> Iterator[Server]:
 @pytest.fixture
 def server_home() -> Iterator[Path]:
     """A home of its own; whatever server runs in it is stopped at the end."""
-    with _home() as home:
+    with temporary_home() as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def own_home() -> Iterator[Path]:
+    """A home that the tests of one module share."""
+    with temporary_home() as home:
         yield home
 
 
 @contextmanager
-def _home() -> Iterator[Path]:
+def temporary_home() -> Iterator[Path]:
     """Make a home that the server's user can reach; pytest's own directories are closed to it."""
     with tempfile.TemporaryDirectory(prefix="tallygrid-") as directory:
         Path(directory).chmod(0o711)

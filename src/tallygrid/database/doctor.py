@@ -83,7 +83,7 @@ def _postgresql(settings: Settings, report: Callable[[str], None]) -> Iterator[F
             yield _running(locate(settings, report), "external_server")
             return
         yield _binaries()
-        if settings.home.exists() and at_home(settings.home, Voice(report)).answers():
+        if at_home(settings.home, Voice(report)).answers():
             yield _running(locate(settings, report), "embedded_server")
     except (DatabaseError, psycopg.Error) as error:
         why = error.sentence(settings.language) if isinstance(error, DatabaseError) else str(error)
@@ -114,4 +114,11 @@ def _program(subject: str, *names: str, needed: bool = False) -> Finding:
 
 def _nearest(path: Path) -> Path:
     """Return the path itself or the first of its parents that exists."""
-    return next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    return next(each for each in (path.absolute(), *path.absolute().parents) if _exists(each))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return False

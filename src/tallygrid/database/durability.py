@@ -20,9 +20,8 @@ def require_durable(connection: Connection[Any]) -> None:
             raise DatabaseError("not_durable", setting=name, value=value)
 
 
-def require_version(connection: Connection[Any]) -> None:
-    """Refuse a server whose version nobody has tested."""
-    version = connection.info.server_version
+def require_version(version: int) -> None:
+    """Refuse a server whose version nobody has tested, written as in 180006 for 18.6."""
     if not OLDEST_MAJOR <= version // 10000 <= NEWEST_MAJOR:
         raise DatabaseError(
             "other_version",

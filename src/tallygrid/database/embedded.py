@@ -24,7 +24,7 @@ from tallygrid.database.process import is_alive, is_resident, residents, send
 from tallygrid.database.roles import LOGIN_ROLES, create_roles
 from tallygrid.database.voice import Voice
 
-_TELL_EVERY_S: Final = 5
+_TELL_EVERY_S: Final = 2
 _RECOVERY_S_MAX: Final = 3600
 _STARTS_MAX: Final = 10
 _ORPHAN_TERM_S: Final = 3
@@ -69,24 +69,23 @@ class Embedded:
         """Make sure the server answers, however it was left."""
         if self.answers():
             return
+        self.place.prepare()
         with self.place.locked(self.voice):
-            if not self.answers():
-                self._bring_up()
+            self._bring_up()
 
     def stop(self) -> None:
         """Stop the server, completing what it has acknowledged."""
-        with self.place.locked(self.voice):
-            self._shut_down()
+        if self.place.data.exists():
+            with self.place.locked(self.voice):
+                self._shut_down()
 
     def answers(self) -> bool:
         """Tell whether the server answers a query right now."""
-        if not self.place.socket_file.exists():
-            return False
-        self.place.check_socket()
         try:
+            self.place.check_socket()
             with psycopg.connect(**self.superuser(), dbname="postgres", connect_timeout=2) as it:
                 return it.execute("SELECT 1").fetchone() == (1,)
-        except psycopg.Error:
+        except (psycopg.Error, OSError):
             return False
 
     def superuser(self) -> dict[str, Any]:
@@ -109,7 +108,7 @@ class Embedded:
     def postmaster(self) -> int | None:
         """Return the live postmaster's process id."""
         try:
-            lines = (self.place.data / "postmaster.pid").read_text(encoding="ascii").splitlines()
+            lines = (self.place.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
             pid = int(lines[0])
         except (OSError, ValueError, IndexError):
             return None
@@ -193,7 +192,7 @@ class Embedded:
         """Tell whether a tidy-up of `/tmp` took the socket from under a healthy server."""
         if self.postmaster() is None or self.place.socket_file.exists():
             return False
-        lines = (self.place.data / "postmaster.pid").read_text(encoding="ascii").splitlines()
+        lines = (self.place.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         return lines[_STATUS_LINE:] == ["ready   "]
 
     def _shut_down(self) -> None:
@@ -236,7 +235,7 @@ def _write(place: Place, name: str, text: str) -> None:
 
 def _major_of(data: Path) -> int | None:
     try:
-        return int((data / "PG_VERSION").read_text(encoding="ascii"))
+        return int((data / "PG_VERSION").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
 

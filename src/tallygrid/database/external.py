@@ -12,7 +12,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from tallygrid.database.error import DatabaseError
-from tallygrid.database.place import place_of
+from tallygrid.database.place import locked, make_home
 from tallygrid.database.roles import LOGIN_ROLES, create_roles, missing_roles
 from tallygrid.database.voice import Voice
 
@@ -64,7 +64,8 @@ class External:
 
     def create_roles(self, administrator: psycopg.Connection[Any]) -> None:
         """Create the missing roles, keeping their passwords before the server knows them."""
-        with place_of(self.home).locked(self.voice):
+        make_home(self.home)
+        with locked(self.home / "roles.lock", self.voice):
             missing = [role for role in missing_roles(administrator) if role in LOGIN_ROLES]
             kept = dict(self.passwords())
             kept.update({role: secrets.token_urlsafe(32) for role in missing if role not in kept})
@@ -88,8 +89,9 @@ class External:
     def _parameters(self) -> dict[str, Any]:
         try:
             return dict(conninfo_to_dict(self.url))
-        except psycopg.ProgrammingError as error:
-            raise DatabaseError("bad_url", why=_one_line(error)) from error
+        except psycopg.ProgrammingError:
+            # Without the cause, which may quote the password.
+            raise DatabaseError("bad_url") from None
 
 
 def _one_line(error: Exception) -> str:

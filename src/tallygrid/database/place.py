@@ -6,7 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,48 +70,66 @@ class Place:
         if not (stat.S_ISDIR(found.st_mode) and ours and not found.st_mode & 0o077):
             raise DatabaseError("foreign_socket", path=str(self.socket), uid=self.identity.uid)
 
-    @contextmanager
-    def locked(self, voice: Voice) -> Iterator[None]:
-        """Let one process at a time create, start or stop the server."""
-        with (self.base / "lock").open("a") as file:
-            self._give_to_home_s_owner(file.fileno())
-            _lock(file.fileno(), voice)
-            yield
+    def prepare(self) -> None:
+        """Create the base, so that the server's user can walk through it."""
+        make_home(self.base)
 
-    @contextmanager
-    def alive(self) -> Iterator[int]:
+    def locked(self, voice: Voice) -> AbstractContextManager[None]:
+        """Let one process at a time create, start or stop the server."""
+        return locked(self.base / "lock", voice)
+
+    def alive(self) -> AbstractContextManager[int]:
         """Open the file whose lock tells that a server process is alive.
 
         The postmaster inherits it open and locked, and its backends inherit it from there.
         So the kernel itself releases the lock with the last of them, however they die; a
         process id may be a zombie's, a stranger's, or of another container.
         """
-        with (self.base / "alive").open("a") as file:
-            self._give_to_home_s_owner(file.fileno())
-            yield file.fileno()
-
-    def _give_to_home_s_owner(self, descriptor: int) -> None:
-        if os.geteuid() == 0:
-            owner = self.base.stat()
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        return _opened(self.base / "alive")
 
 
 def place_of(home: Path) -> Place:
-    """Return the place that belongs to a home, creating the home if it is not there.
+    """Return the place that belongs to a home.
 
     Root's server runs as another user, who must be able to walk to its data. Where a
     parent of the home is closed to others, the files go below `/var/lib/tallygrid`
     instead, in a directory that depends on the home alone.
     """
-    home = home.absolute()
-    _make_home(home)
+    home = home.resolve()
     server = of_server(home / "postgres")
-    if server.may_enter(home):
-        base = home.resolve()
-        return Place(base, server)
-    base = _ROOTS_OWN / f"home-{_digest(home.resolve())}"
-    _make_home(base)
+    if server.may_enter(home.parent):
+        return Place(home, server)
+    base = _ROOTS_OWN / f"home-{_digest(home)}"
     return Place(base, of_server(base / "postgres"))
+
+
+def make_home(home: Path) -> None:
+    """Create a directory of ours, which root lets others walk through but not read."""
+    is_root = os.geteuid() == 0
+    try:
+        _make_parents(home.parent)
+        home.mkdir(mode=0o711 if is_root else 0o700, exist_ok=True)
+        if is_root and home.stat().st_uid == 0:
+            home.chmod(home.stat().st_mode | 0o111)
+    except OSError as error:
+        raise DatabaseError("home_not_writable", home=str(home), why=error.strerror) from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise DatabaseError("home_not_writable", home=str(home), why="Permission denied")
+
+
+@contextmanager
+def locked(path: Path, voice: Voice) -> Iterator[None]:
+    """Hold a lock file, telling how long another process keeps it."""
+    with _opened(path) as descriptor:
+        began = time.monotonic()
+        told = 0
+        while not try_lock(descriptor):
+            waited = int(time.monotonic() - began)
+            if waited >= told + _TELL_EVERY_S:
+                told = waited
+                voice.say("waiting_for_starter", seconds=waited)
+            time.sleep(0.02)
+        yield
 
 
 def try_lock(descriptor: int) -> bool:
@@ -123,28 +141,22 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-def _make_home(home: Path) -> None:
-    try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
-        if os.geteuid() == 0 == home.stat().st_uid:
-            home.chmod(home.stat().st_mode | 0o111)
-    except OSError as error:
-        raise DatabaseError("home_not_writable", home=str(home), why=error.strerror) from error
-    if not os.access(home, os.W_OK | os.X_OK):
-        raise DatabaseError("home_not_writable", home=str(home), why="Permission denied")
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    with path.open("a") as file:
+        if os.geteuid() == 0:  # perhaps on a visit to another user's home
+            owner = path.parent.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        yield file.fileno()
+
+
+def _make_parents(directory: Path) -> None:
+    """Create the missing parents of a home, open to be walked through whatever the umask."""
+    if not directory.exists():
+        _make_parents(directory.parent)
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o755)
 
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-
-
-def _lock(descriptor: int, voice: Voice) -> None:
-    began = time.monotonic()
-    told = 0
-    while not try_lock(descriptor):
-        waited = int(time.monotonic() - began)
-        if waited >= told + _TELL_EVERY_S:
-            told = waited
-            voice.say("waiting_for_starter", seconds=waited)
-        time.sleep(0.02)

@@ -27,7 +27,7 @@ def is_resident(pid: int, data: Path) -> bool:
 def is_alive(pid: int) -> bool:
     """Tell whether a process exists and is not a zombie."""
     try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
     state = status.rsplit(")", 1)[1].split()[0]

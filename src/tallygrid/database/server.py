@@ -132,7 +132,7 @@ class Server:
         }
         connection = psycopg.connect(**wanted, autocommit=True)
         try:
-            require_version(connection)
+            require_version(connection.info.server_version)
             require_durable(connection)
             connection.autocommit = autocommit
         except BaseException:
