@@ -1,0 +1,25 @@
+"""The books: double entry in PostgreSQL, whole fen, only ever added to.
+
+The schema and every function are SQL, in `migrations/`, in the order in which to read them;
+`docs/algorithms/ledger.md` explains them with a worked example. Here is what Python calls.
+"""
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Final
+
+from tallygrid.ledger.balance import balance, balances
+from tallygrid.ledger.post import EVENTS_PER_BATCH_MAX, expire_holds, open_programme, post
+
+MIGRATIONS: Final[Traversable] = files("tallygrid.ledger").joinpath("migrations")
+"""What `database.migrate` applies, file by file in the order of their names."""
+
+__all__ = [
+    "EVENTS_PER_BATCH_MAX",
+    "MIGRATIONS",
+    "balance",
+    "balances",
+    "expire_holds",
+    "open_programme",
+    "post",
+]
