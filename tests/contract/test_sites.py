@@ -100,7 +100,7 @@ def lives(process: int) -> bool:
     """Tell whether a process runs; one that is dead and not yet fetched does not."""
     try:
         status = Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
 

@@ -51,7 +51,7 @@ def written(path: Path) -> str:
 def gone(process: int) -> bool:
     try:
         status = Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
     return status.rpartition(")")[2].split()[0] == "Z"
 
@@ -195,7 +195,7 @@ def wrappers_of(directory: Path) -> list[int]:
 def arguments_of(process: Path) -> list[bytes]:
     try:
         return (process / "cmdline").read_bytes().split(b"\0")[:-1]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 
