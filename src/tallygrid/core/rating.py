@@ -153,9 +153,11 @@ def rated(terms: Terms, quantity: Fraction) -> Bill:
 def line(terms: Terms, *, to_date: Fraction, booked: Bill) -> Bill:
     """Return what a line adds when usage stands at a total and part of it is booked.
 
-    Gross, tax, discount, every subsidy and every funder's share of it never fall from line
-    to line. The co-payment may fall by a fen for each grant beyond the first, because each
-    grant is rounded down by itself; then that fen goes back to the applicant.
+    Gross, tax, discount, every subsidy and every funder's part of it never fall from line to
+    line. The co-payment may fall by a fen for each grant beyond the first, because each grant
+    is rounded down by itself: that fen goes back to the applicant. Where a reference price
+    caps a base, whose rounding is its own, a part may fall by a fen too: book it as a
+    correction.
     """
     total = rated(terms, to_date)
     return Bill(
