@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from uuid import UUID, uuid4
@@ -210,7 +211,8 @@ def kill_wrappers_somewhere(tmp_path: Path, seed: int) -> None:
     for _ in range(3):
         time.sleep(chance.uniform(0, 0.06))
         for wrapper in wrappers_of(directory):
-            os.kill(wrapper, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may just have ended
+                os.kill(wrapper, signal.SIGKILL)
     until(lambda: all(site.find(order.key).state.ended for order in orders))
 
     states = [site.find(order.key).state for order in orders]
