@@ -8,9 +8,9 @@ database holds the same tables (a test compares them) and refuses on its own.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 from uuid import UUID
 
 from tallygrid.core.money import GREATEST_FEN
@@ -228,6 +228,19 @@ class Leg:
         assert 0 <= self.amount_fen < GREATEST_FEN, self.amount_fen
         assert self.source != self.target, self.source.code
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the leg as plain data, its accounts by their codes."""
+        return {
+            "source": self.source.code,
+            "target": self.target.code,
+            "amount_fen": self.amount_fen,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read back what `as_json` returned."""
+        return cls(Account.of(data["source"]), Account.of(data["target"]), data["amount_fen"])
+
 
 @dataclass(frozen=True)
 class Event:
@@ -255,6 +268,42 @@ class Event:
     def __post_init__(self) -> None:
         assert self.kind in MONEY_TABLE, self.kind
         assert self.occurred_at.tzinfo is not None, "an instant names its zone"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the event as plain data, as `books.post` takes it; what is not set is left out."""
+        plain = {
+            "key": str(self.key),
+            "kind": self.kind,
+            "legs": [leg.as_json() for leg in self.legs],
+            "occurred_at": self.occurred_at.astimezone(UTC).isoformat(),
+            "hold": None if self.hold is None else str(self.hold),
+            "ttl_seconds": self.ttl_seconds,
+            "final": self.final,
+            "reason": self.reason,
+            "document": self.document,
+            "outbox": None if self.outbox is None else dict(self.outbox),
+            "chain": self.chain,
+        }
+        return {name: value for name, value in plain.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read back what `as_json` returned.
+
+        >>> event = Event(UUID(int=7), "start", (), datetime(2026, 5, 11, tzinfo=UTC))
+        >>> Event.from_json(event.as_json()) == event
+        True
+        """
+        hold = data.get("hold")
+        return cls(
+            **{
+                **data,
+                "key": UUID(data["key"]),
+                "legs": tuple(Leg.from_json(leg) for leg in data["legs"]),
+                "occurred_at": datetime.fromisoformat(data["occurred_at"]),
+                "hold": None if hold is None else UUID(hold),
+            }
+        )
 
 
 @dataclass(frozen=True)
