@@ -1,5 +1,6 @@
 """Prices are rationals, and an offer tells what a programme may ask of it."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -56,3 +57,26 @@ def test_every_kind_of_list_admits_an_offer(catalogue: Catalogue) -> None:
         offers = catalogue.offers_of(one.kind)
         met = [catalogue.facts(offer.id, authority=one.authority)[fact] for offer in offers]
         assert any(met), one.id
+
+
+def test_an_authority_admits_the_providers_on_its_lists(catalogue: Catalogue) -> None:
+    admitted = catalogue.admitted("440300", "compute")
+
+    assert sorted(admitted or ()) == [
+        "operator-guian",
+        "operator-qingyang",
+        "operator-shaoguan",
+        "operator-shenzhen",
+    ]
+    assert catalogue.admitted("440300", "corpus") is None
+
+
+def test_a_provider_is_related_to_itself_and_to_those_under_common_control(
+    catalogue: Catalogue,
+) -> None:
+    one, other = catalogue.providers["operator-wuhu"], catalogue.providers["operator-guian"]
+    kin = replace(other, related_to=frozenset({one.credit_code}))
+    family = replace(catalogue, providers={**catalogue.providers, kin.id: kin})
+
+    assert family.related(one.credit_code) == {one.id, kin.id}
+    assert catalogue.related("9135010000000000XX") == frozenset()

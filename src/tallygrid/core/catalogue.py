@@ -280,6 +280,22 @@ class Catalogue:
             self.offers[id_] for id_ in sorted(self.offers) if self.offers[id_].kind == kind
         )
 
+    def admitted(self, authority: str, kind: OfferKind) -> frozenset[str] | None:
+        """Return the providers that an authority admits or names; None if it keeps no list."""
+        ids = {
+            one.id for one in self.lists.values() if (one.authority, one.kind) == (authority, kind)
+        }
+        listed = frozenset(id_ for id_, one in self.providers.items() if one.lists & ids)
+        return listed if ids else None
+
+    def related(self, credit_code: str) -> frozenset[str]:
+        """Return the providers that are an organisation itself, or under common control."""
+        return frozenset(
+            id_
+            for id_, one in self.providers.items()
+            if credit_code == one.credit_code or credit_code in one.related_to
+        )
+
     def facts(self, offer_id: str, *, authority: str = "") -> Mapping[str, Fact]:
         """Return what a programme's conditions may ask about an offer and its provider.
 

@@ -28,6 +28,8 @@ _SECONDS_PER_HOUR: Final = 3_600
 _MILLIWATT_SECONDS_PER_KWH: Final = 3_600_000_000
 _MILLI_YUAN_PER_FEN: Final = 10
 _GRAMS_PER_TONNE: Final = 1_000_000
+_ENERGY: Final = _MILLIWATT_SECONDS_PER_KWH * _MILLI_YUAN_PER_FEN * BASIS_POINTS
+_CARBON: Final = _MILLIWATT_SECONDS_PER_KWH * _GRAMS_PER_TONNE
 
 
 def place(
@@ -106,7 +108,3 @@ def _cost(request: Request, entry: Entry, pool: Pool, weights: Weights, wait_sec
             -card_seconds * (pressure + pool.shadow_fen_per_card_hour) // _SECONDS_PER_HOUR
         ),
     )
-
-
-_ENERGY: Final = _MILLIWATT_SECONDS_PER_KWH * _MILLI_YUAN_PER_FEN * BASIS_POINTS
-_CARBON: Final = _MILLIWATT_SECONDS_PER_KWH * _GRAMS_PER_TONNE
