@@ -158,6 +158,7 @@ class SiteIn(Part):
 class SitesFile(Part):
     """`sites.yaml`."""
 
+    fiction: Cited
     sites: list[SiteIn]
 
 
