@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 
 from tallygrid.core.amount import UNITS_FEN, Award, Line, Room, Span, award, room_line, span_line
-from tallygrid.core.condition import Facts, Node
+from tallygrid.core.condition import Facts, Node, missing_facts
 from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN, share
 from tallygrid.core.programme import (
     Cap,
@@ -60,6 +60,10 @@ class Case:
     def answer(self, node: Node | None) -> bool | None:
         """Return what a rule answers; a rule left open answers unknown."""
         return None if node is None else self.answers[node]
+
+    def missing(self, node: Node) -> tuple[str, ...]:
+        """Return the facts for want of which a rule is unknown."""
+        return missing_facts(node, self.answers, self.facts)
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def _rate(case: Case) -> tuple[Span, Line, tuple[str, ...]]:
     possible = chosen or [(t, node) for t, node in tiers if case.answer(node) is None]
     spans = [_rate_on(tier.rate, case.day) for tier, _ in possible]
     span = Span(min((s.low for s in spans), default=0), max((_high(s) for s in spans), default=0))
-    names = [name for _, node in possible for name in node.facts if name not in case.facts]
+    names = [] if chosen else [name for _, node in possible for name in case.missing(node)]
     line = Line(
         "rate",
         {
@@ -139,7 +143,7 @@ def _rate(case: Case) -> tuple[Span, Line, tuple[str, ...]]:
             "high_bp": span.high,
         },
     )
-    return span, line, () if chosen else tuple(dict.fromkeys(names))
+    return span, line, tuple(dict.fromkeys(names))
 
 
 def _high(span: Span) -> int:
@@ -244,6 +248,6 @@ def _budget(case: Case) -> Iterator[tuple[Room, Line]]:
 def _missing_rooms(case: Case) -> Iterator[str]:
     for cap, node in zip(case.programme.caps.limits, case.rules.caps, strict=True):
         if cap.when is not None and node is not None and case.answer(node) is None:
-            yield from (name for name in node.facts if name not in case.facts)
+            yield from case.missing(node)
     if case.programme.stacking.ceilings and OTHER_FUNDS_FACT not in case.facts:
         yield OTHER_FUNDS_FACT

@@ -100,6 +100,32 @@ def evaluate(nodes: Sequence[Node], facts: Facts) -> dict[Node, bool | None]:
     return dict(zip(wanted, answers, strict=True))
 
 
+def explained(nodes: Sequence[Node], facts: Facts) -> dict[Node, bool | None]:
+    """Answer conditions, and the parts of those that stay unknown; see `missing_facts`."""
+    answers = evaluate(nodes, facts)
+    unknown = [node for node, answer in answers.items() if answer is None]
+    return answers | evaluate([part for node in unknown for part in _parts(node)], facts)
+
+
+def missing_facts(node: Node, answers: Mapping[Node, bool | None], facts: Facts) -> tuple[str, ...]:
+    """Return the facts for want of which a condition is unknown, and not those beside it."""
+    if node.op not in _JOINING:
+        return tuple(name for name in node.facts if name not in facts)
+    unknown = (arg for arg in node.args if answers[arg] is None)
+    found = (name for arg in unknown for name in missing_facts(arg, answers, facts))
+    return tuple(dict.fromkeys(found))
+
+
+_JOINING: Final = frozenset({"and", "or", "not"})
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    if node.op in _JOINING:
+        for arg in node.args:
+            yield arg
+            yield from _parts(arg)
+
+
 def expression(node: Node) -> "pl.Expr":
     """Return the Polars expression of a condition, over columns named like the facts."""
     import polars as pl  # noqa: PLC0415  # see `evaluate`

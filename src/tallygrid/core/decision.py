@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tallygrid.core.amount import Line, Span, recomputed
 from tallygrid.core.arithmetic import Case, Used, Worked, worked
 from tallygrid.core.assumptions import Assumptions
-from tallygrid.core.condition import Facts, Node, evaluate
+from tallygrid.core.condition import Facts, Node, explained
 from tallygrid.core.facts import derived
 from tallygrid.core.finding import Finding, Status
 from tallygrid.core.findings import findings
@@ -113,6 +113,14 @@ class Decision:
         """Nothing refuses but the time: no window is open, or the scheme is not in force."""
         return bool(self.failed) and all(f.kind in {"in_force", "window"} for f in self.failed)
 
+    @property
+    def would_be(self) -> Span:
+        """What the arithmetic gives whether or not anything refuses."""
+        awards = [line for r in self.readings for line in r.lines if line.code == "award"]
+        lows = [int(line.values["low_fen"] or 0) for line in awards]
+        highs = [line.values["high_fen"] for line in awards]
+        return Span(min(lows), _greatest([None if h is None else int(h) for h in highs]))
+
     def as_json(self) -> dict[str, Any]:
         """Return the decision as plain data, with the answers that are derived."""
         plain: dict[str, Any] = _adapter().dump_python(self, mode="json")
@@ -183,7 +191,7 @@ def decide_all(
     plans = [_Plan.of(programme, facts, at, assumptions) for programme in programmes]
     nodes = [node for plan in plans for chosen in plan.variants for node in compiled(chosen).nodes]
     days = {plan.day for plan in plans}
-    answers = {day: evaluate(nodes, derived(facts, on=day)) for day in days}
+    answers = {day: explained(nodes, derived(facts, on=day)) for day in days}
     return tuple(
         _decided(plan, answers[plan.day], (used or {}).get(plan.programme.id, Used()))
         for plan in plans

@@ -15,8 +15,6 @@ from tallygrid.core.programme import FactSpec, Scalar
 Vocabulary = Mapping[str, FactSpec]
 
 _PLACES: Final = {"registered_in": "registered", "provider_in": "provider"}
-_CODE_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-_CODE_LENGTH: Final = 18
 _MONTHS: Final = 12
 
 DERIVED_FROM: Final[Mapping[str, str]] = {
@@ -66,25 +64,3 @@ def _divisions(code: str, part: str) -> dict[str, Scalar]:
     if code[4:] != "00":
         found[f"{part}_district"] = code
     return found
-
-
-def is_credit_code(code: str) -> bool:
-    """Tell whether a unified social credit code has the right form and check character.
-
-    By GB 32100-2015: 17 characters weighted by powers of 3, modulo 31, and the remainder's
-    complement as the eighteenth.
-
-    >>> is_credit_code("91350100M000100Y43")
-    True
-    >>> is_credit_code("91350100M000100Y44")
-    False
-    """
-    if len(code) != _CODE_LENGTH or any(letter not in _CODE_ALPHABET for letter in code):
-        return False
-    return code[-1] == check_character(code[:-1])
-
-
-def check_character(body: str) -> str:
-    """Return the character that completes the first 17 of a unified social credit code."""
-    weighted = (pow(3, n, 31) * _CODE_ALPHABET.index(letter) for n, letter in enumerate(body))
-    return _CODE_ALPHABET[-sum(weighted) % 31]

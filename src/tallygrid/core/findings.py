@@ -58,7 +58,7 @@ def _rule(case: Case, rule: Condition, node: Node | None, kind: RuleKind) -> Fin
     passed = answer if kind == "condition" or answer is None else not answer
     names = node.facts if node else ()
     saw: Mapping[str, Scalar | None] = {name: case.facts.get(name) for name in names}
-    missing = tuple(name for name in names if name not in case.facts) if passed is None else ()
+    missing = case.missing(node) if node and passed is None else ()
     open_items = () if node else _asking(case, f"{kind}s.{rule.id}.when")
     return Finding(
         rule.id, kind, _status(passed), Citation.of(rule), rule.en, rule.zh, saw, missing,

@@ -12,7 +12,8 @@ from typing import Final
 from pydantic import RootModel
 
 from tallygrid.core.condition import Facts, fits
-from tallygrid.core.facts import Vocabulary, is_credit_code
+from tallygrid.core.credit_code import is_well_formed
+from tallygrid.core.facts import Vocabulary
 from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import FactSpec, Name, Scalar
 from tallygrid.core.sql import nearest
@@ -151,7 +152,7 @@ def _limits(written: str, value: Scalar, name: str, spec: FactSpec) -> Iterator[
         yield f"`{written}` is {value!r}.", nearest(str(value), spec.values)
     if spec.pattern and not re.fullmatch(spec.pattern, str(value)):
         yield f"`{written}` is {value!r}.", f"It must match {spec.pattern}."
-    if name in _CREDIT_CODES and not is_credit_code(str(value)):
+    if name in _CREDIT_CODES and not is_well_formed(str(value)):
         yield (
             f"`{written}` is {value!r}.",
             "The check character is wrong; compare the licence.",

@@ -1,0 +1,301 @@
+"""Stacking (叠加): the best legal combination of vouchers for one contract.
+
+Two programmes go together only where a text allows it and none forbids it; where both are
+silent the combination is named as possible, never as legal. Amounts are taken in order, the
+higher level first: each is what its own decision gives, less what the ceilings of all, and
+the bill itself, leave no room for.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from tallygrid.core.amount import Line, recomputed
+from tallygrid.core.arithmetic import on_day
+from tallygrid.core.decision import Decision, Reading
+from tallygrid.core.money import share
+from tallygrid.core.programme import Ceiling, Programme, StacksWith
+from tallygrid.core.rules import variant
+from tallygrid.core.window import day_of
+
+Relation = Literal["allowed", "silent", "higher_only", "one_claim"]
+WhereSilent = Literal["apart", "together"]
+
+_ORDER: Final = {"national": 0, "province": 1, "city": 2, "district": 3}
+_TRIED_MAX: Final = 10
+"""Of more candidates only the largest are combined; no contract has as many."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One voucher in a combination, and what it pays there."""
+
+    programme: str
+    base_fen: int
+    alone_fen: int
+    amount_fen: int
+    bound_by: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A programme that is not in the combination, and why."""
+
+    programme: str
+    code: str
+    beside: str = ""
+
+
+@dataclass(frozen=True)
+class Combination:
+    """The vouchers that together pay the most for one contract."""
+
+    parts: tuple[Part, ...]
+    left_out: tuple[LeftOut, ...]
+    silent: tuple[tuple[str, str], ...] = ()
+    certain: bool = True
+    """The amounts are the least that the decisions give; else the most, nothing being certain."""
+
+    @property
+    def total_fen(self) -> int:
+        """What all pay together."""
+        return sum(part.amount_fen for part in self.parts)
+
+
+def best(
+    decisions: Sequence[Decision],
+    programmes: Sequence[Programme],
+    *,
+    where_silent: WhereSilent = "apart",
+) -> Combination:
+    """Return the combination that pays the most for one contract of one kind.
+
+    Amounts are what is certain. While nothing is, as long as the texts leave too much open,
+    they are the most that can be, and the combination says so.
+
+    Args:
+        decisions: On the same facts; those that are not eligible, or only reported, are left out.
+        programmes: The programmes decided.
+        where_silent: Whether programmes whose texts are silent about each other are combined,
+            to show what might be asked for; by default they are not.
+    """
+    certain = _best(decisions, programmes, where_silent, certain=True)
+    if certain.total_fen:
+        return certain
+    return _best(decisions, programmes, where_silent, certain=False)
+
+
+def _best(
+    decisions: Sequence[Decision],
+    programmes: Sequence[Programme],
+    where_silent: WhereSilent,
+    *,
+    certain: bool,
+) -> Combination:
+    assumed = {
+        decision.programme: tuple(sorted(decision.assumed.items())) for decision in decisions
+    }
+    known = {p.id: variant(p, assumed.get(p.id, ())) for p in programmes}
+    found = (_candidate(d, known[d.programme], certain=certain) for d in decisions if _can_pay(d))
+    paying = [candidate for candidate in found if candidate and candidate.alone_fen > 0]
+    usable = sorted(paying, key=lambda c: (-c.alone_fen, c.programme.id))[:_TRIED_MAX]
+    parts = max(_legal(usable, where_silent), key=_rank, default=())
+    chosen = {part.programme for part in parts}
+    return Combination(
+        parts=parts,
+        left_out=tuple(_left_out(decisions, known, usable, chosen)),
+        silent=tuple(_silent([c.programme for c in usable if c.programme.id in chosen])),
+        certain=certain,
+    )
+
+
+def _legal(usable: Sequence["_Candidate"], where_silent: WhereSilent) -> Iterator[tuple[Part, ...]]:
+    for size in range(1, len(usable) + 1):
+        for group in itertools.combinations(usable, size):
+            if _goes_together(group, where_silent):
+                yield _valued(group)
+
+
+def relation(one: Programme, other: Programme) -> Relation:
+    """Say how two programmes stand to each other for the same contract."""
+    for a, b in ((one, other), (other, one)):
+        rule = a.stacking.higher_only
+        if rule is not None and rule.value and _covers(rule.levels, b):
+            return "higher_only"
+        claim = a.stacking.one_contract_one_claim
+        if claim is not None and claim.value and _same_scope(claim.scope, a, b):
+            return "one_claim"
+    pairs = ((one, other), (other, one))
+    allowed = any(_names(rule, a, b) for a, b in pairs for rule in a.stacking.stacks_with)
+    return "allowed" if allowed else "silent"
+
+
+def _can_pay(decision: Decision) -> bool:
+    return decision.outcome == "eligible" and decision.edition == "issued"
+
+
+def _covers(levels: Sequence[str], other: Programme) -> bool:
+    return not levels or other.place.level in levels
+
+
+def _same_scope(scope: str, one: Programme, other: Programme) -> bool:
+    if scope == "place":
+        return one.place.code == other.place.code
+    return scope == "all"
+
+
+def _names(rule: StacksWith, one: Programme, other: Programme) -> bool:
+    if other.id in rule.programmes:
+        return True
+    return other.place.level in rule.levels and _nested(one.place.code, other.place.code)
+
+
+def _nested(one: str, other: str) -> bool:
+    """Tell whether one place lies in the other, by their codes."""
+    short, long = sorted((one.rstrip("0"), other.rstrip("0")), key=len)
+    return long.startswith(short)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One decision, as a combination sees it."""
+
+    decision: Decision
+    programme: Programme
+    reading: Reading
+    base_fen: int
+    alone_fen: int
+    certain: bool
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """The higher level first, then by name."""
+        return _ORDER[self.programme.place.level], self.programme.id
+
+    def on_base(self, base_fen: int) -> int:
+        """Return what the decision gives when its rate applies to another base."""
+        if base_fen >= self.base_fen:
+            return self.alone_fen
+        span = recomputed([_as_plain(line, base_fen) for line in self.reading.lines])
+        amount_fen = span.low if self.certain else span.high
+        return min(self.alone_fen, amount_fen or 0)
+
+    def most_fen(self, ceiling: Ceiling) -> int:
+        """Return the amount of one of its own ceilings."""
+        day = day_of(self.decision.at, self.programme.place.zone)
+        return share(self.base_fen, on_day(ceiling.rate, day) or 0)
+
+
+def _candidate(decision: Decision, programme: Programme, *, certain: bool) -> _Candidate | None:
+    """Take the reading that pays the least, or the most; none where that is not known."""
+    if certain:
+        reading = min(decision.readings, key=lambda reading: reading.low_fen)
+    else:
+        reading = max(decision.readings, key=lambda reading: reading.high_fen or 0)
+    base = next(line for line in reading.lines if line.code == "base")
+    base_fen = base.values["low_fen" if certain else "high_fen"]
+    alone_fen = decision.at_least_fen if certain else decision.at_most_fen
+    if base_fen is None or alone_fen is None:
+        return None
+    return _Candidate(decision, programme, reading, int(base_fen), alone_fen, certain)
+
+
+def _as_plain(line: Line, base_fen: int) -> Mapping[str, object]:
+    values = dict(line.values)
+    if line.code == "base":
+        values |= {"low_fen": base_fen, "high_fen": base_fen}
+    return {"code": line.code, "values": values}
+
+
+def _goes_together(group: Sequence[_Candidate], where_silent: str) -> bool:
+    fine = {"allowed", "silent"} if where_silent == "together" else {"allowed"}
+    return all(
+        relation(a.programme, b.programme) in fine for a, b in itertools.combinations(group, 2)
+    )
+
+
+def _valued(group: Sequence[_Candidate]) -> tuple[Part, ...]:
+    """Return what each voucher of a legal group pays, the higher level first."""
+    taken: list[tuple[_Candidate, int]] = []
+    parts = []
+    for candidate in sorted(group, key=lambda c: c.order):
+        base_fen = candidate.base_fen - sum(a for c, a in taken if _sequential(c, candidate))
+        own_fen = candidate.on_base(max(0, base_fen))
+        left_fen, bound_by = _left(candidate, taken)
+        amount_fen = min(own_fen, left_fen)
+        bound = bound_by if left_fen < own_fen else ""
+        parts.append(Part(candidate.programme.id, base_fen, candidate.alone_fen, amount_fen, bound))
+        taken.append((candidate, amount_fen))
+    return tuple(parts)
+
+
+def _sequential(earlier: _Candidate, later: _Candidate) -> bool:
+    """Tell whether the later rate applies to what the earlier voucher leaves of the bill."""
+    pairs = ((earlier, later), (later, earlier))
+    modes = {
+        rule.mode
+        for a, b in pairs
+        for rule in a.programme.stacking.stacks_with
+        if _names(rule, a.programme, b.programme)
+    }
+    return modes != {"parallel"} and bool(modes)
+
+
+def _left(candidate: _Candidate, taken: Sequence[tuple[_Candidate, int]]) -> tuple[int, str]:
+    """Return what the bill and the ceilings of all leave for one more, and which is tightest."""
+    paid_fen = sum(amount_fen for _, amount_fen in taken)
+    rooms = [(candidate.base_fen - paid_fen, "bill")]
+    for owner, _ in [*taken, (candidate, 0)]:
+        for ceiling in owner.programme.stacking.ceilings:
+            if not _counts(ceiling, owner, candidate):
+                continue
+            counted = sum(amount for c, amount in taken if _counts(ceiling, owner, c))
+            rooms.append((owner.most_fen(ceiling) - counted, ceiling.id))
+    left_fen, bound_by = min(rooms)
+    return max(0, left_fen), bound_by
+
+
+def _counts(ceiling: Ceiling, owner: _Candidate, candidate: _Candidate) -> bool:
+    """Tell whether a voucher counts under a ceiling; where it is open it does."""
+    if candidate.programme.id == owner.programme.id:
+        return ceiling.includes_this is not False
+    everyone = not ceiling.levels and not ceiling.programmes
+    named = candidate.programme.id in ceiling.programmes
+    return everyone or named or candidate.programme.place.level in ceiling.levels
+
+
+def _rank(parts: tuple[Part, ...]) -> tuple[int, int, tuple[str, ...]]:
+    """Prefer the larger total, then fewer vouchers, then the name that sorts last."""
+    return sum(part.amount_fen for part in parts), -len(parts), tuple(p.programme for p in parts)
+
+
+def _left_out(
+    decisions: Sequence[Decision],
+    known: Mapping[str, Programme],
+    usable: Sequence[_Candidate],
+    chosen: set[str],
+) -> Iterator[LeftOut]:
+    tried = {candidate.programme.id for candidate in usable}
+    for decision in decisions:
+        if decision.programme in chosen:
+            continue
+        if decision.programme not in tried:
+            code = "reported" if decision.edition == "reported" else decision.outcome
+            yield LeftOut(decision.programme, code)
+            continue
+        yield _clash(known[decision.programme], [known[name] for name in sorted(chosen)])
+
+
+def _clash(programme: Programme, chosen: Sequence[Programme]) -> LeftOut:
+    for other in chosen:
+        how = relation(programme, other)
+        if how != "allowed":
+            return LeftOut(programme.id, how, other.id)
+    return LeftOut(programme.id, "no_gain")
+
+
+def _silent(programmes: Sequence[Programme]) -> Iterator[tuple[str, str]]:
+    for one, other in itertools.combinations(sorted(programmes, key=lambda p: p.id), 2):
+        if relation(one, other) == "silent":
+            yield one.id, other.id

@@ -1,0 +1,56 @@
+"""Facts for people: their names and values in either language."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from tallygrid.core.programme import FactSpec, Programme, Scalar, Texts
+from tallygrid.settings import Language
+from tallygrid.text import day, money, number, render
+
+
+def said(texts: Texts, language: Language) -> str:
+    """Return the words of a language."""
+    return texts.zh if language == "zh" else texts.en
+
+
+def label(name: str, programme: Programme, language: Language) -> str:
+    """Return what a fact is called."""
+    spec = programme.facts.get(name)
+    if spec is None:
+        return name
+    return spec.zh if language == "zh" else spec.en
+
+
+def value_of(value: Scalar | None, spec: FactSpec | None, language: Language) -> str:
+    """Write a fact's value as a person reads it."""
+    if value is None:
+        return render("decision.not_given", language)
+    if isinstance(value, bool):
+        return render("decision.yes" if value else "decision.no", language)
+    if isinstance(value, date):
+        return day(value, language)
+    if isinstance(value, int):
+        in_fen = spec is not None and spec.unit == "fen"
+        return money(value, language) if in_fen else number(value, language)
+    if spec is not None and value in spec.values:
+        return said(spec.values[value], language)
+    return value
+
+
+def facts_said(facts: Mapping[str, Scalar | None], programme: Programme, language: Language) -> str:
+    """Write facts in one line, each with its name."""
+    parts = (
+        render(
+            "decision.fact",
+            language,
+            name=label(name, programme, language),
+            value=value_of(value, programme.facts.get(name), language),
+        )
+        for name, value in facts.items()
+    )
+    return render("decision.between_facts", language).join(parts)
+
+
+def listed(items: Iterable[str], language: Language) -> str:
+    """Join short items in a line."""
+    return render("decision.between_items", language).join(items)

@@ -1,0 +1,78 @@
+"""The arithmetic of a decision for people, line by line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tallygrid.core.amount import Line, Span
+from tallygrid.settings import Language
+from tallygrid.text import render
+
+
+def amount_said(span: Span, language: Language) -> str:
+    """Write an amount that may not be exact.
+
+    >>> amount_said(Span(0, 50_000), "en")
+    'at most CN¥500.00'
+    """
+    if span.high is None:
+        code = "at_least" if span.low else "unknown"
+    elif span.low == span.high:
+        code = "exact"
+    else:
+        code = "between" if span.low else "at_most"
+    return render(f"decision.span.{code}", language, low=span.low, high=span.high)
+
+
+def rate_said(low_bp: int, high_bp: int, language: Language) -> str:
+    """Write a rate that may not be exact."""
+    code = "exact" if low_bp == high_bp else "between"
+    return render(f"decision.rates.{code}", language, low=low_bp, high=high_bp)
+
+
+def line_said(line: Line, language: Language) -> str:
+    """Write one line of the arithmetic."""
+    values: dict[str, Any] = dict(line.values)
+    writer = _WRITERS.get(line.code)
+    more = writer(values, language) if writer else {}
+    code = more.pop("code", line.code)
+    if "low_fen" in values:
+        more["amount"] = amount_said(Span(values["low_fen"], values["high_fen"]), language)
+    return render(f"decision.line.{code}", language, **{**values, **more})
+
+
+def _base(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    code = "base_stands_in" if values.get("stands_in") else "base"
+    if values.get("gross_fen") is not None and values.get("tax") != "included":
+        code = "base_net"
+    base = render(f"decision.base.{values['base']}", language)
+    return {"code": code, "base": base, "gross": values.get("gross_fen")}
+
+
+def _rate(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    if values["tier"] is None:
+        return {"code": "rate_none"}
+    return {"rate": rate_said(values["low_bp"], values["high_bp"], language)}
+
+
+def _cap(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    amount_fen = values["amount_fen"]
+    limit = Span(0, None) if amount_fen is None else Span(amount_fen, amount_fen)
+    return {
+        "code": "cap_in_principle" if values.get("in_principle") else "cap",
+        "per": render(f"decision.per.{values['per']}", language),
+        "limit": amount_said(limit, language),
+        "used": values["used_fen"],
+    }
+
+
+def _ceiling(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    free = values["includes_this"] is False and values["low_fen"] > 0
+    rate = rate_said(values["low_bp"], values["high_bp"], language)
+    return {"code": "ceiling_free" if free else "ceiling", "rate": rate}
+
+
+def _round(values: Mapping[str, Any], _: Language) -> dict[str, Any]:
+    return {"unit": values["unit_fen"]}
+
+
+_WRITERS = {"base": _base, "rate": _rate, "cap": _cap, "ceiling": _ceiling, "round": _round}
