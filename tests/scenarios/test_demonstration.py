@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.decision import Decision, decide_all
 from tallygrid.core.programme import Programme, Scalar
 from tallygrid.core.stacking import Combination, best
-from tallygrid.files.assumptions import packaged_assumptions
+from tallygrid.files.assumptions import packaged_assumptions, read_assumptions
+from tallygrid.files.document import FileError
 from tallygrid.files.programme import read_programmes
 from tallygrid.files.scenario import Scenario, read_scenarios
 
@@ -86,19 +88,14 @@ def test_a_report_is_never_issued_under() -> None:
     assert not reported & DEMONSTRATION.fills.keys()
 
 
-def _tour(assumed: Programme) -> Combination:
-    programmes = [p for p in PROGRAMMES if p.id not in DEMONSTRATION.fills]
-    programmes += [_chosen(p) for p in ASSUMED if p.id != assumed.id] + [assumed]
-    plain = [p for p in PROGRAMMES if p.kind == "compute"]
-    decisions = decide_all(plain, TOUR, at=date(2026, 5, 20), assumptions=DEMONSTRATION)
-    return best(decisions, programmes)
-
-
-CITY = next(p for p in PROGRAMMES if p.id == "zhengzhou-compute-issued")
+def _tour(assumptions: Assumptions) -> Combination:
+    compute = [programme for programme in PROGRAMMES if programme.kind == "compute"]
+    decisions = decide_all(compute, TOUR, at=date(2026, 5, 20), assumptions=assumptions)
+    return best(decisions, compute)
 
 
 def test_province_and_city_together_pay_four_tenths_of_the_start_ups_contract() -> None:
-    together = _tour(_chosen(CITY))
+    together = _tour(DEMONSTRATION)
 
     assert {part.programme: part.amount_fen for part in together.parts} == {
         "henan-compute-issued": 12_000_000,
@@ -107,8 +104,22 @@ def test_province_and_city_together_pay_four_tenths_of_the_start_ups_contract() 
 
 
 def test_if_priority_meant_the_higher_only_one_of_them_would_pay() -> None:
-    readings = {**DEMONSTRATION.of(CITY.id), "with-province": True}
+    city = {**DEMONSTRATION.of("zhengzhou-compute-issued"), "with-province": True}
+    fills = {**DEMONSTRATION.fills, "zhengzhou-compute-issued": city}
 
-    alone = _tour(CITY.with_readings(readings))
+    alone = _tour(DEMONSTRATION.model_copy(update={"fills": fills}))
 
     assert alone.total_fen == 12_000_000
+
+
+def test_every_assumption_says_why_in_both_languages() -> None:
+    assert DEMONSTRATION.because.keys() == DEMONSTRATION.fills.keys()
+
+
+def test_a_reason_for_a_programme_that_is_not_filled_is_a_mistake(tmp_path: Path) -> None:
+    words = "{en: x, zh: x}"
+    path = tmp_path / "a.yaml"
+    path.write_text(f"id: a\nname: {words}\nreason: {words}\nbecause:\n  elsewhere: {words}\n")
+
+    with pytest.raises(FileError, match=r":5:.*Nothing is filled for `elsewhere`"):
+        read_assumptions(path, PROGRAMMES)

@@ -9,12 +9,16 @@ from tallygrid.core.programme import Name, Scalar, Texts, _Part
 
 
 class Assumptions(_Part):
-    """A file of chosen readings, named on everything that is made under them."""
+    """A file of chosen readings, named on everything that is made under them.
+
+    `because` says for a programme why its readings were chosen.
+    """
 
     id: Name
     name: Texts
     reason: Texts
     fills: dict[Name, dict[Name, Scalar]] = Field(default_factory=dict)
+    because: dict[Name, Texts] = Field(default_factory=dict)
 
     def of(self, programme: str) -> Mapping[str, Scalar]:
         """Return the readings chosen for a programme."""

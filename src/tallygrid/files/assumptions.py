@@ -36,6 +36,9 @@ def packaged_assumptions(name: str, programmes: Sequence[Programme]) -> Assumpti
 def _mistakes(
     document: Document, assumptions: Assumptions, programmes: Mapping[str, Programme]
 ) -> Iterator[Mistake]:
+    for name in assumptions.because.keys() - assumptions.fills.keys():
+        remedy = nearest(name, assumptions.fills)
+        yield document.mistake(("because", name), f"Nothing is filled for `{name}`.", remedy)
     for name, fills in assumptions.fills.items():
         where: Where = ("fills", name)
         if name not in programmes:
