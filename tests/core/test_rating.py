@@ -93,6 +93,15 @@ def test_a_grant_pays_no_more_than_its_room() -> None:
     assert bill.subsidies[0].limited_by == "room"
 
 
+def test_a_programme_that_pays_whole_yuan_keeps_the_odd_fen() -> None:
+    whole_yuan = Grant("p", "V-1", 5_000, 10**9, unit_fen=100)
+
+    bill = rated(Terms(Price(1_999, "service_fee"), (whole_yuan,)), Fraction(1))
+
+    assert bill.subsidy_fen == 900
+    assert bill.co_payment_fen == 1_099
+
+
 def test_funders_share_a_subsidy_by_weight_and_the_odd_fen_goes_to_the_later() -> None:
     shared = Grant("p", "V-1", 5_000, 10**9, funders=(("province", 1), ("city", 1)))
 

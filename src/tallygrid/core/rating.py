@@ -39,8 +39,11 @@ class Grant:
     """Reimbursed between so many and so many days after the quote; None where not published."""
     tax: Tax = "included"
     """Whether the base contains the value added tax."""
+    unit_fen: int = 1
+    """The programme pays whole units only; the odd part of a total is not paid."""
 
     def __post_init__(self) -> None:
+        assert self.unit_fen > 0, self.unit_fen
         assert 0 <= self.rate_bp <= BASIS_POINTS, self.rate_bp
         assert 0 <= self.room_fen < GREATEST_FEN, self.room_fen
         assert self.funders, self.voucher
@@ -154,10 +157,10 @@ def line(terms: Terms, *, to_date: Fraction, booked: Bill) -> Bill:
     """Return what a line adds when usage stands at a total and part of it is booked.
 
     Gross, tax, discount, every subsidy and every funder's part of it never fall from line to
-    line. The co-payment may fall by a fen for each grant beyond the first, because each grant
-    is rounded down by itself: that fen goes back to the applicant. Where a reference price
-    caps a base, whose rounding is its own, a part may fall by a fen too: book it as a
-    correction.
+    line. The co-payment may fall, by less than the grants' units together, because each grant
+    is rounded down by itself: with one grant and whole fen never, with two by a fen, which
+    goes back to the applicant. Where a reference price caps a base, whose rounding is its own,
+    a part may fall by a fen too: book it as a correction.
     """
     total = rated(terms, to_date)
     return Bill(
@@ -217,7 +220,8 @@ def _subsidies(terms: Terms, quantity: Fraction, billed_fen: int) -> tuple[Subsi
         limit: Limit = "reference" if capped_fen < full_fen else "rate"
         if exact < by_rate:
             limit = "bill" if exact == left else "room"
-        subsidies.append(_subsidy(grant, base_fen, floor(exact), limit))
+        subsidy_fen = floor(exact / grant.unit_fen) * grant.unit_fen
+        subsidies.append(_subsidy(grant, base_fen, subsidy_fen, limit))
         left -= exact if terms.stacking == "parallel" else floor(exact)
     return tuple(subsidies)
 
