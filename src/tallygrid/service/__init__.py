@@ -1,0 +1,1 @@
+"""One use case per function: load → core → intent → post. The only writer."""

@@ -1,0 +1,117 @@
+"""Applying: a case is decided, and if nothing is open and the money is there, a voucher issued."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from tallygrid.core.decision import Decision, decide, from_json
+from tallygrid.core.key import key_of
+from tallygrid.service.intent import Answer, Posting, Refused, Wish, carry_out, postings
+from tallygrid.service.issuing import Issue, Request
+from tallygrid.service.office import Office
+from tallygrid.service.plain import dump
+from tallygrid.service.publishing import Scheme
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The answer to an application."""
+
+    application: str
+    state: str
+    """`refused`, `approved` (but something is open), `waiting` (the books said no), `awarded`."""
+    decision: Decision
+    voucher: str | None
+    refused: Refused | None
+    """What the books refused, if they did."""
+
+
+def apply(office: Office, scheme: Scheme, request: Request, *, at: datetime) -> Applied:
+    """Decide an application and, where the decision allows it, award and issue the voucher.
+
+    Raises:
+        ConflictError: The application's id stands for something else.
+    """
+    wish = Wish(
+        key=key_of("apply", request.id),
+        kind="apply",
+        body={
+            **dump(request),
+            "programme": scheme.id,
+            "hash": scheme.programme.hash,
+            "assumed": list(scheme.assumed),
+            "at": at.isoformat(),
+        },
+    )
+    answer = carry_out(
+        office, wish, lambda connection: _decided(Issue(connection, scheme, request, at))
+    )
+    return office.transact("web", lambda connection: _answered(connection, request.id, answer))
+
+
+def _decided(issue: Issue) -> tuple[Posting, ...]:
+    """Decide, write the application down, and work out the postings of its voucher."""
+    decision = decide(
+        issue.scheme.programme,
+        issue.facts(),
+        at=issue.at,
+        assumptions=issue.scheme.assumptions,
+        used=issue.used(),
+    )
+    _write(issue, decision)
+    if not (decision.issuable and decision.amount_fen):
+        return ()
+    voucher = issue.voucher(decision)
+    outbox = {"does": "voucher_issued", **voucher.as_json()}
+    return postings(issue.steps(voucher, decision), outbox=outbox)
+
+
+def _write(issue: Issue, decision: Decision) -> None:
+    issue.connection.execute(
+        """
+        INSERT INTO service.application
+        SELECT application.*
+        FROM jsonb_populate_record(NULL::service.application, %s) AS application
+        ON CONFLICT (id) DO NOTHING
+        """,
+        (Jsonb(_row(issue, decision)),),
+    )
+
+
+def _row(issue: Issue, decision: Decision) -> Mapping[str, Any]:
+    return {
+        "id": issue.request.id,
+        "programme": issue.scheme.id,
+        "hash": decision.version,
+        "applicant": issue.request.applicant,
+        "contract": issue.request.contract,
+        "facts": dump(dict(issue.request.facts)),
+        "decision": decision.as_json(),
+        "state": "refused" if decision.outcome == "refused" else "approved",
+        "submitted_at": issue.at.isoformat(),
+        "decided_at": issue.at.isoformat(),
+    }
+
+
+def _answered(connection: Connection, application: str, answer: Answer) -> Applied:
+    if answer.refused is not None:
+        connection.execute(
+            "UPDATE service.application SET state = 'waiting' WHERE id = %s AND state = 'approved'",
+            (application,),
+        )
+    row = connection.execute(
+        """
+        SELECT application.state, application.decision, voucher.id
+        FROM service.application
+        LEFT JOIN service.voucher ON voucher.application = application.id
+        WHERE application.id = %s
+        """,
+        (application,),
+    ).fetchone()
+    assert row is not None, "the application was written with its intent"
+    state, decision, voucher = row
+    return Applied(application, state, from_json(decision), voucher, answer.refused)

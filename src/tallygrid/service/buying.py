@@ -1,0 +1,278 @@
+"""Buying: money is held for a purchase, the applicant's own part is paid in, work may begin."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from psycopg import Connection
+
+from tallygrid.core.books import Account, Event, Leg
+from tallygrid.core.catalogue import Offer
+from tallygrid.core.key import key_of
+from tallygrid.core.rating import Grant, Stacking, Subsidy, Terms, rated
+from tallygrid.service import purchase as purchases
+from tallygrid.service import voucher as vouchers
+from tallygrid.service.intent import Answer, Posting, Step, Wish, carry_out, postings
+from tallygrid.service.office import Office
+from tallygrid.service.plain import dump
+from tallygrid.service.purchase import HOLD_TTL_S, Purchase, Share
+from tallygrid.service.voucher import Voucher
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Cards to be reserved for a purchase, from its beginning on."""
+
+    model: str
+    cards: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an applicant has chosen to buy, and with which vouchers."""
+
+    id: str
+    applicant: str
+    contract: str
+    offer: str
+    quantity: Fraction
+    vouchers: tuple[str, ...] = ()
+    stacking: Stacking = "parallel"
+    first_stage: Fraction | None = None
+    """Hold for so much of the quantity first, the rest stage by stage; None: all at once."""
+    cards: Cards | None = None
+    workload: Mapping[str, Any] | None = None
+    placement: Mapping[str, Any] | None = None
+
+
+class UnknownError(Exception):
+    """Something was named that is not there."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"There is no {what} {name!r}. Check the name.")
+
+
+class VoucherError(Exception):
+    """A voucher cannot pay for a purchase."""
+
+    def __init__(self, voucher: Voucher, wanted: Wanted, on: date) -> None:
+        super().__init__(
+            f"Voucher {voucher.id} ({voucher.state}, held by {voucher.applicant}) is valid from "
+            f"{voucher.valid_from} until the day before {voucher.valid_until}; it cannot pay for "
+            f"{wanted.id} of {wanted.applicant} on {on}. Use a valid voucher of the same applicant."
+        )
+
+
+def buy(office: Office, wanted: Wanted, *, at: datetime) -> Answer:
+    """Hold the vouchers' part and take in the applicant's part of a purchase, or neither.
+
+    Raises:
+        ConflictError: The purchase's id stands for something else.
+        UnknownError: An offer or voucher is not there.
+        VoucherError: A voucher is not valid on the day, or somebody else's.
+    """
+    if wanted.offer not in office.catalogue.offers:
+        raise UnknownError("offer", wanted.offer)
+    wish = Wish(
+        key=key_of("buy", wanted.id), kind="buy", body={**dump(wanted), "at": at.isoformat()}
+    )
+    return carry_out(office, wish, lambda connection: _bought(connection, office, wanted, at))
+
+
+def begin(office: Office, purchase: Purchase, *, at: datetime) -> Answer:
+    """Tell the books that work begins: from here on no hold of the purchase expires."""
+    wish = Wish(key_of("begin", purchase.id), "begin", {"purchase": purchase.id})
+    steps = [
+        Step(share.programme, "worker", _about(share, "start", purchase, at))
+        for share in purchase.shares
+    ]
+    outbox = {"does": "started", "purchase": purchase.id}
+    return carry_out(office, wish, lambda _: postings(steps, outbox=outbox) if steps else ())
+
+
+def give_up(office: Office, purchase: Purchase, *, at: datetime, why: str) -> Answer:
+    """Give back everything that was held and paid in: the purchase did not happen."""
+    wish = Wish(key_of("give up", purchase.id), "give_up", {"purchase": purchase.id, "why": why})
+    steps = [
+        Step(share.programme, "worker", replace(_about(share, "release", purchase, at), reason=why))
+        for share in purchase.shares
+    ]
+    steps += _deposit(purchase, at, give_back=True)
+    outbox = {"does": "given_back", "purchase": purchase.id, "state": "failed"}
+    return carry_out(office, wish, lambda _: postings(steps, outbox=outbox))
+
+
+def extend(
+    office: Office, purchase: Purchase, *, stage: int, quantity: Fraction, at: datetime
+) -> Answer:
+    """Hold for one more stage of a purchase before it begins.
+
+    The answer is a refusal if a voucher has no room for it: then the stage must not begin.
+    """
+    wish = Wish(
+        key=key_of("extend", purchase.id, stage),
+        kind="extend",
+        body={"purchase": purchase.id, "stage": stage, "quantity": str(quantity)},
+    )
+    bill = rated(purchase.terms, quantity)
+    steps = [
+        Step(
+            share.programme,
+            "worker",
+            replace(
+                _about(share, "extend", purchase, at),
+                key=key_of("stage", share.hold, stage),
+                legs=share.legs(subsidy.funders),
+            ),
+        )
+        for share, subsidy in zip(purchase.shares, bill.subsidies, strict=True)
+        if subsidy.subsidy_fen
+    ]
+    return carry_out(office, wish, lambda _: postings(steps))
+
+
+def terms_of(office: Office, offer: Offer, grants: Sequence[Grant], stacking: Stacking) -> Terms:
+    """Return the terms on which an offer of the catalogue is bought with grants."""
+    return Terms.of(offer, grants, office.catalogue.rules, stacking=stacking)
+
+
+def _bought(
+    connection: Connection, office: Office, wanted: Wanted, at: datetime
+) -> tuple[Posting, ...]:
+    valid = [_voucher(connection, name, wanted, at.date()) for name in wanted.vouchers]
+    left = [(voucher, vouchers.free_fen(connection, voucher)) for voucher in valid]
+    used = [voucher for voucher, free in left if any(free.values())]
+    free_fen = [free for _, free in left if any(free.values())]
+    purchase = _purchase(office, wanted, used, free_fen, at)
+    first = wanted.first_stage or wanted.quantity
+    held = rated(_with_room(purchase.terms, free_fen), first)
+    steps = [
+        Step(share.programme, "web", _hold(purchase, share, subsidy, free))
+        for share, subsidy, free in zip(purchase.shares, held.subsidies, free_fen, strict=True)
+    ]
+    steps += _deposit(purchase, at)
+    return postings(steps, outbox=_row(purchase, wanted.cards))
+
+
+def _voucher(connection: Connection, name: str, wanted: Wanted, on: date) -> Voucher:
+    found = vouchers.find(connection, name)
+    if found is None:
+        raise UnknownError("voucher", name)
+    if found.applicant != wanted.applicant or not found.is_valid(on):
+        raise VoucherError(found, wanted, on)
+    return found
+
+
+def _purchase(
+    office: Office,
+    wanted: Wanted,
+    used: Sequence[Voucher],
+    free_fen: Sequence[Mapping[str, int]],
+    at: datetime,
+) -> Purchase:
+    offer = office.catalogue.offers[wanted.offer]
+    provider = office.catalogue.providers[offer.provider].credit_code
+    terms = terms_of(office, offer, [one.grant_terms for one in used], wanted.stacking)
+    return Purchase(
+        id=wanted.id,
+        kind=offer.kind,
+        applicant=wanted.applicant,
+        contract=wanted.contract,
+        offer=offer.id,
+        site=offer.site,
+        provider=provider,
+        unit=offer.unit,
+        quantity=wanted.quantity,
+        workload=wanted.workload or {},
+        shares=tuple(one.share_of(wanted.id, provider=provider) for one in used),
+        terms=terms,
+        bill=rated(_with_room(terms, free_fen), wanted.quantity),
+        placement=wanted.placement or {},
+        state="held",
+        placed_at=at,
+        is_staged=wanted.first_stage is not None,
+    )
+
+
+def _with_room(terms: Terms, free_fen: Sequence[Mapping[str, int]]) -> Terms:
+    """Return the terms with what is free now as every voucher's room."""
+    grants = tuple(
+        replace(grant, room_fen=sum(free.values()))
+        for grant, free in zip(terms.grants, free_fen, strict=True)
+    )
+    return replace(terms, grants=grants)
+
+
+def _hold(purchase: Purchase, share: Share, subsidy: Subsidy, free: Mapping[str, int]) -> Event:
+    """Hold a subsidy, and where there is room one fen more per funder.
+
+    The line to come is the difference of two rounded totals, so it may ask for a fen more
+    than the quantity alone would.
+    """
+    amounts = [
+        (funder, min(amount_fen + 1, free.get(funder, 0))) for funder, amount_fen in subsidy.funders
+    ]
+    return Event(
+        key=share.hold,
+        kind="hold",
+        legs=share.legs(amounts),
+        occurred_at=purchase.placed_at,
+        ttl_seconds=HOLD_TTL_S,
+        reason=f"purchase {purchase.id}",
+    )
+
+
+def _about(share: Share, kind: str, purchase: Purchase, at: datetime) -> Event:
+    return Event(
+        key=key_of(kind, share.hold),
+        kind=kind,
+        legs=(),
+        occurred_at=at,
+        hold=share.hold,
+        reason=f"purchase {purchase.id}",
+    )
+
+
+def _deposit(purchase: Purchase, at: datetime, *, give_back: bool = False) -> list[Step]:
+    """Return the step that takes the applicant's part in, or gives it back."""
+    if not purchase.deposit_fen:
+        return []
+    year = purchase.placed_at.year
+    source = Account("copay_source", year)
+    received = Account("copay_received", year, holder=purchase.applicant)
+    way = (received, source) if give_back else (source, received)
+    event = Event(
+        key=key_of("deposit", purchase.id, give_back),
+        kind="copay",
+        legs=(Leg(*way, purchase.deposit_fen),),
+        occurred_at=at,
+        reason=f"purchase {purchase.id}",
+    )
+    return [Step(purchase.memo_programme, "worker", event)]
+
+
+def _row(purchase: Purchase, cards: Cards | None) -> dict[str, Any]:
+    reservation = cards and {
+        "purchase": purchase.id,
+        "site": purchase.site,
+        "model": cards.model,
+        "cards": cards.cards,
+        "starts_at": purchase.placed_at.isoformat(),
+        "ends_at": (purchase.placed_at + timedelta(seconds=cards.seconds)).isoformat(),
+    }
+    return {"does": "bought", "purchase": purchase.as_json(), "reservation": reservation}
+
+
+def found(office: Office, purchase: str) -> Purchase:
+    """Return a purchase by its id.
+
+    Raises:
+        UnknownError: There is none.
+    """
+    row = office.transact("web", lambda connection: purchases.find(connection, purchase))
+    if row is None:
+        raise UnknownError("purchase", purchase)
+    return row

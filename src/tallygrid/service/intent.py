@@ -1,0 +1,318 @@
+"""What somebody wants done, written down before the books move.
+
+A use case commits its intent, posts, and lets the rows follow (docs/adr/0005). Killed at
+any instant, it is carried out again from what the intent says, under the same keys::
+
+    write → post, programme by programme → settle
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from tallygrid import ledger
+from tallygrid.core.books import Event, Outcome
+from tallygrid.core.key import key_of
+from tallygrid.service import outbox
+from tallygrid.service.office import Office
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a caller wants, under a key of its own: the same key is the same wish."""
+
+    key: UUID
+    kind: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Posting:
+    """Events for one programme's books, posted together by one role."""
+
+    programme: str
+    role: str
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A wish, and the postings it leads to, worked out once."""
+
+    wish: Wish
+    postings: tuple[Posting, ...]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why the books said no to one event of an intent."""
+
+    programme: str
+    code: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    final: bool = False
+    """Whether holds had to be given back, so that the key is spent."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of an intent."""
+
+    key: UUID
+    attempt: int
+    refused: Refused | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Tell whether everything the intent asked for was posted."""
+        return self.refused is None
+
+    @property
+    def final(self) -> bool:
+        """Tell whether the same key can never get another answer."""
+        return self.refused is None or self.refused.final
+
+
+@dataclass(frozen=True)
+class Step:
+    """One event on its way into a programme's books, and the role that posts it."""
+
+    programme: str
+    role: str
+    event: Event
+
+
+def postings(
+    steps: Sequence[Step], *, outbox: Mapping[str, Any] | None = None
+) -> tuple[Posting, ...]:
+    """Group steps into postings in their order; the last event carries what the rows learn.
+
+    Neighbours of one programme and role go together, all or none of them.
+    """
+    if outbox is not None:
+        last = steps[-1]
+        steps = (*steps[:-1], replace(last, event=replace(last.event, outbox=outbox)))
+    grouped = groupby(steps, key=lambda step: (step.programme, step.role))
+    return tuple(
+        Posting(programme, role, tuple(replace(step.event, chain=1) for step in together))
+        for (programme, role), together in grouped
+    )
+
+
+Compose = Callable[[Connection], Sequence[Posting]]
+"""Works out the postings of a wish, in the transaction that writes its intent."""
+
+
+class ConflictError(Exception):
+    """A key was used again for something else."""
+
+    def __init__(self, wish: Wish) -> None:
+        super().__init__(
+            f"Key {wish.key} stands for another wish already, not for this {wish.kind}. "
+            "The same key means the same wish; take a new key for a new one."
+        )
+
+
+def carry_out(office: Office, wish: Wish, compose: Compose) -> Answer:
+    """Do what is wished, once, however often it is asked and wherever it was interrupted.
+
+    Raises:
+        ConflictError: The key stands for another wish.
+    """
+    intent, given = office.transact("web", lambda connection: write(connection, wish, compose))
+    if given is not None and given.final:
+        return given
+    return _finish(office, intent)
+
+
+def recover(office: Office) -> int:
+    """Carry out again every intent that was interrupted; return how many there were."""
+    office.transact("web", outbox.drain)
+    waiting = office.transact("web", unsettled)
+    for intent in waiting:
+        _finish(office, intent)
+    return len(waiting)
+
+
+def resume(office: Office, kind: str, **body: str) -> int:
+    """Carry out again the interrupted intents of a kind whose body has these values."""
+    waiting = office.transact("web", lambda connection: unsettled(connection, kind, body))
+    for intent in waiting:
+        _finish(office, intent)
+    return len(waiting)
+
+
+def given(office: Office, key: UUID) -> Answer | None:
+    """Return the answer that a key has had, if it has had one."""
+
+    def load(connection: Connection) -> Answer | None:
+        row = connection.execute(
+            "SELECT outcome FROM service.intent WHERE key = %s AND outcome IS NOT NULL", (key,)
+        ).fetchone()
+        return None if row is None else _answer(key, row[0])
+
+    return office.transact("web", load)
+
+
+def write(connection: Connection, wish: Wish, compose: Compose) -> tuple[Intent, Answer | None]:
+    """Commit an intent, or find it; return it with the answer it has had so far.
+
+    What was written first stands: a repetition would work out other postings from books
+    that have moved since, and must not post them.
+    """
+    row = _found(connection, wish)
+    if row is None:
+        postings = compose(connection)
+        connection.execute(
+            """
+            INSERT INTO service.intent (key, kind, body, postings)
+            VALUES (%s, %s, %s, %s) ON CONFLICT (key) DO NOTHING
+            """,
+            (wish.key, wish.kind, Jsonb(wish.body), Jsonb(_as_json(postings))),
+        )
+        row = _found(connection, wish)
+    assert row is not None, "the intent was just written"
+    kind, same_body, postings_json, outcome = row
+    if kind != wish.kind or not same_body:
+        raise ConflictError(wish)
+    intent = Intent(wish, _from_json(postings_json))
+    return intent, _answer(wish.key, outcome) if outcome else None
+
+
+def post(office: Office, intent: Intent) -> Refused | None:
+    """Post an intent's events; give back the holds already made if a later posting is refused."""
+    for n, posting in enumerate(intent.postings):
+        refused = _posted(office, posting)
+        if refused is not None:
+            given_back = [_give_back(office, made) for made in reversed(intent.postings[:n])]
+            return replace(refused, final=any(given_back))
+    return None
+
+
+def settle(connection: Connection, intent: Intent, refused: Refused | None) -> Answer:
+    """Let the rows follow the books, and write down what became of the intent."""
+    outbox.drain(connection)
+    key = intent.wish.key
+    row = connection.execute(
+        "SELECT attempt, outcome FROM service.intent WHERE key = %s FOR UPDATE", (key,)
+    ).fetchone()
+    assert row is not None, "an intent is written before it is settled"
+    attempt, outcome = row
+    if outcome and (before := _answer(key, outcome)).final:
+        return before
+    answer = Answer(key=key, attempt=attempt + 1, refused=refused)
+    connection.execute(
+        """
+        UPDATE service.intent
+        SET outcome = %s, attempt = %s, settled_at = clock_timestamp() WHERE key = %s
+        """,
+        (Jsonb(_outcome(answer)), answer.attempt, key),
+    )
+    return answer
+
+
+def unsettled(
+    connection: Connection, kind: str | None = None, body: Mapping[str, str] | None = None
+) -> tuple[Intent, ...]:
+    """Return the intents without outcome, oldest first: all, or of a kind and with a body."""
+    rows = connection.execute(
+        """
+        SELECT key, kind, body, postings FROM service.intent
+        WHERE settled_at IS NULL
+          AND (kind = %(kind)s OR %(kind)s::text IS NULL)
+          AND body @> %(body)s
+        ORDER BY asked_at, key
+        """,
+        {"kind": kind, "body": Jsonb(body or {})},
+    ).fetchall()
+    return tuple(
+        Intent(Wish(key, kind_, body_), _from_json(postings))
+        for key, kind_, body_, postings in rows
+    )
+
+
+def _finish(office: Office, intent: Intent) -> Answer:
+    refused = post(office, intent)
+    return office.transact("web", lambda connection: settle(connection, intent, refused))
+
+
+def _found(connection: Connection, wish: Wish) -> tuple[Any, ...] | None:
+    return connection.execute(
+        "SELECT kind, body = %s, postings, outcome FROM service.intent WHERE key = %s",
+        (Jsonb(wish.body), wish.key),
+    ).fetchone()
+
+
+def _posted(office: Office, posting: Posting) -> Refused | None:
+    outcomes = office.transact(
+        posting.role,
+        lambda connection: ledger.post(
+            connection, programme=posting.programme, events=posting.events
+        ),
+    )
+    return next((_refusal(posting, outcome) for outcome in outcomes if not outcome.accepted), None)
+
+
+def _refusal(posting: Posting, outcome: Outcome) -> Refused:
+    return Refused(posting.programme, outcome.code, dict(outcome.detail))
+
+
+def _give_back(office: Office, posting: Posting) -> bool:
+    releases = tuple(
+        replace(
+            hold,
+            key=key_of("give back", hold.key),
+            kind="release",
+            legs=(),
+            hold=hold.key,
+            ttl_seconds=None,
+            reason="A later posting of the same intent was refused.",
+            outbox=None,
+            chain=0,
+        )
+        for hold in posting.events
+        if hold.kind == "hold"
+    )
+    if releases:
+        refused = _posted(office, Posting(posting.programme, "worker", releases))
+        assert refused is None, refused
+    return bool(releases)
+
+
+def _as_json(postings: Sequence[Posting]) -> list[dict[str, Any]]:
+    return [
+        {
+            "programme": posting.programme,
+            "role": posting.role,
+            "events": [event.as_json() for event in posting.events],
+        }
+        for posting in postings
+    ]
+
+
+def _from_json(postings: Sequence[Mapping[str, Any]]) -> tuple[Posting, ...]:
+    return tuple(
+        Posting(
+            programme=posting["programme"],
+            role=posting["role"],
+            events=tuple(Event.from_json(event) for event in posting["events"]),
+        )
+        for posting in postings
+    )
+
+
+def _outcome(answer: Answer) -> dict[str, Any]:
+    return {
+        "attempt": answer.attempt,
+        "refused": asdict(answer.refused) if answer.refused else None,
+    }
+
+
+def _answer(key: UUID, outcome: Mapping[str, Any]) -> Answer:
+    refused = outcome["refused"]
+    return Answer(key, outcome["attempt"], Refused(**refused) if refused else None)

@@ -1,0 +1,350 @@
+"""Issuing: what an application finds in the books, and the events that make it a voucher.
+
+Caps and claims are memoranda under the same locks as the money (docs/algorithms/ledger.md).
+The registry keeps, per contract, how much public money it has had, and one unit for every
+claim that may be made on it once only.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from psycopg import Connection
+
+from tallygrid.core.arithmetic import Used, on_day
+from tallygrid.core.books import REGISTRY, Account, Event, Leg
+from tallygrid.core.condition import Facts
+from tallygrid.core.decision import Decision
+from tallygrid.core.key import key_of
+from tallygrid.core.money import FEN_PER_YUAN, split
+from tallygrid.core.programme import Cap, Programme
+from tallygrid.core.rating import Grant
+from tallygrid.core.validity import valid_until
+from tallygrid.service.intent import Step
+from tallygrid.service.publishing import Scheme
+from tallygrid.service.voucher import Voucher
+
+REGISTRY_TTL_S: Final = 3_600
+"""How long the registry keeps a claim open while the programme's own books answer."""
+
+ALL_YEARS: Final = 9999
+"""The year of memoranda that no year bounds."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an applicant asks a programme for."""
+
+    id: str
+    applicant: str
+    contract: str
+    """The number of the contract that the voucher shall help to pay."""
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One application on its way to a voucher."""
+
+    connection: Connection
+    scheme: Scheme
+    request: Request
+    at: datetime
+
+    @cached_property
+    def programme(self) -> Programme:
+        """The programme with its open items filled."""
+        return self.scheme.applied
+
+    @cached_property
+    def day(self) -> date:
+        """The day of the application where the programme is run."""
+        return self.at.astimezone(ZoneInfo(self.programme.place.zone)).date()
+
+    def facts(self) -> Facts:
+        """Return the facts of the case, with the public money this network knows it has had."""
+        known_fen = self._balance(REGISTRY, Account("ceiling_used", ALL_YEARS, self._contract))
+        other = self.request.facts.get("other_fiscal_fen")
+        if not isinstance(other, int) or not known_fen:
+            return self.request.facts
+        return {**self.request.facts, "other_fiscal_fen": other + known_fen}
+
+    def used(self) -> Used:
+        """Return what was drawn under the programme's caps, and what is left of its budget."""
+        drawn = {cap.per: self._used(cap) for cap in self.programme.caps.limits}
+        return Used(
+            contract_fen=drawn.get("contract", 0),
+            applicant_year_fen=drawn.get("applicant_year", 0),
+            applicant_total_fen=drawn.get("applicant_total", 0),
+            group_fen=drawn.get("group", 0),
+            budget_fen=self._available_fen(),
+        )
+
+    def steps(self, voucher: Voucher, decision: Decision) -> list[Step]:
+        """Return everything that has to happen for the voucher to come into being."""
+        return [
+            *(Step(REGISTRY, "web", event) for event in self._claims(voucher)),
+            *(Step(self.scheme.id, "web", event) for event in self._limits(voucher, decision)),
+            *(Step(self.scheme.id, "web", event) for event in self._award(voucher, decision)),
+            Step(REGISTRY, "worker", self._claimed(voucher)),
+        ]
+
+    def voucher(self, decision: Decision) -> Voucher:
+        """Return the voucher that a decision grants."""
+        programme, refund = self.programme, self.programme.refund
+        days = (refund.days_min, refund.days_max)
+        assert decision.rate_bp is not None, decision.programme
+        assert decision.amount_fen is not None, decision.programme
+        assert programme.redeem.value is not None, programme.id
+        assert programme.tax.value is not None, programme.id
+        assert programme.paid_to.value is not None, programme.id
+        assert programme.validity.value is not None, programme.id
+        return Voucher(
+            id=f"V-{self.request.id}",
+            programme=programme.id,
+            application=self.request.id,
+            applicant=self.request.applicant,
+            contract=self.request.contract,
+            fiscal_year=self.day.year,
+            grant_terms=Grant(
+                programme=programme.id,
+                voucher=f"V-{self.request.id}",
+                rate_bp=decision.rate_bp,
+                room_fen=decision.amount_fen,
+                redeem=programme.redeem.value,
+                funders=programme.funders,
+                refund_days=(days[0], days[1])
+                if days[0] is not None and days[1] is not None
+                else None,
+                tax=programme.tax.value,
+            ),
+            cap=self._cap_of_redemption(decision),
+            paid_to=programme.paid_to.value,
+            assumptions=self.scheme.assumed,
+            valid_from=self.day,
+            valid_until=valid_until(programme.validity.value, issued_on=self.day),
+            state="issued",
+        )
+
+    def _claims(self, voucher: Voucher) -> Iterator[Event]:
+        """Open the contract's memoranda in the registry, and hold this voucher's part of them.
+
+        Public money never exceeds the contract. A claim that may be made once only has room
+        for one unit.
+        """
+        rooms = {self._contract: self._contract_fen(), **dict.fromkeys(self._once(), 1)}
+        taken = {self._contract: voucher.face_fen, **dict.fromkeys(self._once(), 1)}
+        source = Account("ceiling_source", ALL_YEARS)
+        for holder, room_fen in rooms.items():
+            yield Event(
+                key=key_of("ceiling", holder),
+                kind="limit",
+                legs=(Leg(source, Account("ceiling_room", ALL_YEARS, holder), room_fen),),
+                occurred_at=self._signed_at(),
+                reason=f"contract {self.request.contract}",
+            )
+        yield Event(
+            key=key_of("claim", self.request.id),
+            kind="hold",
+            legs=tuple(
+                Leg(
+                    Account("ceiling_room", ALL_YEARS, holder),
+                    Account("ceiling_used", ALL_YEARS, holder),
+                    amount_fen,
+                )
+                for holder, amount_fen in taken.items()
+            ),
+            occurred_at=self.at,
+            ttl_seconds=REGISTRY_TTL_S,
+            reason=f"application {self.request.id}",
+        )
+
+    def _claimed(self, voucher: Voucher) -> Event:
+        *_, hold = self._claims(voucher)
+        return Event(
+            key=key_of("claimed", self.request.id),
+            kind="capture",
+            legs=hold.legs,
+            occurred_at=self.at,
+            hold=hold.key,
+            final=True,
+            reason=hold.reason,
+        )
+
+    def _once(self) -> Iterator[str]:
+        """Yield the names of the claims on the contract that may be made once only."""
+        yield f"{self.scheme.id}.{self._contract}"
+        rule = self.programme.stacking.one_contract_one_claim
+        if rule is not None and rule.value:
+            scopes = {"programme": self.scheme.id, "place": self.programme.place.code, "all": "all"}
+            if rule.scope != "programme":
+                yield f"{scopes[rule.scope]}.{self._contract}"
+
+    def _limits(self, voucher: Voucher, decision: Decision) -> Iterator[Event]:
+        """Open the room of every cap that holds here, for each year the voucher touches."""
+        for cap in self._caps(decision):
+            amount_yuan = on_day(cap.amount_yuan, self.day)
+            assert amount_yuan is not None, cap.id
+            for year in self._years(cap, voucher):
+                room = Account("cap_room", year, self._holder(cap))
+                lacking_fen = amount_yuan * FEN_PER_YUAN - self._limit_fen(room)
+                if lacking_fen > 0:
+                    yield Event(
+                        key=key_of("limit", self.scheme.id, room.code, amount_yuan),
+                        kind="limit",
+                        legs=(Leg(Account("cap_source", year), room, lacking_fen),),
+                        occurred_at=_opened(year),
+                        reason=f"cap {cap.id}",
+                    )
+
+    def _award(self, voucher: Voucher, decision: Decision) -> Iterator[Event]:
+        """Reserve the money for the award, then commit it to the voucher, counting the caps."""
+        year, reserved = voucher.fiscal_year, self.request.id
+        parts = split(voucher.face_fen, tuple(weight for _, weight in self.programme.funders))
+        funded = [
+            (funder, part_fen)
+            for (funder, _), part_fen in zip(self.programme.funders, parts, strict=True)
+            if part_fen
+        ]
+        yield Event(
+            key=key_of("award", self.request.id),
+            kind="award",
+            legs=tuple(
+                Leg(
+                    Account("available", year, funder=funder),
+                    Account("reserved", year, reserved, funder),
+                    part_fen,
+                )
+                for funder, part_fen in funded
+            ),
+            occurred_at=self.at,
+            reason=f"application {self.request.id}",
+        )
+        yield Event(
+            key=key_of("issue", self.request.id),
+            kind="issue",
+            legs=(
+                *(
+                    Leg(
+                        Account("reserved", year, reserved, funder),
+                        Account("committed", year, voucher.id, funder),
+                        part_fen,
+                    )
+                    for funder, part_fen in funded
+                ),
+                *self._counted(voucher, decision),
+            ),
+            occurred_at=self.at,
+            reason=f"voucher {voucher.id}",
+        )
+
+    def _counted(self, voucher: Voucher, decision: Decision) -> Iterator[Leg]:
+        """Yield what issue counts under the caps; a yearly cap may count redemption instead."""
+        for cap in self._caps(decision):
+            if cap.per == "applicant_year" and self._counts_redemption:
+                continue
+            year, *_ = self._years(cap, voucher)
+            yield Leg(
+                Account("cap_room", year, self._holder(cap)),
+                Account("cap_used", year, self._holder(cap)),
+                voucher.face_fen,
+            )
+
+    def _caps(self, decision: Decision) -> Iterator[Cap]:
+        """Yield the caps that hold in this case; one that is in principle only is no limit."""
+        applied = {line.values["id"] for line in decision.trace if line.code == "cap"}
+        for cap in self.programme.caps.limits:
+            if cap.id in applied and cap.strength == "at_most":
+                yield cap
+
+    def _cap_of_redemption(self, decision: Decision) -> str:
+        yearly = [cap for cap in self._caps(decision) if cap.per == "applicant_year"]
+        return self._holder(yearly[0]) if yearly and self._counts_redemption else ""
+
+    @property
+    def _counts_redemption(self) -> bool:
+        return self.programme.caps.year_of.value == "redemption"
+
+    def _years(self, cap: Cap, voucher: Voucher) -> tuple[int, ...]:
+        if cap.per != "applicant_year":
+            return (ALL_YEARS,)
+        if self._counts_redemption:
+            return tuple(range(voucher.valid_from.year, voucher.valid_until.year + 1))
+        return (self._cap_year,)
+
+    @property
+    def _cap_year(self) -> int:
+        """The year in which a yearly cap counts this voucher."""
+        signed = self.request.facts.get("contract_signed_on")
+        by_contract = self.programme.caps.year_of.value == "contract_date"
+        return signed.year if by_contract and isinstance(signed, date) else self.day.year
+
+    def _used(self, cap: Cap) -> int:
+        year = self._cap_year if cap.per == "applicant_year" else ALL_YEARS
+        return self._balance(self.scheme.id, Account("cap_used", year, self._holder(cap)))
+
+    def _holder(self, cap: Cap) -> str:
+        whose = {
+            "applicant_year": self.request.applicant,
+            "applicant_total": self.request.applicant,
+            "contract": self._contract,
+            "group": "group",
+        }
+        return f"{cap.id}.{whose[cap.per]}"
+
+    @property
+    def _contract(self) -> str:
+        return self.request.contract
+
+    def _contract_fen(self) -> int:
+        amount = self.request.facts.get("contract_fen")
+        assert isinstance(amount, int), "a decision that can be issued knows the contract's value"
+        return amount
+
+    def _signed_at(self) -> datetime:
+        """Return an instant that depends on the contract alone, so that its events repeat."""
+        signed = self.request.facts.get("contract_signed_on")
+        day = signed if isinstance(signed, date) else date(self.day.year, 1, 1)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+    def _available_fen(self) -> int:
+        row = self.connection.execute(
+            """
+            SELECT coalesce(sum(account.in_fen - account.out_fen - account.held_fen), 0)::bigint
+            FROM books.account
+            JOIN books.programme ON programme.id = account.programme
+            WHERE programme.code = %s AND account.kind = 'available' AND account.year = %s
+            """,
+            (self.scheme.id, self.day.year),
+        ).fetchone()
+        assert row is not None, "an aggregate has one row"
+        return int(row[0])
+
+    def _balance(self, programme: str, account: Account) -> int:
+        row = self._row(programme, account)
+        return row[0] - row[1] if row else 0
+
+    def _limit_fen(self, room: Account) -> int:
+        row = self._row(self.scheme.id, room)
+        used = self._row(self.scheme.id, Account("cap_used", room.year, room.holder))
+        return (row[0] - row[1] if row else 0) + (used[0] - used[1] if used else 0)
+
+    def _row(self, programme: str, account: Account) -> tuple[int, int] | None:
+        row = self.connection.execute(
+            """
+            SELECT account.in_fen, account.out_fen
+            FROM books.account
+            JOIN books.programme ON programme.id = account.programme
+            WHERE programme.code = %s AND account.code = %s
+            """,
+            (programme, account.code),
+        ).fetchone()
+        return None if row is None else (row[0], row[1])
+
+
+def _opened(year: int) -> datetime:
+    """Return an instant that depends on the cap's year alone, so that its events repeat."""
+    return datetime(1 if year == ALL_YEARS else year, 1, 1, tzinfo=UTC)

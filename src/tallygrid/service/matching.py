@@ -1,0 +1,66 @@
+"""Matching: which programmes an applicant qualifies for, with which seller."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tallygrid.core.catalogue import Catalogue
+from tallygrid.core.condition import Facts
+from tallygrid.core.decision import Decision, decide, decide_all
+from tallygrid.service.publishing import Scheme
+
+
+@dataclass(frozen=True)
+class Match:
+    """One programme held against one case, completed by the seller that suits it best."""
+
+    scheme: Scheme
+    facts: Facts
+    """The applicant's facts, with those of the seller where one was needed."""
+    decision: Decision
+    provider: str = ""
+    """The id of the seller; empty if none was needed, or none suits."""
+
+
+def match(
+    catalogue: Catalogue, schemes: Sequence[Scheme], facts: Facts, *, at: datetime
+) -> tuple[Match, ...]:
+    """Hold every programme against one case; where only the seller is unknown, look for one."""
+    if not schemes:
+        return ()
+    assumptions = schemes[0].assumptions
+    assert all(scheme.assumptions is assumptions for scheme in schemes), "one set of assumptions"
+    programmes = [scheme.programme for scheme in schemes]
+    decisions = decide_all(programmes, facts, at=at, assumptions=assumptions)
+    return tuple(
+        _completed(catalogue, Match(scheme, facts, decision), at)
+        for scheme, decision in zip(schemes, decisions, strict=True)
+    )
+
+
+def _completed(catalogue: Catalogue, found: Match, at: datetime) -> Match:
+    if found.decision.outcome != "undecided":
+        return found
+    with_sellers = list(_with_sellers(catalogue, found, at))
+    suiting = [one for one in with_sellers if one.decision.outcome == "eligible"]
+    return next(iter(suiting or with_sellers), found)
+
+
+def _with_sellers(catalogue: Catalogue, found: Match, at: datetime) -> Iterator[Match]:
+    """Yield the case with each seller in turn, its first offer of the kind standing for it."""
+    seen, place = set(), found.scheme.programme.place.code
+    for offer in catalogue.offers_of(found.scheme.programme.kind):
+        if offer.provider in seen:
+            continue
+        seen.add(offer.provider)
+        facts = {**found.facts, **catalogue.facts(offer.id, authority=place)}
+        decision = decide(
+            found.scheme.programme, facts, at=at, assumptions=found.scheme.assumptions
+        )
+        yield Match(found.scheme, facts, decision, offer.provider)
+
+
+def eligible(found: Iterable[Match]) -> tuple[Match, ...]:
+    """Return the matches that a voucher can be issued on, the largest amount first."""
+    issuable = [one for one in found if one.decision.issuable and one.decision.amount_fen]
+    return tuple(sorted(issuable, key=lambda one: (-(one.decision.amount_fen or 0), one.scheme.id)))

@@ -1,0 +1,117 @@
+"""Programmes and money enter here: a version is published, a year's budget appropriated."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from tallygrid import ledger
+from tallygrid.core.assumptions import Assumptions
+from tallygrid.core.books import Account, Event, Leg
+from tallygrid.core.key import key_of
+from tallygrid.core.money import split
+from tallygrid.core.programme import Programme
+from tallygrid.service.intent import Answer, Posting, Wish, carry_out
+from tallygrid.service.office import Office
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A programme as it is applied: its text, and the readings assumed where it is silent."""
+
+    programme: Programme
+    assumptions: Assumptions | None = None
+
+    @property
+    def id(self) -> str:
+        """The programme's id."""
+        return self.programme.id
+
+    @property
+    def applied(self) -> Programme:
+        """The programme with its open items filled, as far as an assumption fills them."""
+        if self.assumptions is None:
+            return self.programme
+        return self.programme.with_readings(self.assumptions.of(self.id))
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """The names of the assumptions that are relied on."""
+        relied = self.assumptions is not None and bool(self.assumptions.of(self.id))
+        return (self.assumptions.id,) if self.assumptions is not None and relied else ()
+
+
+class ReportedError(Exception):
+    """Somebody tried to publish what a brief says instead of what was issued."""
+
+    def __init__(self, programme: Programme) -> None:
+        super().__init__(
+            f"{programme.id} is kept as reported, beside what was issued, and cannot be published. "
+            f"Publish {programme.contradicts} instead."
+        )
+
+
+def publish(office: Office, scheme: Scheme, *, at: datetime) -> None:
+    """Publish a version of a programme and open its books; the same version twice is once.
+
+    Raises:
+        ReportedError: The programme is an as-reported edition.
+    """
+    if scheme.programme.edition != "issued":
+        raise ReportedError(scheme.programme)
+    office.transact("web", lambda connection: _published(connection, scheme, at))
+
+
+def appropriate(
+    office: Office, scheme: Scheme, *, year: int, amount_fen: int, at: datetime, name: str
+) -> Answer:
+    """Book an appropriation (预算指标) for a year, divided among the programme's funders.
+
+    Args:
+        office: Where to work.
+        scheme: Whose budget it is.
+        year: The fiscal year.
+        amount_fen: How much, in all.
+        at: When it was decided.
+        name: The number of the treasury's document: the same number is the same money.
+    """
+    wish = Wish(
+        key=key_of("appropriate", scheme.id, year, name),
+        kind="appropriate",
+        body={"programme": scheme.id, "year": year, "amount_fen": amount_fen, "name": name},
+    )
+    funders = scheme.programme.funders
+    parts = split(amount_fen, tuple(weight for _, weight in funders))
+    event = Event(
+        key=wish.key,
+        kind="appropriate",
+        legs=tuple(
+            Leg(
+                Account("appropriation", year, funder=funder),
+                Account("available", year, funder=funder),
+                part_fen,
+            )
+            for (funder, _), part_fen in zip(funders, parts, strict=True)
+        ),
+        occurred_at=at,
+        reason=name,
+    )
+    return carry_out(office, wish, lambda _: (Posting(scheme.id, "web", (event,)),))
+
+
+def _published(connection: Connection, scheme: Scheme, at: datetime) -> None:
+    ledger.open_programme(connection, scheme.id)
+    connection.execute(
+        """
+        INSERT INTO service.programme_version
+        VALUES (%s, %s, %s, %s, %s) ON CONFLICT (programme, hash) DO NOTHING
+        """,
+        (
+            scheme.id,
+            scheme.programme.hash,
+            Jsonb(scheme.programme.model_dump(mode="json", exclude_defaults=True)),
+            Jsonb(scheme.assumptions.model_dump(mode="json") if scheme.assumptions else None),
+            at,
+        ),
+    )

@@ -1,0 +1,129 @@
+"""A purchase as the service keeps it: one thing bought by one applicant on fixed terms."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import Connection
+
+from tallygrid.core.books import REGISTRY, Account, Leg
+from tallygrid.core.key import key_of
+from tallygrid.core.rating import Bill, Terms
+from tallygrid.service.plain import dump, load
+
+HOLD_TTL_S: Final = 7 * 24 * 3600
+"""How long a hold waits for work to start; started work never expires."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A voucher's part in a purchase: where its money sits and to whom it will be owed."""
+
+    programme: str
+    voucher: str
+    fiscal_year: int
+    payee: str
+    hold: UUID
+    cap: str = ""
+    """The holder of the yearly cap that this redemption counts under, if redemption counts."""
+
+    def legs(self, amounts: Iterable[tuple[str, int]]) -> tuple[Leg, ...]:
+        """Return the way of the money, funder by funder, and of the cap beside it."""
+        paid = [(funder, amount_fen) for funder, amount_fen in amounts if amount_fen]
+        money = tuple(
+            Leg(
+                self._account("committed", self.voucher, funder),
+                self._account("payable", self.payee, funder),
+                amount_fen,
+            )
+            for funder, amount_fen in paid
+        )
+        if not (self.cap and money):
+            return money
+        counted_fen = sum(amount_fen for _, amount_fen in paid)
+        room, used = self._account("cap_room", self.cap), self._account("cap_used", self.cap)
+        return (*money, Leg(room, used, counted_fen))
+
+    def _account(self, kind: str, holder: str, funder: str = "") -> Account:
+        return Account(kind, self.fiscal_year, holder=holder, funder=funder)
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """One row of `service.purchase`; amounts are worked out from its terms alone."""
+
+    id: str
+    kind: str
+    applicant: str
+    contract: str
+    offer: str
+    site: str
+    provider: str
+    unit: str
+    quantity: Fraction
+    workload: Mapping[str, Any]
+    shares: tuple[Share, ...]
+    terms: Terms
+    bill: Bill
+    """What the whole quantity asked for would come to."""
+    placement: Mapping[str, Any]
+    state: str
+    placed_at: datetime
+    is_staged: bool = False
+    """Whether money is held stage by stage, not for the whole at once."""
+
+    @property
+    def account(self) -> UUID:
+        """The running total that this purchase is rated in: one contract on one set of terms.
+
+        Rounding the total of a contract, not each job, keeps a thousand short jobs within a
+        fen of it.
+        """
+        return key_of(self.contract, self.offer, dump(self.terms))
+
+    @property
+    def deposit_fen(self) -> int:
+        """What the applicant pays in before anything starts."""
+        return self.cash_of(self.bill)
+
+    @property
+    def memo_programme(self) -> str:
+        """The books in which this purchase's memoranda stand."""
+        return self.shares[-1].programme if self.shares else REGISTRY
+
+    def cash_of(self, bill: Bill) -> int:
+        """Return what the applicant pays of a bill first, refunded later or not."""
+        repaid = [part.subsidy_fen for part in bill.subsidies if part.redeem == "reimburse"]
+        return bill.co_payment_fen + sum(repaid)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the purchase as its row holds it."""
+        return {**dump(self), "account": str(self.account)}
+
+
+def find(connection: Connection, purchase: str) -> Purchase | None:
+    """Return a purchase by its id."""
+    row = connection.execute(
+        "SELECT document, state FROM service.purchase WHERE id = %s", (purchase,)
+    ).fetchone()
+    return None if row is None else _from_row(*row)
+
+
+def of_state(connection: Connection, *states: str) -> tuple[Purchase, ...]:
+    """Return the purchases in one of these states, oldest first."""
+    rows = connection.execute(
+        """
+        SELECT document, state FROM service.purchase
+        WHERE state = ANY (%s) ORDER BY placed_at, id
+        """,
+        (list(states),),
+    ).fetchall()
+    return tuple(_from_row(*row) for row in rows)
+
+
+def _from_row(document: dict[str, Any], state: str) -> Purchase:
+    del document["account"]
+    return load(Purchase, {**document, "state": state})
