@@ -76,6 +76,14 @@ def test_sequential_grants_count_what_the_earlier_have_left() -> None:
     assert [part.subsidy_fen for part in bill.subsidies] == [2_250_000, 1_050_000]
 
 
+def test_the_odd_fen_that_one_grant_leaves_is_in_the_next_ones_base() -> None:
+    grants = (a_grant("V-1", rate_bp=5_000), a_grant("V-2", rate_bp=10_000))
+
+    bill = rated(Terms(Price(3, "service_fee"), grants, stacking="sequential"), Fraction(1))
+
+    assert [part.subsidy_fen for part in bill.subsidies] == [1, 2]
+
+
 def test_grants_never_pay_more_than_the_bill() -> None:
     grants = (a_grant("V-1", rate_bp=7_000), a_grant("V-2", rate_bp=7_000))
 

@@ -205,7 +205,8 @@ def _subsidies(terms: Terms, quantity: Fraction, billed_fen: int) -> tuple[Subsi
 
     Parallel grants count the same base, sequential ones what the earlier have left. In no
     case do they pay more than the bill. What is left stays a rational among parallel grants,
-    so that each is rounded once and by itself.
+    so that each is rounded once and by itself; among sequential ones it is in fen, whatever
+    the unit in which the earlier pay, so that it never falls when the bill grows.
     """
     subsidies = []
     left = Fraction(billed_fen)
