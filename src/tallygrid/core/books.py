@@ -327,6 +327,18 @@ class Outcome:
         """Whether the same event may succeed later."""
         return self.code in {"insufficient", "exceeds_hold", "chain_failed"}
 
+    @property
+    def message(self) -> str:
+        """The code of its sentence in the catalogue; `values` are the sentence's."""
+        if self.code == "invalid":
+            return f"ledger.invalid.{self.detail['reason']}"
+        return f"ledger.outcome.{self.code}"
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """What the sentence says."""
+        return {"key": self.key, **self.detail}
+
 
 @dataclass(frozen=True)
 class Balance:

@@ -9,7 +9,10 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from tallygrid.ledger.balance import balance, balances
+from tallygrid.ledger.export import export_beancount
+from tallygrid.ledger.heads import heads, read_heads, write_heads
 from tallygrid.ledger.post import EVENTS_PER_BATCH_MAX, expire_holds, open_programme, post
+from tallygrid.ledger.verify import verify
 
 MIGRATIONS: Final[Traversable] = files("tallygrid.ledger").joinpath("migrations")
 """What `database.migrate` applies, file by file in the order of their names."""
@@ -20,6 +23,11 @@ __all__ = [
     "balance",
     "balances",
     "expire_holds",
+    "export_beancount",
+    "heads",
     "open_programme",
     "post",
+    "read_heads",
+    "verify",
+    "write_heads",
 ]

@@ -85,7 +85,8 @@ CREATE TABLE books.event (
   hold          uuid,                   -- the hold that is extended, started, captured or closed
   ttl_seconds   integer CHECK (ttl_seconds > 0),
   is_final      boolean NOT NULL,       -- the last capture: the rest of the hold is released
-  occurred_at   timestamptz NOT NULL,   -- when it happened, as the caller says
+  occurred_at   timestamptz NOT NULL    -- when it happened, as the caller says
+    CHECK (occurred_at >= '1000-01-01Z' AND occurred_at < '9999-12-31Z'),
   posted_at     timestamptz NOT NULL,   -- when it was posted, as the database says
   posted_by     text NOT NULL,          -- the login role, or 'books' for what the books do alone
   reason        text NOT NULL,

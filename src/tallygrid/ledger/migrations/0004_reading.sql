@@ -340,6 +340,7 @@ BEGIN
          WHEN NOT e.is_permitted
            THEN jsonb_build_object('code', 'forbidden', 'kind', e.kind, 'role', role_name)
          WHEN e.occurred_at IS NULL
+           OR NOT (e.occurred_at >= '1000-01-01Z' AND e.occurred_at < '9999-12-31Z')
            THEN '{"code": "invalid", "reason": "occurred_at"}'::jsonb
          WHEN e.document !~ '^([0-9a-f]{64})?$'
            THEN '{"code": "invalid", "reason": "document"}'::jsonb

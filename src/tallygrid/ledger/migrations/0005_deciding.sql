@@ -51,6 +51,7 @@ DECLARE
   detail jsonb;
   earlier integer;
   short_leg integer;
+  asked_fen bigint;
   given_back bigint[];
 BEGIN
   SELECT array_agg(CASE WHEN place.is_source THEN bottomless ELSE place.available_fen END
@@ -124,13 +125,22 @@ BEGIN
           END IF;
         END LOOP;
         leg := legs[short_leg];
+        asked_fen := leg.amount_fen;
+        IF event.phase <> 'capture' THEN  -- all that the event takes from that account
+          asked_fen := 0;
+          FOR n IN event.first_leg .. event.last_leg LOOP
+            IF legs[n].source_no = leg.source_no THEN
+              asked_fen := asked_fen + legs[n].amount_fen;
+            END IF;
+          END LOOP;
+        END IF;
         verdict := CASE event.phase WHEN 'capture' THEN 'exceeds_hold' ELSE 'insufficient' END;
         detail := jsonb_build_object(
           'account', places[leg.source_no].code,
           'available_fen', CASE event.phase
             WHEN 'capture' THEN coalesce(rest[leg.slot_no], 0)
             ELSE available[leg.source_no] END,
-          'asked_fen', leg.amount_fen);
+          'asked_fen', asked_fen);
       END IF;
     END IF;
 

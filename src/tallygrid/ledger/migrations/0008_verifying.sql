@@ -1,0 +1,303 @@
+-- Verifying: everything that can be computed from the events is computed again.
+--
+-- Each function below finds one sort of problem in one programme. A problem names the batch
+-- and the event where it shows, what it concerns (an account, a hold, a key), what stands
+-- there now and what should. `verify` puts what breaks the chain first, by batch and event.
+
+SET LOCAL ROLE tallygrid_books;
+
+CREATE TYPE books.problem AS (
+  code text, batch bigint, seq bigint, what text, found text, expected text
+);
+
+-- Every event as its text says, against the hashes stored with it; and no number left out.
+CREATE FUNCTION books.altered_events(programme_id integer) RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY
+  WITH written AS (
+    SELECT leg.seq,
+      string_agg(books.leg_text(source.code, target.code, leg.amount_fen), '' ORDER BY leg.no)
+        AS legs_text
+    FROM books.leg
+    JOIN books.account AS source ON source.programme = leg.programme AND source.id = leg.source
+    JOIN books.account AS target ON target.programme = leg.programme AND target.id = leg.target
+    WHERE leg.programme = programme_id
+    GROUP BY leg.seq
+  ), computed AS (
+    SELECT event.*, programme.code AS programme_code,
+      lag(event.seq, 1, 0::bigint) OVER (ORDER BY event.seq) AS seq_before,
+      books.body(event.kind, event.hold, event.ttl_seconds, event.is_final, event.occurred_at,
+                 event.reason, event.document, event.outbox_sha256, written.legs_text
+      ) AS body_now
+    FROM books.event
+    JOIN books.programme ON programme.id = event.programme
+    LEFT JOIN written ON written.seq = event.seq
+    WHERE event.programme = programme_id
+  )
+  SELECT 'event_missing', batch, seq_before + 1, NULL, seq::text, (seq_before + 1)::text
+  FROM computed WHERE seq <> seq_before + 1
+  UNION ALL
+  SELECT 'event_altered', batch, seq, key::text, encode(leaf_now, 'hex'), encode(leaf, 'hex')
+  FROM computed
+  CROSS JOIN LATERAL (SELECT books.leaf(
+    programme_code, seq, batch, key, body_now, posted_at, posted_by)) AS again (leaf_now)
+  WHERE body_now <> body OR leaf_now <> leaf;
+END
+$$;
+
+-- Every batch against the one before it and the leaves in it; and the head against the last.
+CREATE FUNCTION books.broken_links(programme_id integer) RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY
+  WITH leaves AS (
+    SELECT event.batch AS no, min(event.seq) AS first_seq, max(event.seq) AS last_seq,
+      string_agg(event.leaf, '' ORDER BY event.seq) AS leaves
+    FROM books.event WHERE event.programme = programme_id GROUP BY event.batch
+  ), link AS (
+    SELECT batch.no, batch.first_seq, batch.last_seq, batch.previous, batch.hash,
+      batch.algorithm, leaves.first_seq AS first_found, leaves.last_seq AS last_found,
+      books.link(batch.previous, leaves.leaves) AS computed,
+      lag(batch.no, 1, 0::bigint) OVER chain AS no_before,
+      lag(batch.last_seq, 1, 0::bigint) OVER chain AS last_before,
+      lag(batch.hash, 1, books.genesis(programme.code, programme.currency)) OVER chain
+        AS hash_before
+    FROM books.batch
+    JOIN books.programme ON programme.id = batch.programme
+    LEFT JOIN leaves ON leaves.no = batch.no
+    WHERE batch.programme = programme_id
+    WINDOW chain AS (ORDER BY batch.no)
+  ), last AS (
+    SELECT max(no) AS no, max(last_seq) AS seq,
+      (array_agg(hash ORDER BY no DESC))[1] AS hash
+    FROM books.batch WHERE batch.programme = programme_id
+  )
+  SELECT 'batch_missing', no_before + 1, last_before + 1, NULL, no::text, (no_before + 1)::text
+  FROM link WHERE no <> no_before + 1
+  UNION ALL
+  SELECT 'batch_altered', no, first_seq, NULL, encode(computed, 'hex'), encode(hash, 'hex')
+  FROM link
+  WHERE hash IS DISTINCT FROM computed OR algorithm <> 'sha256'
+    OR (first_seq, last_seq) IS DISTINCT FROM (first_found, last_found)
+  UNION ALL
+  SELECT 'batch_unlinked', no, first_seq, NULL, encode(previous, 'hex'), encode(hash_before, 'hex')
+  FROM link WHERE no = no_before + 1 AND (previous <> hash_before OR first_seq <> last_before + 1)
+  UNION ALL
+  SELECT 'head_differs', programme.last_batch, programme.last_seq, NULL,
+    encode(programme.head, 'hex'),
+    encode(coalesce(last.hash, books.genesis(programme.code, programme.currency)), 'hex')
+  FROM books.programme CROSS JOIN last
+  WHERE programme.id = programme_id
+    AND (programme.last_batch, programme.last_seq, programme.head) IS DISTINCT FROM
+      (coalesce(last.no, 0), coalesce(last.seq, 0),
+       coalesce(last.hash, books.genesis(programme.code, programme.currency)));
+END
+$$;
+
+-- Every leg against the table of permitted moves.
+CREATE FUNCTION books.unlawful_legs(programme_id integer) RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY
+  SELECT 'leg_unlawful', event.batch, event.seq, event.kind, source.code, target.code
+  FROM books.leg
+  JOIN books.event ON event.programme = leg.programme AND event.seq = leg.seq
+  JOIN books.account AS source ON source.programme = leg.programme AND source.id = leg.source
+  JOIN books.account AS target ON target.programme = leg.programme AND target.id = leg.target
+  LEFT JOIN books.movement
+    ON movement.event_kind = event.kind AND movement.source_kind = source.kind
+    AND movement.target_kind = target.kind
+  WHERE leg.programme = programme_id
+    AND (movement.event_kind IS NULL OR source.year <> target.year
+      OR source.funder <> target.funder);
+END
+$$;
+
+-- What the events say a hold should look like.
+CREATE FUNCTION books.computed_hold_legs(programme_id integer)
+RETURNS TABLE (hold uuid, source bigint, target bigint, amount_fen numeric, captured_fen numeric,
+               state text, seq bigint, batch bigint)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY
+  WITH touch AS (
+    SELECT coalesce(event.hold, event.key) AS hold, event.seq, event.batch, event_kind.phase,
+      event.is_final
+    FROM books.event JOIN books.event_kind ON event_kind.code = event.kind
+    WHERE event.programme = programme_id AND event_kind.phase <> 'direct'
+  ), final_state AS (
+    SELECT touch.hold, max(touch.seq) AS seq, max(touch.batch) AS batch,
+      CASE
+        WHEN bool_or(touch.phase = 'expire') THEN 'expired'
+        WHEN bool_or(touch.phase = 'release') THEN 'released'
+        WHEN bool_or(touch.is_final) THEN 'captured'
+        WHEN bool_or(touch.phase IN ('start', 'capture')) THEN 'started'
+        ELSE 'open'
+      END AS state
+    FROM touch GROUP BY touch.hold
+  )
+  SELECT touch.hold, leg.source, leg.target,
+    coalesce(sum(leg.amount_fen) FILTER (WHERE touch.phase <> 'capture'), 0),
+    coalesce(sum(leg.amount_fen) FILTER (WHERE touch.phase = 'capture'), 0),
+    final_state.state, final_state.seq, final_state.batch
+  FROM touch
+  JOIN books.leg ON leg.programme = programme_id AND leg.seq = touch.seq
+  JOIN final_state ON final_state.hold = touch.hold
+  GROUP BY touch.hold, leg.source, leg.target,
+    final_state.state, final_state.seq, final_state.batch;
+END
+$$;
+
+CREATE FUNCTION books.differing_holds(programme_id integer) RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY
+  SELECT 'hold_differs', computed.batch, computed.seq, coalesce(computed.hold, stored.hold)::text,
+    concat_ws(' ', stored.state, stored.amount_fen, stored.captured_fen),
+    concat_ws(' ', computed.state, computed.amount_fen, computed.captured_fen)
+  FROM books.computed_hold_legs(programme_id) AS computed
+  FULL JOIN (
+    SELECT hold_leg.hold, hold_leg.source, hold_leg.target, hold_leg.amount_fen,
+      hold_leg.captured_fen, hold.state
+    FROM books.hold_leg
+    LEFT JOIN books.hold ON hold.programme = hold_leg.programme AND hold.key = hold_leg.hold
+    WHERE hold_leg.programme = programme_id
+  ) AS stored
+    ON stored.hold = computed.hold AND stored.source = computed.source
+    AND stored.target = computed.target
+  WHERE (stored.amount_fen, stored.captured_fen, stored.state)
+    IS DISTINCT FROM (computed.amount_fen::bigint, computed.captured_fen::bigint, computed.state)
+  UNION ALL
+  SELECT 'deadline_differs', event.batch, event.seq, hold.key::text, hold.deadline::text,
+    (event.posted_at + make_interval(secs => event.ttl_seconds))::text
+  FROM books.hold
+  LEFT JOIN books.event ON event.programme = hold.programme AND event.key = hold.key
+  WHERE hold.programme = programme_id
+    AND (hold.deadline, hold.seq) IS DISTINCT FROM
+      (event.posted_at + make_interval(secs => event.ttl_seconds), event.seq);
+END
+$$;
+
+-- Every balance against the legs and the open holds. A balance has no event of its own: the
+-- problem names the last one that touched the account.
+CREATE FUNCTION books.differing_balances(programme_id integer) RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY
+  WITH moved AS (
+    SELECT leg.source, leg.target, leg.amount_fen, leg.seq, event.batch
+    FROM books.leg
+    JOIN books.event ON event.programme = leg.programme AND event.seq = leg.seq
+    JOIN books.event_kind ON event_kind.code = event.kind
+    WHERE leg.programme = programme_id AND event_kind.phase IN ('direct', 'capture')
+  ), change AS (
+    SELECT source AS id, 0 AS in_fen, amount_fen AS out_fen, 0 AS held_fen, seq, batch FROM moved
+    UNION ALL
+    SELECT target, amount_fen, 0, 0, seq, batch FROM moved
+    UNION ALL
+    SELECT source, 0, 0, (amount_fen - captured_fen)::bigint, seq, batch
+    FROM books.computed_hold_legs(programme_id) WHERE state IN ('open', 'started')
+  ), computed AS (
+    SELECT id, sum(in_fen) AS in_fen, sum(out_fen) AS out_fen, sum(held_fen) AS held_fen,
+      max(seq) AS seq, max(batch) AS batch
+    FROM change GROUP BY id
+  )
+  SELECT 'balance_differs', computed.batch, computed.seq, account.code,
+    concat_ws(' ', account.in_fen, account.out_fen, account.held_fen),
+    concat_ws(' ', coalesce(computed.in_fen, 0), coalesce(computed.out_fen, 0),
+              coalesce(computed.held_fen, 0))
+  FROM books.account LEFT JOIN computed ON computed.id = account.id
+  WHERE account.programme = programme_id
+    AND (account.in_fen, account.out_fen, account.held_fen) IS DISTINCT FROM
+      (coalesce(computed.in_fen, 0)::bigint, coalesce(computed.out_fen, 0)::bigint,
+       coalesce(computed.held_fen, 0)::bigint);
+END
+$$;
+
+-- What must hold of the balances themselves, whatever happened: no account below zero; per
+-- year and funder, what came in equals what sits somewhere; what was carried out came in.
+CREATE FUNCTION books.broken_identities(programme_id integer) RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY
+  SELECT 'overdrawn', NULL::bigint, NULL::bigint, code, (in_fen - out_fen - held_fen)::text, '0'
+  FROM books.account
+  WHERE programme = programme_id AND NOT is_source AND in_fen - out_fen - held_fen < 0
+  UNION ALL
+  SELECT 'identity_broken', NULL, NULL,
+    concat_ws(' ', account_kind.family, account.year, account.funder),
+    sum(in_fen - out_fen) FILTER (WHERE NOT account.is_source)::text,
+    sum(out_fen - in_fen) FILTER (WHERE account.is_source)::text
+  FROM books.account JOIN books.account_kind ON account_kind.code = account.kind
+  WHERE programme = programme_id
+  GROUP BY account_kind.family, account.year, account.funder
+  HAVING sum(in_fen - out_fen) <> 0
+  UNION ALL
+  SELECT 'carry_differs', NULL, NULL, funder,
+    coalesce(sum(out_fen - in_fen) FILTER (WHERE kind = 'carried_in'), 0)::text,
+    coalesce(sum(in_fen - out_fen) FILTER (WHERE kind = 'carried_out'), 0)::text
+  FROM books.account
+  WHERE programme = programme_id AND kind IN ('carried_in', 'carried_out')
+  GROUP BY funder
+  HAVING sum(in_fen - out_fen) <> 0;
+END
+$$;
+
+-- What the application was told, against the hash stored with the event.
+CREATE FUNCTION books.differing_messages(programme_id integer) RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY
+  SELECT 'outbox_differs', event.batch, event.seq, event.kind,
+    encode(books.sha256_of(outbox.payload::text), 'hex'), encode(event.outbox_sha256, 'hex')
+  FROM (SELECT * FROM books.event WHERE programme = programme_id AND outbox_sha256 IS NOT NULL)
+    AS event
+  FULL JOIN (SELECT * FROM books.outbox WHERE programme = programme_id) AS outbox
+    ON outbox.seq = event.seq
+  WHERE (books.sha256_of(outbox.payload::text), outbox.topic)
+    IS DISTINCT FROM (event.outbox_sha256, event.kind);
+END
+$$;
+
+-- What left one programme for another and what arrived: more can have left, never arrived.
+CREATE FUNCTION books.verify_transfers() RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, books, pg_temp AS $$
+BEGIN
+  RETURN QUERY
+  SELECT 'transfer_differs', NULL::bigint, NULL::bigint, programme.currency,
+    sum(out_fen - in_fen) FILTER (WHERE kind = 'transferred_in')::text,
+    coalesce(sum(in_fen - out_fen) FILTER (WHERE kind = 'transferred_out'), 0)::text
+  FROM books.account JOIN books.programme ON programme.id = account.programme
+  WHERE account.kind IN ('transferred_in', 'transferred_out')
+  GROUP BY programme.currency
+  HAVING sum(in_fen - out_fen) < 0;
+END
+$$;
+
+-- Every problem in a programme's books, the first broken batch and event first.
+CREATE FUNCTION books.verify(programme_code text) RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, books, pg_temp
+SET jit = off
+AS $$
+DECLARE
+  programme_id integer;
+BEGIN
+  SELECT id INTO STRICT programme_id FROM books.programme WHERE code = programme_code;
+  RETURN QUERY
+  SELECT problem.code, problem.batch, problem.seq, problem.what, problem.found, problem.expected
+  FROM (
+    SELECT 1 AS rank, * FROM books.altered_events(programme_id)
+    UNION ALL SELECT 1, * FROM books.broken_links(programme_id)
+    UNION ALL SELECT 2, * FROM books.unlawful_legs(programme_id)
+    UNION ALL SELECT 3, * FROM books.differing_holds(programme_id)
+    UNION ALL SELECT 4, * FROM books.differing_balances(programme_id)
+    UNION ALL SELECT 5, * FROM books.broken_identities(programme_id)
+    UNION ALL SELECT 6, * FROM books.differing_messages(programme_id)
+  ) AS problem
+  ORDER BY problem.rank, problem.batch, problem.seq, problem.code DESC, problem.what;
+END
+$$;
+
+RESET ROLE;

@@ -1,0 +1,71 @@
+"""Verifying the books: the database computes everything again, and saved heads are compared."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from psycopg import Connection
+
+from tallygrid.core.books import Head, Problem
+
+
+def verify(
+    connection: Connection[Any], programme: str | None = None, heads: Iterable[Head] | None = None
+) -> tuple[Problem, ...]:
+    """Return what is wrong in a programme's books, or in all; nothing, if they are sound.
+
+    The first problem of a programme names the first broken batch and event. With heads that
+    were saved outside the database, a rewritten end of the books shows too.
+    """
+    wanted = _programmes(connection) if programme is None else (programme,)
+    problems = [problem for code in wanted for problem in _inside(connection, code)]
+    if programme is None:
+        problems += _between(connection)
+    for head in sorted(heads or ()):
+        if programme in (None, head.programme):
+            problems += _against(connection, head)
+    return tuple(problems)
+
+
+def _programmes(connection: Connection[Any]) -> tuple[str, ...]:
+    found = connection.execute("SELECT code FROM books.programme ORDER BY code")
+    return tuple(code for (code,) in found)
+
+
+def _inside(connection: Connection[Any], programme: str) -> Iterator[Problem]:
+    columns = "code, batch, seq, what, found, expected"
+    query = f"SELECT {columns} FROM books.verify(%s)"  # noqa: S608  # a constant
+    for row in connection.execute(query.encode(), [programme]):
+        yield _problem(programme, *row)
+
+
+def _between(connection: Connection[Any]) -> Iterator[Problem]:
+    columns = "code, batch, seq, what, found, expected"
+    query = f"SELECT {columns} FROM books.verify_transfers()"  # noqa: S608  # a constant
+    for row in connection.execute(query.encode()):
+        yield _problem("", *row)
+
+
+def _against(connection: Connection[Any], head: Head) -> Iterator[Problem]:
+    """Compare one saved head with the batch it names."""
+    found = connection.execute(
+        """
+        SELECT batch.last_seq, encode(batch.hash, 'hex'), batch.algorithm
+        FROM books.batch JOIN books.programme ON programme.id = batch.programme
+        WHERE programme.code = %s AND batch.no = %s
+        """,
+        [head.programme, head.batch],
+    ).fetchone()
+    if found is None:
+        yield _problem(head.programme, "head_missing", head.batch, head.seq, "", "", head.hash)
+    elif found != (head.seq, head.hash, head.algorithm):
+        yield _problem(
+            head.programme, "head_rewritten", head.batch, head.seq, "", found[1], head.hash
+        )
+
+
+def _problem(programme: str, code: str, *values: object) -> Problem:
+    names = ("batch", "seq", "what", "found", "expected")
+    return Problem(
+        f"ledger.problem.{code}",
+        {"programme": programme, **dict(zip(names, values, strict=True))},
+    )
