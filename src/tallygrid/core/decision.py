@@ -7,7 +7,7 @@ decision then names the least and the most, and cannot be issued on.
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -315,17 +315,21 @@ def _outcome(found: Sequence[Finding]) -> Outcome:
 
 def _merged(tried: Sequence[_Tried]) -> Iterator[Finding]:
     """Yield one finding per rule; one that depends on a reading is unknown, and says on which."""
-    for versions in zip(*(t.findings for t in tried), strict=True):
-        first = versions[0]
-        statuses = {version.status for version in versions}
-        if len(statuses) == 1:
-            yield first
+    by_rule = [{(f.kind, f.id): f for f in version.findings} for version in tried]
+    rules = dict.fromkeys(rule for version in by_rule for rule in version)
+    for rule in rules:
+        given = [version.get(rule) for version in by_rule]
+        # a rule that only some readings have is passed in the others
+        statuses = [finding.status if finding else "passed" for finding in given]
+        found = [finding for finding in given if finding]
+        if len(set(statuses)) == 1:
+            yield found[0]
             continue
-        by = tuple(_deciding([(t.fills, v.status) for t, v in zip(tried, versions, strict=True)]))
-        yield Finding(
-            first.id, first.kind, "unknown", first.citation, first.en, first.zh, first.saw,
-            tuple(dict.fromkeys(name for v in versions for name in v.missing)), by,
-        )  # fmt: skip
+        results = [(t.fills, status) for t, status in zip(tried, statuses, strict=True)]
+        missing = dict.fromkeys(name for finding in found for name in finding.missing)
+        yield replace(
+            found[0], status="unknown", missing=tuple(missing), open=tuple(_deciding(results))
+        )
 
 
 def _deciding(results: Sequence[tuple[Mapping[str, Scalar], object]]) -> Iterator[str]:

@@ -407,6 +407,7 @@ def _yuan(reader: _Reader, tree: "exp.Anonymous") -> Node:
 
 
 def _left_over(reader: _Reader, tree: "exp.Alias") -> Node:
+    reader.node(tree.this)  # what comes before it may be wrong too
     word = tree.alias
     remedy = {"andd": "Did you mean AND?", "orr": "Did you mean OR?"}.get(word.lower(), "")
     if word.lower() in {"yuan", "rmb", "cny", "元"}:

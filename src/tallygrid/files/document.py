@@ -14,6 +14,8 @@ Where = tuple[str | int, ...]
 """The way to a value inside a document: keys and list positions from the top."""
 
 _FOUND_LENGTH_MAX: Final = 60
+_ONE_STEP: Final = (0, "value")
+"""Where a dated value is written without its date, as one figure."""
 
 
 @dataclass(frozen=True, order=True)
@@ -48,10 +50,14 @@ class Document:
 
     def mistake(self, where: Where, problem: str, remedy: str = "") -> Mistake:
         """Return a mistake at a place; an absent value is placed at its nearest parent."""
+        line, column = self.places.get(self._written(where), (1, 1))
+        return Mistake(self.file, line, column, problem, remedy)
+
+    def _written(self, where: Where) -> Where:
+        """Return the nearest place that stands in the file."""
         while where and where not in self.places:
             where = where[:-1]
-        line, column = self.places.get(where, (1, 1))
-        return Mistake(self.file, line, column, problem, remedy)
+        return where
 
     def parsed(self, model: type[_Model]) -> _Model:
         """Check the data against a model.
@@ -67,6 +73,8 @@ class Document:
     def _from_model(self, error: ValidationError) -> Iterable[Mistake]:
         for detail in error.errors(include_url=False):
             where = tuple(detail["loc"])
+            if where[-2:] == _ONE_STEP and where not in self.places:
+                where = where[:-2]
             name = ".".join(str(step) for step in where) or "the document"
             if detail["type"] == "missing":
                 yield self.mistake(where, f"`{name}` is missing.", "Add it.")

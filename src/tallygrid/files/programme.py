@@ -71,7 +71,7 @@ def check(paths: Iterable[Path], vocabulary: Vocabulary | None = None) -> Checke
     for path in paths:
         try:
             document = _complete(path, known)
-            good.append((document, _checked(document, path)))
+            good.append((document, _checked(document, path, known)))
         except FileError as error:
             mistakes += error.mistakes
     mistakes += _between(good)
@@ -88,9 +88,9 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _checked(document: Document, path: Path) -> Programme:
+def _checked(document: Document, path: Path, vocabulary: Vocabulary) -> Programme:
     """Return the programme of a complete document, or every mistake in it."""
-    mistakes = list(mistakes_of_data(document))
+    mistakes = list(mistakes_of_data(document, vocabulary))
     if isinstance(document.data, dict) and document.data.get("id") not in {None, path.stem}:
         problem = f"The id is `{document.data['id']}`, the file is named {path.name}."
         mistakes.append(document.mistake(("id",), problem, "Give both the same name."))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import ValidationError
 
 from tallygrid.core.condition import Node
+from tallygrid.core.facts import Vocabulary
 from tallygrid.core.programme import (
     FactSpec,
     Programme,
@@ -25,10 +26,10 @@ _YUAN_PER_USD: Final = (5, 9)
 """A dollar has bought between 6 and 8.3 yuan since 1994; outside this a zero is wrong."""
 
 
-def mistakes_of_data(document: Document) -> Iterator[Mistake]:
+def mistakes_of_data(document: Document, vocabulary: Vocabulary) -> Iterator[Mistake]:
     """Yield what can be said even of a file whose shape is wrong."""
     data = document.data
-    yield from _conditions(document, data)
+    yield from _conditions(document, data, vocabulary)
     yield from _sources(document, data)
     yield from _twice(document, data)
     yield from _dates(document, data)
@@ -51,8 +52,10 @@ def warnings_of(document: Document, programme: Programme) -> Iterator[Mistake]:
         yield from _currencies(document, programme)
 
 
-def _conditions(document: Document, data: dict[str, Any]) -> Iterator[Mistake]:
-    facts = _specs(data.get("facts"))
+def _conditions(
+    document: Document, data: dict[str, Any], vocabulary: Vocabulary
+) -> Iterator[Mistake]:
+    facts = {**vocabulary, **_specs(data.get("facts"))}
     names: dict[str, Node] = {}
     for where, rule in _rules(data, "defines"):
         node, mistakes = _parsed(document, (*where, "when"), rule.get("when"), facts, names)

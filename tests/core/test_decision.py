@@ -1,0 +1,204 @@
+"""A decision says everything at once, and only what it knows."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+
+import pytest
+
+from tallygrid.core.assumptions import Assumptions
+from tallygrid.core.decision import Decision, decide
+from tallygrid.core.facts import derived
+from tallygrid.core.match import ranked
+from tallygrid.core.programme import Programme, Scalar
+from tallygrid.core.stacking import best, relation
+from tallygrid.files.programme import read_programmes
+
+PROGRAMMES = {programme.id: programme for programme in read_programmes()}
+SCHEME = PROGRAMMES["shenzhen-compute-issued"]
+ON = date(2026, 5, 20)
+FACTS: dict[str, Scalar] = {
+    "applicant_class": "enterprise",
+    "registered_in": "440305",
+    "independent_legal_person": True,
+    "company_age_months": 30,
+    "applicant_is_admitted_provider": False,
+    "purpose": "training",
+    "provider_admitted": True,
+    "item_admitted": True,
+    "related_party": False,
+    "contract_fen": 100_000_000,
+    "spend_year_fen": 100_000_000,
+    "other_fiscal_fen": 0,
+}
+ANSWERED = Assumptions.for_one(
+    SCHEME.id,
+    {"tax": "included", "ceiling": False, "cap-year": "issue", "validity": "12 months",
+     "purpose": "purpose IN ('training', 'fine_tuning', 'inference')"},
+)  # fmt: skip
+
+
+def _decide(scheme: Programme = SCHEME, **facts: Scalar) -> Decision:
+    return decide(scheme, {**FACTS, **facts}, at=ON, assumptions=ANSWERED)
+
+
+def test_every_rule_is_checked_even_after_one_has_failed() -> None:
+    decision = _decide(related_party=True, provider_admitted=False, spend_year_fen=0)
+
+    assert [f.id for f in decision.failed] == [
+        "admitted-provider",
+        "minimum-spend",
+        "related-party",
+    ]
+    assert len(decision.findings) == 2 + len(SCHEME.conditions) + len(SCHEME.exclusions)
+
+
+def test_a_finding_shows_what_it_saw_and_where_it_stands() -> None:
+    finding = next(f for f in _decide().findings if f.id == "minimum-spend")
+
+    assert finding.saw == {"spend_year_fen": 100_000_000}
+    assert finding.citation.clause == "2026 guide, minimum rent"
+    assert finding.citation.sources == ("sz_sql",)
+
+
+def test_a_decision_is_pinned_to_the_version_and_names_its_assumptions() -> None:
+    decision = _decide()
+
+    assert decision.version == SCHEME.hash
+    assert decision.version.startswith("sha256:")
+    assert decision.assumptions == ("on-the-spot",)
+    assert decision.issuable
+
+
+def test_another_word_in_the_file_is_another_version() -> None:
+    changed = SCHEME.model_copy(update={"kind": "model"})
+
+    assert Programme.model_validate(changed.model_dump()).hash != SCHEME.hash
+
+
+def test_the_canonical_form_reads_back_as_the_same_version() -> None:
+    assert Programme.model_validate_json(SCHEME.canonical).hash == SCHEME.hash
+
+
+def test_an_instant_is_read_in_the_programmes_own_zone() -> None:
+    last_hour = datetime(2026, 6, 5, 15, 59, tzinfo=UTC)
+    an_hour_later = datetime(2026, 6, 5, 16, 0, tzinfo=UTC)
+
+    inside = decide(SCHEME, FACTS, at=last_hour)
+    outside = decide(SCHEME, FACTS, at=an_hour_later)
+
+    assert not inside.failed
+    assert [f.id for f in outside.failed] == ["window"]
+    assert outside.only_closed
+
+
+def test_an_instant_without_a_zone_is_our_own_mistake() -> None:
+    with pytest.raises(AssertionError, match="has no zone"):
+        decide(SCHEME, FACTS, at=datetime(2026, 6, 5, 15, 59))  # noqa: DTZ001  # the mistake
+
+
+def test_an_open_question_that_changes_nothing_here_does_not_block() -> None:
+    some = Assumptions.for_one(
+        SCHEME.id, {"tax": "included", "cap-year": "issue", "validity": "12 months"}
+    )
+
+    decision = decide(SCHEME, FACTS, at=ON, assumptions=some)
+
+    assert decision.open == ()
+    assert decision.issuable
+    assert {q.id for q in decision.questions} == {"ceiling", "purpose"}
+
+
+def test_what_follows_from_facts_does_not_override_what_is_given() -> None:
+    facts = derived({"founded_on": date(2020, 1, 1), "company_age_months": 3}, on=ON)
+
+    assert facts["company_age_months"] == 3
+
+
+def test_a_firm_founded_after_the_day_has_no_age() -> None:
+    assert "company_age_months" not in derived({"founded_on": date(2026, 6, 1)}, on=ON)
+
+
+def test_the_list_puts_what_can_be_had_first_and_reports_last() -> None:
+    decisions = [decide(p, FACTS, at=ON) for p in PROGRAMMES.values()]
+
+    groups = [match.group for match in ranked(decisions, list(PROGRAMMES.values()))]
+
+    order = ["eligible", "undecided", "closed", "refused", "reported"]
+    assert groups == sorted(groups, key=order.index)
+    assert groups[0] == "eligible"
+    assert groups[-1] == "reported"
+
+
+def _two(first: Mapping[str, object], second: Mapping[str, object]) -> tuple[Programme, Programme]:
+    """Return two schemes like ours, of a city and of a district in it, with these rules."""
+    made = []
+    for name, code, level, rules in (
+        ("city-scheme", "990100", "city", first),
+        ("district-scheme", "990102", "district", second),
+    ):
+        data = SCHEME.model_dump()
+        data |= {"id": name, "open": [], "stacking": {"ceilings": [], **rules}}
+        data["place"] |= {"code": code, "level": level}
+        data["tax"] |= {"value": "included"}
+        data["validity"] |= {"value": "12 months"}
+        data["caps"]["year_of"] |= {"value": "issue"}
+        data["conditions"] = []
+        made.append(Programme.model_validate(data))
+    return made[0], made[1]
+
+
+_CITED: Mapping[str, object] = {"clause": "a clause", "sources": ["sz_sql"], "confidence": "low"}
+_WITH_DISTRICT = {"stacks_with": [{"levels": ["district"], "mode": "parallel", **_CITED}]}
+_IN_TURN = {"stacks_with": [{"levels": ["district"], "mode": "sequential", **_CITED}]}
+
+
+def _best(first: Mapping[str, object], second: Mapping[str, object]) -> tuple[int, tuple[str, ...]]:
+    pair = _two(first, second)
+    decisions = [decide(scheme, FACTS, at=ON) for scheme in pair]
+    found = best(decisions, pair)
+    return found.total_fen, tuple(left.code for left in found.left_out)
+
+
+def test_vouchers_of_two_levels_add_up_where_a_text_allows_it() -> None:
+    assert _best(_WITH_DISTRICT, {}) == (100_000_000, ())
+
+
+def test_the_later_voucher_applies_to_the_rest_where_they_come_in_turn() -> None:
+    assert _best(_IN_TURN, {}) == (75_000_000, ())
+
+
+def test_where_both_texts_are_silent_only_one_is_taken_and_the_other_named() -> None:
+    assert _best({}, {}) == (50_000_000, ("silent",))
+
+
+def test_only_the_higher_is_paid_where_a_text_says_so() -> None:
+    higher = {"higher_only": {"value": True, **_CITED}}
+
+    assert _best(_WITH_DISTRICT, higher) == (50_000_000, ("higher_only",))
+
+
+def test_a_contract_serves_one_claim_where_a_text_says_so() -> None:
+    one = {"one_contract_one_claim": {"value": True, "scope": "all", **_CITED}}
+    facts = {**FACTS, "contract_claimed": False}
+    pair = _two(_WITH_DISTRICT, one)
+
+    found = best([decide(scheme, facts, at=ON) for scheme in pair], pair)
+
+    assert found.total_fen == 50_000_000
+    assert relation(*pair) == "one_claim"
+
+
+def test_a_ceiling_on_public_money_limits_all_vouchers_together() -> None:
+    ceiling = {"id": "both", "rate": "70%", "includes_this": True, **_CITED}
+
+    assert _best({**_WITH_DISTRICT, "ceilings": [ceiling]}, {}) == (70_000_000, ())
+
+
+def test_no_combination_pays_more_than_the_bill() -> None:
+    startup = {**FACTS, "company_age_months": 3}
+    pair = _two(_WITH_DISTRICT, {})
+
+    found = best([decide(scheme, startup, at=ON) for scheme in pair], pair)
+
+    assert found.total_fen == 100_000_000
+    assert [part.bound_by for part in found.parts] == ["", "bill"]
