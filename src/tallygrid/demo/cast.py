@@ -15,7 +15,8 @@ from tallygrid.demo.script import Wishes
 
 CONTRACT_MONTHS: Final = 12
 _CONTRACT_FEN_MIN: Final = 10_000_000
-_SECONDS_MIN: Final = 60
+_SECONDS_MIN: Final = 300
+"""Nobody reserves cards for less than five minutes."""
 
 
 @dataclass(frozen=True)

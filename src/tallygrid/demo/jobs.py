@@ -70,11 +70,12 @@ def _buy(stage: Stage, name: str, job: JobRequest, at: datetime) -> Purchase | N
     cards = Cards(proposal.offer.model, job.cards, request.seconds)
     bought = wanted(name, contract, proposal, cards)
     return stage.buy(
-        replace(bought, workload=_workload(job), placement=_placement(proposal.placement)), at=at
+        replace(bought, workload=_workload(stage, job), placement=_placement(proposal.placement)),
+        at=at,
     )
 
 
-def _workload(job: JobRequest) -> dict[str, Any]:
+def _workload(stage: Stage, job: JobRequest) -> dict[str, Any]:
     """Return the real work of a job: a training step with a known answer."""
     seed = job.number % SEEDS
     return {
@@ -83,6 +84,7 @@ def _workload(job: JobRequest) -> dict[str, Any]:
         "time_limit_s": TIME_LIMIT_S,
         "expected_sha256": expected()[seed].output_sha256,
         "origin": job.origin,
+        "clock": stage.script.clock,
     }
 
 

@@ -5,127 +5,157 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import partial
+from itertools import accumulate
 
 from tallygrid.core.catalogue import Offer
 from tallygrid.core.demand import Firm, PurchaseRequest
 from tallygrid.core.placement import Request
 from tallygrid.demo.cast import Contract, contract_facts, home_of
-from tallygrid.demo.script import facts_of
+from tallygrid.demo.script import Order, facts_of
 from tallygrid.demo.stage import Stage, wanted
 from tallygrid.lab.profile import invented_credit_code
 from tallygrid.service import buying, delivering, parties
 from tallygrid.service.buying import Cards
 from tallygrid.service.delivering import Delivery
-from tallygrid.service.matching import match
+from tallygrid.service.matching import eligible, match
+from tallygrid.service.publishing import Scheme
 from tallygrid.service.purchase import Purchase
+from tallygrid.service.quoting import Proposal
 
 _DAY_S = 24 * 3600
 
 
 def play(stage: Stage) -> None:
-    """Play the scene."""
+    """Play the scene: the demand's orders, then those of the script."""
     stage.each(
         "order",
         [
-            *(partial(_order, stage, one) for one in stage.demand.purchases),
-            partial(_reserve, stage),
+            *(partial(_of_demand, stage, one) for one in stage.demand.purchases),
+            *(partial(_of_script, stage, n, one) for n, one in enumerate(stage.script.orders)),
         ],
     )
 
 
-def _order(stage: Stage, asked: PurchaseRequest) -> None:
-    """Buy a model or a corpus: the cheapest offer of its unit, with what voucher can be had."""
-    name = f"O-{asked.number:04d}"
+def _of_demand(stage: Stage, asked: PurchaseRequest) -> None:
+    order = Order(
+        id=f"O-{asked.number:04d}",
+        kind=asked.kind,
+        unit=asked.unit,  # type: ignore[arg-type]  # the demand's table names units of the catalogue
+        quantity=asked.quantity,
+        days=(1, 1) if asked.quantity > 1 else (1,),
+    )
     at = stage.opened_at + timedelta(seconds=asked.arrival_s)
-    purchase = stage.bought(name)
-    if purchase is None:
-        firm, quantity = stage.firm(asked.firm), Fraction(asked.quantity)
-        offer = _cheapest(stage, asked)
-        contract = _contract(stage, f"C-{name}", firm, offer.price.gross_fen(quantity), at)
-        stage.apply(contract, asked.kind, at=at)
-        purses = stage.purses(contract, asked.kind, at=at)
-        proposal = stage.counter.order(offer, quantity, purses, at=at)
-        purchase = stage.buy(wanted(name, contract, proposal), at=at)
-    if purchase is not None:
-        half = Fraction(asked.quantity // 2)
-        parts = [half, asked.quantity - half] if half else [Fraction(asked.quantity)]
-        _deliver(stage, purchase, parts, [at + timedelta(days=n) for n in (1, 2)])
+    _order(stage, order, stage.firm(asked.firm), at)
 
 
-def _reserve(stage: Stage) -> None:
-    """Order cards for a month, held week by week and accepted week by week."""
-    asked, name, at = stage.script.reservation, "R-0001", stage.opened_at + timedelta(hours=12)
-    days = sum(asked.days)
-    parts = [Fraction(asked.quantity * part, days) for part in asked.days]
-    purchase = stage.bought(name) or _reserved(stage, name, parts[0], at)
+def _of_script(stage: Stage, number: int, order: Order) -> None:
+    """Order for a firm that exists for this order alone."""
+    facts = facts_of({**stage.script.firm, **order.facts})
+    name = {"en": f"Firm {order.id}", "zh": f"企业{order.id}"}
+    firm = Firm(order.id, invented_credit_code(900 + number), name, facts, {})
+    parties.register(stage.office, firm.credit_code, name=name, facts=facts)
+    _order(stage, order, firm, stage.opened_at + timedelta(hours=12))
+
+
+def _order(stage: Stage, order: Order, firm: Firm, at: datetime) -> None:
+    purchase = stage.bought(order.id) or _bought(stage, order, firm, at)
     if purchase is None:
         return
-    ends = [at + timedelta(days=sum(asked.days[: n + 1])) for n in range(len(parts))]
-    _deliver(stage, purchase, parts, ends)
+    days = sum(order.days)
+    parts = [Fraction(order.quantity * part, days) for part in order.days]
+    _deliver(stage, purchase, parts, [at + timedelta(days=end) for end in accumulate(order.days)])
 
 
-def _reserved(stage: Stage, name: str, first: Fraction, at: datetime) -> Purchase | None:
-    asked, office = stage.script.reservation, stage.office
-    facts = facts_of(asked.facts)
-    firm = Firm("R", invented_credit_code(0), {"en": "Start-up R", "zh": "初创企业R"}, facts, {})
-    parties.register(office, firm.credit_code, name=firm.name, facts=facts)
-    amount = facts["contract_fen"]
-    assert isinstance(amount, int), amount
-    contract = _contract(stage, asked.contract, firm, amount, at)
-    schemes = [stage.schemes[one] for one in asked.programmes]
-    for one in match(office.catalogue, schemes, contract.facts, at=at):
+def _bought(stage: Stage, order: Order, firm: Firm, at: datetime) -> Purchase | None:
+    """Apply for vouchers for the order's contract, and buy with what was awarded."""
+    offer = _offer(stage, order, firm, at)
+    amount_fen = offer.price.gross_fen(Fraction(order.quantity))
+    contract = _contract(stage, order, firm, amount_fen, at)
+    schemes = _schemes(stage, order)
+    found = match(stage.office.catalogue, schemes, contract.facts, at=at)
+    for one in found if order.programmes else eligible(found)[:1]:
         stage.apply_for(one, contract, at=at)
-    seconds = sum(asked.days) * _DAY_S
-    request = Request(
-        cards=asked.cards,
-        seconds=seconds,
-        place=home_of(facts, office.catalogue),
-        models=frozenset({asked.model}),
-    )
-    purses = stage.purses(contract, "compute", at=at)
-    proposal = stage.counter.place(request, purses, at=at, unit=asked.unit)
+    proposal, cards = _proposal(stage, order, contract, offer, at)
     if proposal.offer is None:
         return None
-    cards = Cards(asked.model, asked.cards, seconds)
-    return stage.buy(replace(wanted(name, contract, proposal, cards), first_stage=first), at=at)
+    bought = wanted(order.id, contract, proposal, cards)
+    if cards is not None:
+        bought = replace(
+            bought, first_stage=Fraction(order.quantity * order.days[0], sum(order.days))
+        )
+    return stage.buy(bought, at=at)
+
+
+def _proposal(
+    stage: Stage, order: Order, contract: Contract, offer: Offer, at: datetime
+) -> tuple[Proposal, Cards | None]:
+    """Place cards, or quote the offer of something that is not placed."""
+    purses = stage.purses(contract, order.kind, at=at)
+    if not order.cards:
+        return stage.counter.order(offer, Fraction(order.quantity), purses, at=at), None
+    seconds = sum(order.days) * _DAY_S
+    request = Request(
+        cards=order.cards,
+        seconds=seconds,
+        place=home_of(contract.facts, stage.office.catalogue),
+        models=frozenset({order.model}),
+    )
+    proposal = stage.counter.place(request, purses, at=at, unit=order.unit)
+    return proposal, Cards(order.model, order.cards, seconds)
+
+
+def _offer(stage: Stage, order: Order, firm: Firm, at: datetime) -> Offer:
+    """Return the cheapest offer of the unit from a seller with whom something can be had."""
+    offers = sorted(
+        (one for one in stage.office.catalogue.offers_of(order.kind) if one.unit == order.unit),
+        key=lambda one: (one.price.unit_fen, one.id),
+    )
+    for offer in offers:
+        amount_fen = offer.price.gross_fen(Fraction(order.quantity))
+        contract = _contract(stage, order, firm, amount_fen, at)
+        for scheme in _schemes(stage, order):
+            place = scheme.programme.place.code
+            seller = stage.office.catalogue.facts(offer.id, authority=place)
+            facts = {**contract.facts, **seller}
+            if eligible(match(stage.office.catalogue, [scheme], facts, at=at)):
+                return offer
+    return offers[0]
+
+
+def _schemes(stage: Stage, order: Order) -> list[Scheme]:
+    return [
+        one
+        for one in stage.schemes.values()
+        if one.programme.kind == order.kind and (not order.programmes or one.id in order.programmes)
+    ]
+
+
+def _contract(stage: Stage, order: Order, firm: Firm, amount_fen: int, at: datetime) -> Contract:
+    vat_bp = stage.office.catalogue.rules.vat_bp
+    facts = contract_facts(firm.facts, amount_fen, vat_bp=vat_bp, at=at)
+    return Contract(f"C-{order.id}", firm, facts)
 
 
 def _deliver(
     stage: Stage, purchase: Purchase, parts: Sequence[Fraction], ends: Sequence[datetime]
 ) -> None:
-    """Accept part after part; before each but the first, hold for it."""
+    """Accept part after part; before each but the first, hold for it where that was not done."""
     buying.begin(stage.office, purchase, at=purchase.placed_at)
-    for n, (part, end) in enumerate(zip(parts, ends, strict=False), start=1):
+    for n, (part, end) in enumerate(zip(parts, ends, strict=True), start=1):
         if n > 1 and purchase.is_staged:
             buying.extend(stage.office, purchase, stage=n, quantity=part, at=end)
-        delivering.accept(
-            stage.office,
-            purchase,
-            Delivery(
-                n=n,
-                quantity=part,
-                delivered_at=end,
-                evidence=_statement(purchase, n, part, end),
-                describes=f"delivery {n} of {len(parts)}",
-                final=n == len(parts),
-            ),
+        delivery = Delivery(
+            n=n,
+            quantity=part,
+            delivered_at=end,
+            evidence=_statement(purchase, n, part, end),
+            describes=f"delivery {n} of {len(parts)}",
+            final=n == len(parts),
         )
+        delivering.accept(stage.office, purchase, delivery)
 
 
 def _statement(purchase: Purchase, n: int, part: Fraction, end: datetime) -> bytes:
     """Return the provider's statement of a delivery, as its evidence."""
     text = f"{purchase.id},{n},{purchase.offer},{part},{purchase.unit},{end.isoformat()}\n"
     return f"purchase,delivery,offer,quantity,unit,delivered_at\n{text}".encode()
-
-
-def _contract(stage: Stage, number: str, firm: Firm, amount_fen: int, at: datetime) -> Contract:
-    vat_bp = stage.office.catalogue.rules.vat_bp
-    return Contract(number, firm, contract_facts(firm.facts, amount_fen, vat_bp=vat_bp, at=at))
-
-
-def _cheapest(stage: Stage, asked: PurchaseRequest) -> Offer:
-    offers = stage.office.catalogue.offers_of(asked.kind)
-    return min(
-        (one for one in offers if one.unit == asked.unit),
-        key=lambda one: (one.price.unit_fen, one.id),
-    )

@@ -29,9 +29,7 @@ def _pay(stage: Stage, scheme: Scheme) -> None:
     at = closed_at(stage)
     batch = f"P-{scheme.id}-{at:%Y%m}"
     sent = paying.prepare(stage.office, programme=scheme.id, batch=batch, at=at)
-    paying.confirm(
-        stage.office, [_receipt(payment) for payment in sent], at=at + timedelta(days=1)
-    )
+    paying.confirm(stage.office, [_receipt(payment) for payment in sent], at=at + timedelta(days=1))
 
 
 def _receipt(payment: Payment) -> Receipt:

@@ -1,12 +1,6 @@
 """Performing: a run is set up, played to its end wherever it was interrupted, and paid."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
-
-from psycopg import Connection
-from psycopg.types.json import Jsonb
 
 from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.demand import Demand

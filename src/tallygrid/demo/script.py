@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tallygrid.core.catalogue import Unit
+from tallygrid.core.catalogue import OfferKind, Unit
 from tallygrid.core.condition import Facts
 from tallygrid.core.programme import Scalar
 from tallygrid.files.document import Document, FileError, parse
@@ -29,17 +29,20 @@ class Wishes(_Part):
     data_gb: tuple[int, ...]
 
 
-class Reservation(_Part):
-    """Cards ordered by the server-month and delivered in parts."""
+class Order(_Part):
+    """Something ordered and delivered in parts; cards by the month need a site as well."""
 
-    contract: str
-    programmes: tuple[str, ...]
+    id: str
+    kind: OfferKind
     unit: Unit
-    model: str
-    cards: int
     quantity: int
     days: tuple[int, ...]
-    facts: dict[str, Scalar]
+    """How long each part takes to deliver."""
+    programmes: tuple[str, ...] = ()
+    """Where to apply; none named means wherever something can be had."""
+    model: str = ""
+    cards: int = 0
+    facts: dict[str, Scalar] = Field(default_factory=dict)
 
 
 class Refusal(_Part):
@@ -60,9 +63,11 @@ class Script(_Part):
     assumptions: str
     tranches_yuan: dict[str, int] = Field(default_factory=dict)
     wishes: Wishes
+    clock: int = 1
     oversize_cards: int = 0
-    reservation: Reservation
+    orders: tuple[Order, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    firm: dict[str, Scalar] = Field(default_factory=dict)
 
     @property
     def opened_at(self) -> datetime:

@@ -14,6 +14,7 @@ from tallygrid.core.key import key_of
 from tallygrid.core.rating import Grant, Stacking, Subsidy, Terms, rated
 from tallygrid.service import purchase as purchases
 from tallygrid.service import voucher as vouchers
+from tallygrid.service.holding import held_fen, lacking
 from tallygrid.service.intent import Answer, Posting, Step, Wish, carry_out, postings
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
@@ -117,21 +118,9 @@ def extend(
         kind="extend",
         body={"purchase": purchase.id, "stage": stage, "quantity": str(quantity)},
     )
-    bill = rated(purchase.terms, quantity)
-    steps = [
-        Step(
-            share.programme,
-            "worker",
-            replace(
-                _about(share, "extend", purchase, at),
-                key=key_of("stage", share.hold, stage),
-                legs=share.legs(subsidy.funders),
-            ),
-        )
-        for share, subsidy in zip(purchase.shares, bill.subsidies, strict=True)
-        if subsidy.subsidy_fen
-    ]
-    return carry_out(office, wish, lambda _: postings(steps))
+    return carry_out(
+        office, wish, lambda connection: _stage(connection, purchase, stage, quantity, at)
+    )
 
 
 def terms_of(office: Office, offer: Offer, grants: Sequence[Grant], stacking: Stacking) -> Terms:
@@ -155,6 +144,22 @@ def _bought(
     ]
     steps += _deposit(purchase, at)
     return postings(steps, outbox=_row(purchase, wanted.cards))
+
+
+def _stage(
+    connection: Connection, purchase: Purchase, stage: int, quantity: Fraction, at: datetime
+) -> tuple[Posting, ...]:
+    """Extend every hold by what it lacks for a stage; what the last one left over still counts."""
+    bill = rated(purchase.terms, quantity)
+    steps = []
+    for share, subsidy in zip(purchase.shares, bill.subsidies, strict=True):
+        legs = lacking(share.legs(subsidy.funders), held_fen(connection, share))
+        event = replace(
+            _about(share, "extend", purchase, at), key=key_of("stage", share.hold, stage), legs=legs
+        )
+        if legs:
+            steps.append(Step(share.programme, "worker", event))
+    return postings(steps)
 
 
 def _voucher(connection: Connection, name: str, wanted: Wanted, on: date) -> Voucher:

@@ -347,4 +347,4 @@ class Issue:
 
 def _opened(year: int) -> datetime:
     """Return an instant that depends on the cap's year alone, so that its events repeat."""
-    return datetime(1 if year == ALL_YEARS else year, 1, 1, tzinfo=UTC)
+    return datetime(2000 if year == ALL_YEARS else year, 1, 1, tzinfo=UTC)

@@ -12,6 +12,7 @@ from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.key import key_of
 from tallygrid.core.rating import Bill, Subsidy, line, together
 from tallygrid.service import outbox
+from tallygrid.service.holding import held_fen, lacking
 from tallygrid.service.intent import (
     Answer,
     Posting,
@@ -108,12 +109,7 @@ def _captured(
 ) -> tuple[Event, ...]:
     """Capture a line's subsidy; first extend the hold where the running total asks for more."""
     legs = share.legs(subsidy.funders)
-    held_fen = _held(connection, share)
-    short = tuple(
-        replace(leg, amount_fen=leg.amount_fen - held_fen.get((leg.source, leg.target), 0))
-        for leg in legs
-        if leg.amount_fen > held_fen.get((leg.source, leg.target), 0)
-    )
+    short = lacking(legs, held_fen(connection, share))
     capture_ = Event(
         key=key_of("capture", share.hold, accepted.n),
         kind="capture",
@@ -134,22 +130,6 @@ def _captured(
         final=False,
     )
     return extend, capture_
-
-
-def _held(connection: Connection, share: Share) -> dict[tuple[Account, Account], int]:
-    """Return what is still held on each way of a share's hold."""
-    rows = connection.execute(
-        """
-        SELECT source.code, target.code, leg.amount_fen - leg.captured_fen
-        FROM books.hold_leg AS leg
-        JOIN books.programme ON programme.id = leg.programme
-        JOIN books.account AS source ON (source.programme, source.id) = (leg.programme, leg.source)
-        JOIN books.account AS target ON (target.programme, target.id) = (leg.programme, leg.target)
-        WHERE programme.code = %s AND leg.hold = %s
-        """,
-        (share.programme, share.hold),
-    ).fetchall()
-    return {(Account.of(source), Account.of(target)): left for source, target, left in rows}
 
 
 def _beside(
