@@ -38,7 +38,7 @@ ANSWERED = Assumptions.for_one(
 
 
 def _decide(scheme: Programme = SCHEME, **facts: Scalar) -> Decision:
-    return decide(scheme, {**FACTS, **facts}, at=ON, assumptions=ANSWERED)
+    return decide(scheme, {**FACTS, **facts}, at=ON, assumptions=ANSWERED if scheme.open else None)
 
 
 def test_every_rule_is_checked_even_after_one_has_failed() -> None:
@@ -202,3 +202,101 @@ def test_no_combination_pays_more_than_the_bill() -> None:
 
     assert found.total_fen == 100_000_000
     assert [part.bound_by for part in found.parts] == ["", "bill"]
+
+
+def _changed(**sections: object) -> Programme:
+    """Return our scheme with every question answered and some sections changed."""
+    answered = SCHEME.with_readings(ANSWERED.of(SCHEME.id))
+    return Programme.model_validate({**answered.model_dump(), "open": [], **sections})
+
+
+def _tier(rate: object) -> dict[str, object]:
+    return {"by": [], "tiers": [{"id": "all", "rate": rate, **_CITED}]}
+
+
+def test_the_value_that_has_begun_on_the_day_holds() -> None:
+    dated = [
+        {"from": date(2025, 1, 1), "value": "40%"},
+        {"from": date(2026, 5, 20), "value": "30%"},
+        {"from": date(2026, 5, 21), "value": "20%"},
+    ]
+
+    assert _decide(_changed(rate=_tier(dated))).rate_bp == 3_000
+
+
+def test_a_value_that_has_not_begun_is_not_known() -> None:
+    later = [{"from": date(2026, 5, 21), "value": "20%"}]
+
+    decision = _decide(_changed(rate=_tier(later)))
+
+    assert decision.rate_bp is None
+    assert (decision.at_least_fen, decision.at_most_fen) == (0, 100_000_000)
+
+
+def test_a_rate_that_was_never_found_leaves_the_caps_to_bound_the_award() -> None:
+    question = {"en": "Which rate?", "zh": "比例多少？"}
+    asked = {"id": "rate", "field": "rate.tiers.all.rate", "question": question}
+    scheme = _changed(rate=_tier(None), open=[asked])
+
+    decision = decide(scheme, {**FACTS, "contract_fen": 10**12}, at=ON)
+
+    assert (decision.at_least_fen, decision.at_most_fen) == (0, 1_000_000_000)
+    assert decision.blocked_by == ("rate",)
+
+
+def test_an_assumption_may_give_what_no_text_gives() -> None:
+    question = {"en": "Which rate?", "zh": "比例多少？"}
+    asked = {"id": "rate", "field": "rate.tiers.all.rate", "question": question}
+    scheme = _changed(rate=_tier(None), open=[asked])
+
+    decision = decide(
+        scheme, FACTS, at=ON, assumptions=Assumptions.for_one(scheme.id, {"rate": "30%"})
+    )
+
+    assert decision.amount_fen == 30_000_000
+    assert decision.issuable
+
+
+def test_an_applicant_draws_on_the_budget_group_it_belongs_to() -> None:
+    group = {"id": "young", "when": "startup", "amount_yuan": 1_000_000, **_CITED}
+    budget = {**SCHEME.budget.model_dump(), "groups": [group]}
+    scheme = _changed(budget=budget)
+
+    assert _decide(scheme, company_age_months=3).group == "young"
+    assert _decide(scheme, company_age_months=30).group == ""
+
+
+def test_a_cap_for_some_applies_to_them_alone() -> None:
+    caps = SCHEME.caps.model_dump()
+    caps["year_of"] |= {"value": "issue"}
+    caps["limits"] = [
+        {"id": "young", "per": "contract", "amount_yuan": 100, "strength": "at_most",
+         "when": "startup", **_CITED},
+    ]  # fmt: skip
+    scheme = _changed(caps=caps)
+    unknown = {name: value for name, value in FACTS.items() if name != "company_age_months"}
+
+    assert _decide(scheme, company_age_months=3).amount_fen == 10_000
+    assert _decide(scheme, company_age_months=30).amount_fen == 50_000_000
+    assert decide(scheme, unknown, at=ON).at_least_fen == 10_000
+
+
+def test_the_base_without_tax_is_the_net_amount() -> None:
+    scheme = _changed(tax={"value": "excluded", **_CITED})
+
+    assert _decide(scheme, contract_fen=106, contract_tax_fen=6).base_fen == 100
+
+
+def test_an_amount_is_rounded_down_to_the_unit_of_the_text() -> None:
+    scheme = _changed(rounding={"unit": "ten_thousand_yuan"})
+
+    assert _decide(scheme, contract_fen=5_999_999_99).amount_fen == 299_000_000
+
+
+def test_the_contract_stands_in_for_a_base_that_is_known_only_later() -> None:
+    scheme = _changed(base={"value": "settled", **_CITED})
+
+    before, after = _decide(scheme), _decide(scheme, settled_fen=80_000_000)
+
+    assert (before.amount_fen, before.provisional) == (50_000_000, True)
+    assert (after.amount_fen, after.provisional) == (40_000_000, False)

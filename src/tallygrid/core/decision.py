@@ -76,6 +76,8 @@ class Decision:
     missing: tuple[str, ...]
     assumptions: tuple[str, ...]
     assumed: Mapping[str, Scalar] = field(default_factory=dict)
+    group: str = ""
+    """The part of the budget that the applicant draws on; empty for the whole."""
 
     @property
     def amount_fen(self) -> int | None:
@@ -258,6 +260,7 @@ class _Tried:
     findings: tuple[Finding, ...]
     worked: Worked
     outcome: Outcome
+    group: str
 
     @property
     def span(self) -> Span:
@@ -297,13 +300,20 @@ def _decided(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> De
         missing=tuple(dict.fromkeys(_missing(found, tried, outcome))),
         assumptions=plan.names,
         assumed=dict(plan.assumed),
+        group=tried[0].group,
     )
 
 
 def _tried(case: Case, at: datetime | date, fills: Mapping[str, Scalar]) -> _Tried:
     sums = worked(case)
     found = findings(case, at=at, award=sums.award)
-    return _Tried(fills, found, sums, _outcome(found))
+    return _Tried(fills, found, sums, _outcome(found), _group(case))
+
+
+def _group(case: Case) -> str:
+    """Return the first budget group that the case belongs to for certain."""
+    groups = zip(case.programme.budget.groups, case.rules.groups, strict=True)
+    return next((group.id for group, node in groups if case.answer(node)), "")
 
 
 def _outcome(found: Sequence[Finding]) -> Outcome:

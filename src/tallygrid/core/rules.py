@@ -18,11 +18,12 @@ class Rules:
     exclusions: tuple[Node | None, ...]
     tiers: tuple[Node, ...]
     caps: tuple[Node | None, ...]
+    groups: tuple[Node | None, ...]
 
     @property
     def nodes(self) -> Iterator[Node]:
         """Every rule that can be evaluated."""
-        everything = (*self.conditions, *self.exclusions, *self.tiers, *self.caps)
+        everything = (*self.conditions, *self.exclusions, *self.tiers, *self.caps, *self.groups)
         return (node for node in everything if node is not None)
 
 
@@ -43,6 +44,7 @@ def compiled(programme: Programme) -> Rules:
         exclusions=tuple(node(rule.when) for rule in programme.exclusions),
         tiers=tuple(tier_node(tier, programme.facts, names) for tier in programme.rate.tiers),
         caps=tuple(node(cap.when) for cap in programme.caps.limits),
+        groups=tuple(node(group.when) for group in programme.budget.groups),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from tallygrid.core.condition import INT128_MAX, Kind, Node, fact, literal
@@ -115,13 +115,12 @@ class _Reader:
             self._at(match.start(), f"`{match[0]}` is not allowed in a condition.", ALLOWED)
 
     def _tree(self) -> "exp.Expr | None":
-        from sqlglot import parse_one  # noqa: PLC0415  # slow to import
-        from sqlglot.errors import ParseError, TokenError  # noqa: PLC0415
+        from sqlglot.errors import ParseError, TokenError  # noqa: PLC0415  # slow to import
 
         if self.problems:
             return None
         try:
-            return parse_one(self.text)
+            return _parsed(self.text)
         except ParseError as error:
             self._from_parser(error.errors)
         except TokenError:
@@ -159,6 +158,14 @@ class _Reader:
         line = before.count("\n") + 1
         column = offset - (before.rfind("\n") + 1) + 1
         self.problems.append(Problem(line, column, problem, remedy))
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> "exp.Expr":
+    """Parse a text once; the same condition stands in every variant of a programme."""
+    from sqlglot import parse_one  # noqa: PLC0415  # slow to import
+
+    return parse_one(text)
 
 
 _AN: Final[Mapping[Kind, str]] = {

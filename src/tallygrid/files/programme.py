@@ -1,7 +1,7 @@
 """Programme files: read, put together with the vocabulary, and checked, all mistakes at once."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -80,6 +80,12 @@ def check(paths: Iterable[Path], vocabulary: Vocabulary | None = None) -> Checke
         mistakes=tuple(sorted(set(mistakes))),
         warnings=tuple(w for document, programme in good for w in warnings_of(document, programme)),
     )
+
+
+def known_facts(programmes: Sequence[Programme]) -> Vocabulary:
+    """Return every fact that a facts file may name: the vocabulary and the programmes' own."""
+    own = {name: spec for programme in programmes for name, spec in programme.facts.items()}
+    return {**packaged_vocabulary(), **own}
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Scenario files: cases with the decision that reading the text gives, for an official to read."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -20,7 +20,8 @@ from tallygrid.core.programme import Many, Name, Programme, Rate, Scalar
 from tallygrid.core.sql import nearest
 from tallygrid.files.assumptions import fill_mistakes
 from tallygrid.files.document import Document, FileError, Mistake, Where, read
-from tallygrid.files.facts import checked_facts, packaged_vocabulary
+from tallygrid.files.facts import checked_facts
+from tallygrid.files.programme import known_facts
 
 
 def _fen(written: object) -> object:
@@ -178,7 +179,7 @@ class _Reader:
         return tuple(found)
 
     def _scenario(self, case: _Scenario, where: Where) -> Scenario:
-        vocabulary = {**packaged_vocabulary(), **self.programme.facts}
+        vocabulary = known_facts([self.programme])
         given = {**self.file.facts, **case.facts}
         facts, mistakes = checked_facts(self.document, (*where, "facts"), given, vocabulary)
         fills = {**self.file.assume, **case.assume}
@@ -207,9 +208,3 @@ class _Reader:
         remedy = "Write a day, 2026-05-20, or a time on it, 2026-05-20 16:30."
         mistakes.append(self.document.mistake((*where, "at"), f"The day is {at!r}.", remedy))
         return date.min
-
-
-def packaged_facts(programmes: Sequence[Programme]) -> Mapping[str, Any]:
-    """Return every fact that a facts file may name: the vocabulary and the programmes' own."""
-    own = {name: spec for programme in programmes for name, spec in programme.facts.items()}
-    return {**packaged_vocabulary(), **own}
