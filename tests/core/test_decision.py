@@ -300,3 +300,14 @@ def test_the_contract_stands_in_for_a_base_that_is_known_only_later() -> None:
 
     assert (before.amount_fen, before.provisional) == (50_000_000, True)
     assert (after.amount_fen, after.provisional) == (40_000_000, False)
+
+
+def test_a_voucher_pays_only_for_its_kind_of_purchase_once_that_is_known() -> None:
+    assert [f.id for f in _decide(purchase_kind="model").failed] == ["purchase"]
+    assert _decide(purchase_kind="compute").outcome == "eligible"
+
+
+def test_vouchers_for_different_things_do_not_meet_on_one_contract() -> None:
+    compute, corpus = SCHEME, PROGRAMMES["shenzhen-corpus-issued"]
+
+    assert relation(compute, corpus) == "other_kind"

@@ -7,7 +7,7 @@ from typing import Literal
 from tallygrid.core.programme import Cited, Confidence, Scalar
 
 Status = Literal["passed", "failed", "unknown"]
-RuleKind = Literal["in_force", "window", "condition", "exclusion", "claim", "amount"]
+RuleKind = Literal["in_force", "window", "condition", "exclusion", "claim", "purchase", "amount"]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from tallygrid.core.programme import Cited, Condition, Scalar
 from tallygrid.core.window import holds, is_open, next_opening
 
 CLAIMED_FACT: Final = "contract_claimed"
+PURCHASE_FACT: Final = "purchase_kind"
 
 
 def findings(case: Case, *, at: datetime | date, award: Award) -> tuple[Finding, ...]:
@@ -26,6 +27,7 @@ def findings(case: Case, *, at: datetime | date, award: Award) -> tuple[Finding,
             _rule(case, rule, node, "exclusion")
             for rule, node in zip(case.programme.exclusions, case.rules.exclusions, strict=True)
         ),
+        *_purchase(case),
         *_claim(case),
         *_room(case, award),
     )
@@ -68,6 +70,15 @@ def _rule(case: Case, rule: Condition, node: Node | None, kind: RuleKind) -> Fin
 
 def _asking(case: Case, field: str) -> tuple[str, ...]:
     return tuple(item.id for item in case.programme.open if item.field == field)
+
+
+def _purchase(case: Case) -> Iterator[Finding]:
+    """Refuse a purchase of another kind, once it is known what is bought."""
+    kind = case.facts.get(PURCHASE_FACT)
+    if kind is not None:
+        status = _status(kind == case.programme.kind)
+        cited = Citation.of(case.programme.document)
+        yield Finding("purchase", "purchase", status, cited, saw={PURCHASE_FACT: kind})
 
 
 def _claim(case: Case) -> Iterator[Finding]:

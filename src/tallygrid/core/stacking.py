@@ -19,8 +19,10 @@ from tallygrid.core.programme import Ceiling, Programme, StacksWith
 from tallygrid.core.rules import variant
 from tallygrid.core.window import day_of
 
-Relation = Literal["allowed", "silent", "higher_only", "one_claim"]
+Relation = Literal["allowed", "silent", "higher_only", "one_claim", "other_kind"]
 WhereSilent = Literal["apart", "together"]
+Kind = Literal["compute", "model", "corpus"]
+KINDS: Final[tuple[Kind, ...]] = ("compute", "model", "corpus")
 
 _ORDER: Final = {"national": 0, "province": 1, "city": 2, "district": 3}
 _TRIED_MAX: Final = 10
@@ -86,6 +88,17 @@ def best(
     return _best(decisions, programmes, where_silent, certain=False)
 
 
+def best_of_each_kind(
+    decisions: Sequence[Decision], programmes: Sequence[Programme]
+) -> Mapping[Kind, Combination]:
+    """Return the best combination for a contract of each kind that some decision is about."""
+    return {
+        kind: best([d for d in decisions if d.kind == kind], programmes)
+        for kind in KINDS
+        if any(_can_pay(d) for d in decisions if d.kind == kind)
+    }
+
+
 def _best(
     decisions: Sequence[Decision],
     programmes: Sequence[Programme],
@@ -119,6 +132,8 @@ def _legal(usable: Sequence["_Candidate"], where_silent: WhereSilent) -> Iterato
 
 def relation(one: Programme, other: Programme) -> Relation:
     """Say how two programmes stand to each other for the same contract."""
+    if one.kind != other.kind:
+        return "other_kind"  # one contract buys one kind of thing
     for a, b in ((one, other), (other, one)):
         rule = a.stacking.higher_only
         if rule is not None and rule.value and _covers(rule.levels, b):

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from tallygrid.core.arithmetic import OTHER_FUNDS_FACT, TAX_FACT
 from tallygrid.core.facts import DERIVED_FROM, Vocabulary
-from tallygrid.core.findings import CLAIMED_FACT
+from tallygrid.core.findings import CLAIMED_FACT, PURCHASE_FACT
 from tallygrid.core.programme import FactSpec, Programme, open_fields
 from tallygrid.files.document import Document, FileError, Mistake, read
 from tallygrid.files.facts import packaged_vocabulary
 from tallygrid.files.programme_checks import mistakes_of, mistakes_of_data, warnings_of
 
-_ALWAYS: Final = ("contract_fen", TAX_FACT)
+_ALWAYS: Final = ("contract_fen", TAX_FACT, PURCHASE_FACT)
 _BASES: Final = ("approved_fen", "settled_fen", "rent_fen", "fee_fen")
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_PROGRAMMES: Final = frozenset({"vocabulary.yaml"})

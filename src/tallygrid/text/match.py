@@ -6,7 +6,7 @@ from itertools import groupby
 from tallygrid.core.amount import Span
 from tallygrid.core.match import Match
 from tallygrid.core.programme import Programme
-from tallygrid.core.stacking import Combination, Part
+from tallygrid.core.stacking import Combination, Kind, Part
 from tallygrid.settings import Language
 from tallygrid.text import render
 from tallygrid.text.decision import next_step, rule_said
@@ -17,7 +17,7 @@ _SHOWN_FACTS = 6
 
 
 def match_lines(
-    matches: Sequence[Match], combination: Combination | None, language: Language
+    matches: Sequence[Match], combinations: Mapping[Kind, Combination], language: Language
 ) -> tuple[str, ...]:
     """Return the ranked list as lines for a terminal, reported editions apart at the end."""
     if not matches:
@@ -27,9 +27,9 @@ def match_lines(
         lines.append(render(f"match.heading.{group}", language))
         for match in members:
             lines += ("  " + line for line in _match(match, language))
-    if combination is not None:
-        names = {match.programme.id: match.programme for match in matches}
-        lines += combination_lines(combination, names, language)
+    names = {match.programme.id: match.programme for match in matches}
+    for kind, combination in combinations.items():
+        lines += combination_lines(kind, combination, names, language)
     return tuple(lines)
 
 
@@ -91,14 +91,15 @@ def _why(match: Match, language: Language) -> Iterator[str]:
 
 
 def combination_lines(
-    combination: Combination, programmes: Mapping[str, Programme], language: Language
+    kind: Kind, combination: Combination, programmes: Mapping[str, Programme], language: Language
 ) -> Iterator[str]:
     """Yield the best legal combination with its arithmetic, and why others are not in it."""
+    bought = render(f"match.kind.{kind}", language)
     if not combination.parts:
-        yield render("match.best_none", language)
+        yield render("match.best_none", language, kind=bought)
         return
     code = "match.best" if combination.certain else "match.best_at_most"
-    yield render(code, language, amount=combination.total_fen)
+    yield render(code, language, kind=bought, amount=combination.total_fen)
     for part in combination.parts:
         yield "  " + _part(part, said(programmes[part.programme].name, language), language)
     for left in combination.left_out:
