@@ -6,6 +6,7 @@ decision then names the least and the most, and cannot be issued on.
 """
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Outcome = Literal["eligible", "refused", "undecided"]
+
+
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,16 @@ def from_json(plain: Mapping[str, Any]) -> Decision:
     kept = {name: value for name, value in plain.items() if name not in derived_names}
     at = str(kept["at"])  # a day and an instant are told apart by their form
     kept["at"] = datetime.fromisoformat(at) if "T" in at else date.fromisoformat(at)
+    kept["findings"] = [
+        {**finding, "saw": {name: _dated(value) for name, value in finding["saw"].items()}}
+        for finding in kept["findings"]
+    ]
     return _adapter().validate_python(kept)
+
+
+def _dated(value: Any) -> Any:  # noqa: ANN401  # a fact as JSON writes it
+    """Read a day back from the form that JSON gives it; no other fact is written so."""
+    return date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else value
 
 
 def recompute(plain: Mapping[str, Any]) -> tuple[int, int | None]:
