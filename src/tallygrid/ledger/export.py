@@ -1,8 +1,9 @@
 """The books as a Beancount journal, which recomputes every balance on its own.
 
-Every event becomes a transaction on the day it was posted. What a hold sets aside sits in a
-`Held` account below the one it was taken from. The balances the books claim are asserted at
-the end, to the fen: `bean-check` accepts the journal only if its own sums agree. Public
+Every event becomes a transaction on the day it was posted. An account of the books is two
+here: what is `Spendable`, and what holds have set `Aside`; neither has accounts below it,
+since Beancount would add those in. The balances the books claim are asserted at the end, to
+the fen: `bean-check` accepts the journal only if its own sums agree. Public
 money is in the programme's currency; memoranda are in a commodity `MEMO`, so that they never
 mix with it.
 """
@@ -45,7 +46,7 @@ def journal_account(programme: str, account: Account, *, held: bool = False) -> 
     Parts are escaped, so that different accounts have different names.
 
     >>> journal_account("p", Account("committed", 2026, holder="V-1", funder="city"))
-    'Assets:Pp:Y2026:Committed:Fcity:HV--1'
+    'Assets:Pp:Y2026:Committed:Fcity:HV--1:Spendable'
     """
     root = "Equity" if account.is_source else "Assets"
     kind = "".join(word.title() for word in account.kind.split("_"))
@@ -54,8 +55,10 @@ def journal_account(programme: str, account: Account, *, held: bool = False) -> 
         for name, label in _LABELS.items()
         if (value := getattr(account, name))
     ]
-    tail = ["Held"] if held else []
-    return ":".join([root, "P" + _escaped(programme), f"Y{account.year}", kind, *parts, *tail])
+    programme_part, year_part = "P" + _escaped(programme), f"Y{account.year}"
+    return ":".join(
+        [root, programme_part, year_part, kind, *parts, "Aside" if held else "Spendable"]
+    )
 
 
 def _escaped(text: str) -> str:
