@@ -12,9 +12,8 @@ from tallygrid.demo.applications import contract_of
 from tallygrid.demo.cast import placement_request
 from tallygrid.demo.stage import Stage, wanted
 from tallygrid.service import running
-from tallygrid.service.buying import Cards
 from tallygrid.service.plain import dump
-from tallygrid.service.purchase import Purchase
+from tallygrid.service.purchase import Cards, Purchase
 from tallygrid.sites.payload import SEEDS, expected, training_step
 
 TIME_LIMIT_S: Final = 120

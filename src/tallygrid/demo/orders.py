@@ -15,11 +15,10 @@ from tallygrid.demo.script import Order, facts_of
 from tallygrid.demo.stage import Stage, wanted
 from tallygrid.lab.profile import invented_credit_code
 from tallygrid.service import buying, delivering, parties
-from tallygrid.service.buying import Cards
 from tallygrid.service.delivering import Delivery
 from tallygrid.service.matching import eligible, match
 from tallygrid.service.publishing import Scheme
-from tallygrid.service.purchase import Purchase
+from tallygrid.service.purchase import Cards, Purchase
 from tallygrid.service.quoting import Proposal
 
 _DAY_S = 24 * 3600

@@ -18,17 +18,8 @@ from tallygrid.service.holding import held_fen, lacking
 from tallygrid.service.intent import Answer, Posting, Step, Wish, carry_out, postings
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
-from tallygrid.service.purchase import HOLD_TTL_S, Purchase, Share
+from tallygrid.service.purchase import HOLD_TTL_S, Cards, Purchase, Share
 from tallygrid.service.voucher import Voucher
-
-
-@dataclass(frozen=True)
-class Cards:
-    """Cards to be reserved for a purchase, from its beginning on."""
-
-    model: str
-    cards: int
-    seconds: int
 
 
 @dataclass(frozen=True)
@@ -143,7 +134,7 @@ def _bought(
         for share, subsidy, free in zip(purchase.shares, held.subsidies, free_fen, strict=True)
     ]
     steps += _deposit(purchase, at)
-    return postings(steps, outbox=_row(purchase, wanted.cards))
+    return postings(steps, outbox=_row(purchase))
 
 
 def _stage(
@@ -199,6 +190,7 @@ def _purchase(
         state="held",
         placed_at=at,
         is_staged=wanted.first_stage is not None,
+        reserved=wanted.cards,
     )
 
 
@@ -259,7 +251,8 @@ def _deposit(purchase: Purchase, at: datetime, *, give_back: bool = False) -> li
     return [Step(purchase.memo_programme, "worker", event)]
 
 
-def _row(purchase: Purchase, cards: Cards | None) -> dict[str, Any]:
+def _row(purchase: Purchase) -> dict[str, Any]:
+    cards = purchase.reserved
     reservation = cards and {
         "purchase": purchase.id,
         "site": purchase.site,

@@ -2,6 +2,8 @@
 
 from importlib.resources import files
 
+from psycopg import sql
+
 from tallygrid import database, ledger
 from tallygrid.core.books import REGISTRY
 from tallygrid.database import Server
@@ -22,4 +24,16 @@ def install(server: Server) -> tuple[str, ...]:
     )
     with server.connect("web") as connection:
         ledger.open_programme(connection, REGISTRY)
-    return tuple(str(one) for one in applied)
+    return applied
+
+
+def wipe(server: Server) -> None:
+    """Throw everything in a database away, for a demonstration to begin anew.
+
+    The schemas go in one transaction, so that a kill leaves all of it or nothing.
+    """
+    with server.connect("migrator") as connection:
+        for schema in ("service", "books", "migration"):
+            connection.execute(
+                sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
+            )

@@ -19,6 +19,15 @@ HOLD_TTL_S: Final = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
+class Cards:
+    """Cards to be reserved for a purchase, from its beginning on."""
+
+    model: str
+    cards: int
+    seconds: int
+
+
+@dataclass(frozen=True)
 class Share:
     """A voucher's part in a purchase: where its money sits and to whom it will be owed."""
 
@@ -74,6 +83,12 @@ class Purchase:
     placed_at: datetime
     is_staged: bool = False
     """Whether money is held stage by stage, not for the whole at once."""
+    reserved: Cards | None = None
+
+    @property
+    def card_seconds(self) -> int:
+        """The cards reserved, times how long: what was asked for, not what was used."""
+        return self.reserved.cards * self.reserved.seconds if self.reserved else 0
 
     @property
     def account(self) -> UUID:

@@ -1,0 +1,148 @@
+"""What all commands share: the desk they work at, how mistakes are told, how output is written."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+
+from tallygrid import clock, settings
+from tallygrid.settings import Language, Settings
+
+if TYPE_CHECKING:
+    from tallygrid.core.assumptions import Assumptions
+    from tallygrid.core.programme import Programme
+    from tallygrid.database import Server
+    from tallygrid.service.office import Office
+
+REFUSED: Final = 1
+WRONG_INPUT: Final = 2
+ZONE: Final = ZoneInfo("Asia/Shanghai")
+"""The zone in which a day given on the command line is read."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a command works: its settings, and its two streams."""
+
+    settings: Settings
+
+    @classmethod
+    def of(cls, language: str | None) -> "Desk":
+        """Return the desk of this process; a language given wins over the environment's."""
+        found = settings.from_machine()
+        return cls(replace(found, language=cast("Language", language)) if language else found)
+
+    @property
+    def language(self) -> Language:
+        """The language of the output."""
+        return self.settings.language
+
+    @cached_property
+    def out(self) -> Console:
+        """The console for results; a hundred columns wide where nobody looks."""
+        return Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+
+    @cached_property
+    def log(self) -> Console:
+        """The console for everything else."""
+        return Console(stderr=True, highlight=False)
+
+    def say(self, sentence: str) -> None:
+        """Say something about the progress of the work."""
+        self.log.print(sentence, style="dim", markup=False)
+
+    def server(self) -> "Server":
+        """Return the database server, started and brought to this version."""
+        from tallygrid.database import resolve
+        from tallygrid.service.install import install
+
+        server = resolve(self.settings, self.say)
+        for name in install(server):
+            self.say(name)
+        return server
+
+    @contextmanager
+    def office(self, *, slots: int | None = None) -> "Iterator[Office]":
+        """Open the office: the books, the catalogue, and this machine's site."""
+        import os
+
+        from tallygrid.database.again import Sessions
+        from tallygrid.files.catalogue import read_catalogue
+        from tallygrid.service.office import Office
+        from tallygrid.sites.local import LocalSite
+
+        site = LocalSite(self.settings.home / "sites" / "local", slots=slots or os.cpu_count() or 1)
+        with Sessions(self.server(), self.say) as sessions:
+            yield Office(sessions, read_catalogue(), site)
+
+
+def report_mistakes(error: Exception) -> int:
+    """Tell a mistake we know in its own sentences and return the exit code; raise any other."""
+    from tallygrid.database import DatabaseError
+    from tallygrid.files.document import FileError
+    from tallygrid.lab.demand import DemandError
+    from tallygrid.service.buying import UnknownError, VoucherError
+    from tallygrid.service.intent import ConflictError
+    from tallygrid.service.paying import ReceiptError
+    from tallygrid.service.publishing import ReportedError
+
+    wrong_input = (FileError, UnknownError, ReceiptError, DemandError)
+    refused = (DatabaseError, VoucherError, ConflictError, ReportedError)
+    if not isinstance(error, wrong_input + refused):
+        raise error
+    click.echo(str(error), err=True)
+    return WRONG_INPUT if isinstance(error, wrong_input) else REFUSED
+
+
+def write_json(data: object) -> None:
+    """Write one JSON document on standard output."""
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def instant(written: str | None) -> datetime:
+    """Return the instant that `--at` names: a day, or a day and time; now if it is left out."""
+    if written is None:
+        return clock.now()
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        message = f"{written!r} is not a date. Write 2026-05-20 or 2026-05-20T16:30."
+        raise click.BadParameter(message, param_hint="--at") from None
+    return at if at.tzinfo else at.replace(tzinfo=ZONE)
+
+
+at_option: Callable[[Any], Any] = click.option(
+    "--at", metavar="DATE", help="The day, or day and time, to decide at; now if left out."
+)
+json_option: Callable[[Any], Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Write one JSON document."
+)
+Format = Literal["beancount"]
+
+
+def programmes() -> "tuple[Programme, ...]":
+    """Return the programmes that are shipped with the package."""
+    from tallygrid.files.programme import read_programmes
+
+    return read_programmes()
+
+
+def assumptions(name: str | None) -> "Assumptions | None":
+    """Return assumptions by name or by file; none if none are asked for."""
+    from pathlib import Path
+
+    from tallygrid.files.assumptions import packaged_assumptions, read_assumptions
+
+    if name is None:
+        return None
+    path = Path(name)
+    known = programmes()
+    return read_assumptions(path, known) if path.suffix else packaged_assumptions(name, known)
