@@ -4,12 +4,14 @@ A use case commits its intent, posts, and lets the rows follow (docs/adr/0005). 
 any instant, it is carried out again from what the intent says, under the same keys::
 
     write → post, programme by programme → settle
+                   └ refused: note it, give back what was held ┘
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg import Connection
@@ -41,14 +43,6 @@ class Posting:
 
 
 @dataclass(frozen=True)
-class Intent:
-    """A wish, and the postings it leads to, worked out once."""
-
-    wish: Wish
-    postings: tuple[Posting, ...]
-
-
-@dataclass(frozen=True)
 class Refused:
     """Why the books said no to one event of an intent."""
 
@@ -57,6 +51,18 @@ class Refused:
     detail: Mapping[str, Any] = field(default_factory=dict)
     final: bool = False
     """Whether holds had to be given back, so that the key is spent."""
+    after: int = 0
+    """How many postings of the intent stood before the one that was refused."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A wish, and the postings it leads to, worked out once."""
+
+    wish: Wish
+    postings: tuple[Posting, ...]
+    refused: Refused | None = None
+    """A refusal that was noted, while what was held before it may still have to be given back."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,10 @@ Compose = Callable[[Connection], Sequence[Posting]]
 """Works out the postings of a wish, in the transaction that writes its intent."""
 
 
+_GONE: Final = frozenset({"hold_expired", "hold_not_open"})
+"""Refusals of a release that say that nothing is held any more."""
+
+
 class ConflictError(Exception):
     """A key was used again for something else."""
 
@@ -152,7 +162,7 @@ def given(office: Office, key: UUID) -> Answer | None:
 
     def load(connection: Connection) -> Answer | None:
         row = connection.execute(
-            "SELECT outcome FROM service.intent WHERE key = %s AND outcome IS NOT NULL", (key,)
+            "SELECT outcome FROM service.intent WHERE key = %s AND settled_at IS NOT NULL", (key,)
         ).fetchone()
         return None if row is None else _answer(key, row[0])
 
@@ -177,21 +187,24 @@ def write(connection: Connection, wish: Wish, compose: Compose) -> tuple[Intent,
         )
         row = _found(connection, wish)
     assert row is not None, "the intent was just written"
-    kind, same_body, postings_json, outcome = row
+    kind, same_body, postings_json, outcome, is_settled = row
     if kind != wish.kind or not same_body:
         raise ConflictError(wish)
     intent = Intent(wish, _from_json(postings_json))
-    return intent, _answer(wish.key, outcome) if outcome else None
+    return intent, _answer(wish.key, outcome) if is_settled else None
 
 
 def post(office: Office, intent: Intent) -> Refused | None:
-    """Post an intent's events; give back the holds already made if a later posting is refused."""
-    for n, posting in enumerate(intent.postings):
-        refused = _posted(office, posting)
-        if refused is not None:
-            given_back = [_give_back(office, made) for made in reversed(intent.postings[:n])]
-            return replace(refused, final=any(given_back))
-    return None
+    """Post an intent's events; give back the holds already made if a later posting is refused.
+
+    The refusal is noted before anything is given back: from then on the intent is not posted
+    again, for money that has come meanwhile would meet holds that are gone.
+    """
+    refused = intent.refused or _refused(office, intent)
+    if refused is not None and refused.final:
+        for posting in reversed(intent.postings[: refused.after]):
+            _give_back(office, posting)
+    return refused
 
 
 def settle(connection: Connection, intent: Intent, refused: Refused | None) -> Answer:
@@ -199,13 +212,10 @@ def settle(connection: Connection, intent: Intent, refused: Refused | None) -> A
     outbox.drain(connection)
     key = intent.wish.key
     row = connection.execute(
-        "SELECT attempt, outcome FROM service.intent WHERE key = %s FOR UPDATE", (key,)
+        "SELECT attempt FROM service.intent WHERE key = %s FOR UPDATE", (key,)
     ).fetchone()
     assert row is not None, "an intent is written before it is settled"
-    attempt, outcome = row
-    if outcome and (before := _answer(key, outcome)).final:
-        return before
-    answer = Answer(key=key, attempt=attempt + 1, refused=refused)
+    answer = Answer(key=key, attempt=row[0] + 1, refused=refused)
     connection.execute(
         """
         UPDATE service.intent
@@ -222,7 +232,7 @@ def unsettled(
     """Return the intents without outcome, oldest first: all, or of a kind and with a body."""
     rows = connection.execute(
         """
-        SELECT key, kind, body, postings FROM service.intent
+        SELECT key, kind, body, postings, outcome FROM service.intent
         WHERE settled_at IS NULL
           AND (kind = %(kind)s OR %(kind)s::text IS NULL)
           AND body @> %(body)s
@@ -231,21 +241,84 @@ def unsettled(
         {"kind": kind, "body": Jsonb(body or {})},
     ).fetchall()
     return tuple(
-        Intent(Wish(key, kind_, body_), _from_json(postings))
-        for key, kind_, body_, postings in rows
+        Intent(Wish(key, kind_, body_), _from_json(postings), _noted(key, outcome))
+        for key, kind_, body_, postings, outcome in rows
     )
 
 
 def _finish(office: Office, intent: Intent) -> Answer:
-    refused = post(office, intent)
-    return office.transact("web", lambda connection: settle(connection, intent, refused))
+    """Post and settle an intent, one process at a time; whoever waited finds it settled."""
+    key = intent.wish.key
+    try:
+        answer, noted = office.transact("web", lambda connection: _alone(connection, key))
+        if answer is not None:
+            return answer
+        refused = post(office, replace(intent, refused=noted))
+        return office.transact("web", lambda connection: settle(connection, intent, refused))
+    finally:
+        office.transact("web", lambda connection: _let_go(connection, key))
+
+
+def _alone(connection: Connection, key: UUID) -> tuple[Answer | None, Refused | None]:
+    """Wait until nobody else is at an intent; return its final answer, or the refusal noted.
+
+    The lock belongs to the session and not to the transaction, so it is gone when its holder
+    has died, and not before the postings in between are made. An intent that is tried again
+    is without outcome until it has another, so that `recover` finds it.
+    """
+    connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (str(key),))
+    row = connection.execute(
+        "SELECT outcome, settled_at IS NOT NULL FROM service.intent WHERE key = %s", (key,)
+    ).fetchone()
+    assert row is not None, "an intent is written before it is posted"
+    outcome, is_settled = row
+    if not is_settled:
+        return None, _noted(key, outcome)
+    if (answer := _answer(key, outcome)).final:
+        return answer, None
+    connection.execute(
+        "UPDATE service.intent SET outcome = NULL, settled_at = NULL WHERE key = %s", (key,)
+    )
+    return None, None
+
+
+def _let_go(connection: Connection, key: UUID) -> None:
+    connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (str(key),))
 
 
 def _found(connection: Connection, wish: Wish) -> tuple[Any, ...] | None:
     return connection.execute(
-        "SELECT kind, body = %s, postings, outcome FROM service.intent WHERE key = %s",
+        """
+        SELECT kind, body = %s, postings, outcome, settled_at IS NOT NULL
+        FROM service.intent WHERE key = %s
+        """,
         (Jsonb(wish.body), wish.key),
     ).fetchone()
+
+
+def _refused(office: Office, intent: Intent) -> Refused | None:
+    """Post an intent's events up to the first that is refused, and note that if it is final."""
+    for n, posting in enumerate(intent.postings):
+        refused = _posted(office, posting)
+        if refused is None:
+            continue
+        held = any(event.kind == "hold" for made in intent.postings[:n] for event in made.events)
+        refused = replace(refused, final=held, after=n)
+        if held:
+            office.transact("web", partial(_note, key=intent.wish.key, refused=refused))
+        return refused
+    return None
+
+
+def _note(connection: Connection, *, key: UUID, refused: Refused) -> None:
+    outcome = _outcome(Answer(key, attempt=0, refused=refused))
+    connection.execute(
+        "UPDATE service.intent SET outcome = %s WHERE key = %s", (Jsonb(outcome), key)
+    )
+
+
+def _noted(key: UUID, outcome: Mapping[str, Any] | None) -> Refused | None:
+    return None if outcome is None else _answer(key, outcome).refused
 
 
 def _posted(office: Office, posting: Posting) -> Refused | None:
@@ -255,14 +328,19 @@ def _posted(office: Office, posting: Posting) -> Refused | None:
             connection, programme=posting.programme, events=posting.events
         ),
     )
-    return next((_refusal(posting, outcome) for outcome in outcomes if not outcome.accepted), None)
+    refusals = [outcome for outcome in outcomes if not outcome.accepted]
+    if not refusals:
+        return None
+    cause = min(refusals, key=_is_consequence)
+    return Refused(posting.programme, cause.code, dict(cause.detail))
 
 
-def _refusal(posting: Posting, outcome: Outcome) -> Refused:
-    return Refused(posting.programme, outcome.code, dict(outcome.detail))
+def _is_consequence(outcome: Outcome) -> bool:
+    """Tell whether an event failed only because another one of its chain did."""
+    return outcome.code == "chain_failed"
 
 
-def _give_back(office: Office, posting: Posting) -> bool:
+def _give_back(office: Office, posting: Posting) -> None:
     releases = tuple(
         replace(
             hold,
@@ -280,8 +358,7 @@ def _give_back(office: Office, posting: Posting) -> bool:
     )
     if releases:
         refused = _posted(office, Posting(posting.programme, "worker", releases))
-        assert refused is None, refused
-    return bool(releases)
+        assert refused is None or refused.code in _GONE, refused
 
 
 def _as_json(postings: Sequence[Posting]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """From what is owed to what is paid: the treasury's list goes out, its receipts come back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,11 +64,13 @@ def confirm(office: Office, receipts: Iterable[Receipt], *, at: datetime) -> tup
     """Book the treasury's receipts: payments that arrived, and payments that came back.
 
     Raises:
-        ReceiptError: A receipt names no payment that was sent, or another amount.
+        ReceiptError: A receipt names no payment that was sent, another amount, or a payment
+            that another receipt has settled.
     """
     known = {payment.id: payment for payment in payments(office)}
-    pairs = [(known.get(receipt.payment), receipt) for receipt in receipts]
-    if differences := [text for pair in pairs if (text := _difference(*pair))]:
+    pairs = [(known.get(receipt.payment), receipt) for receipt in dict.fromkeys(receipts)]
+    differences = [text for pair in pairs if (text := _difference(*pair))]
+    if differences := [*differences, *_contradictions(receipt for _, receipt in pairs)]:
         raise ReceiptError(differences)
     return tuple(
         _confirm(office, payment, receipt, at) for payment, receipt in pairs if payment is not None
@@ -150,7 +152,7 @@ def _confirmation(payment: Payment, receipt: Receipt, at: datetime) -> Event:
     kind = "confirm" if receipt.is_paid else "fail"
     target = _sibling(sent, "paid" if receipt.is_paid else "payable")
     return Event(
-        key=key_of(kind, payment.id, receipt.number),
+        key=key_of("settled", payment.id),  # whatever its receipts say, a payment ends once
         kind=kind,
         legs=(Leg(sent, target, payment.amount_fen),),
         occurred_at=at,
@@ -167,17 +169,30 @@ def _confirmation(payment: Payment, receipt: Receipt, at: datetime) -> Event:
 def _difference(payment: Payment | None, receipt: Receipt) -> str:
     if payment is None:
         return f"Receipt {receipt.number} names payment {receipt.payment}, which was never sent."
-    if payment.state == "sent" and payment.amount_fen != receipt.amount_fen:
+    if payment.amount_fen != receipt.amount_fen:
         return (
             f"Receipt {receipt.number} is for {receipt.amount_fen} fen; "
             f"payment {payment.id} was {payment.amount_fen} fen."
         )
-    if payment.state != "sent" and payment.receipt != receipt.number:
+    state = "confirmed" if receipt.is_paid else "failed"
+    if payment.state != "sent" and (payment.state, payment.receipt) != (state, receipt.number):
         return (
             f"Receipt {receipt.number} names payment {payment.id}, "
-            f"which is {payment.state} already by receipt {payment.receipt or 'none'}."
+            f"which is {payment.state} already by receipt {payment.receipt}."
         )
     return ""
+
+
+def _contradictions(receipts: Iterable[Receipt]) -> Iterator[str]:
+    """Yield a sentence for every payment that several receipts of one list name."""
+    first: dict[str, Receipt] = {}
+    for receipt in receipts:
+        known = first.setdefault(receipt.payment, receipt)
+        if known is not receipt:
+            yield (
+                f"Receipts {known.number} and {receipt.number} both name payment "
+                f"{receipt.payment}. A payment has one receipt."
+            )
 
 
 def _sibling(account: Account, kind: str) -> Account:

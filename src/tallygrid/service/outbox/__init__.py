@@ -19,7 +19,7 @@ def drain(connection: Connection) -> int:
     connection.execute(
         """
         INSERT INTO service.progress (programme)
-        SELECT code FROM books.programme ON CONFLICT (programme) DO NOTHING
+        SELECT code FROM books.programme ORDER BY code ON CONFLICT (programme) DO NOTHING
         """
     )
     behind = connection.execute(
