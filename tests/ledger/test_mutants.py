@@ -1,6 +1,7 @@
 """Would the tests notice? Mistakes are planted in the SQL, one at a time; each must be caught."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -131,12 +132,13 @@ def accept_late_work(server: Server) -> None:
 
     The machine cannot see this: so few holds are swept before anything looks at them.
     """
-    books = Books(server)
-    books.fund(101)
-    holds = [event("hold", {"committed:V-1 > payable:P": 1}, ttl_seconds=60) for _ in range(101)]
-    books.post("web", *holds)
-    for hold in holds:
-        books.make_overdue(hold.key)
-    codes = books.codes("worker", event("start", hold=holds[-1].key))
-    books.close()
-    assert codes == ["hold_expired"]
+    with closing(Books(server)) as books:
+        books.fund(101)
+        holds = [
+            event("hold", {"committed:V-1 > payable:P": 1}, ttl_seconds=60) for _ in range(101)
+        ]
+        books.post("web", *holds)
+        for hold in holds:
+            books.make_overdue(hold.key)
+
+        assert books.codes("worker", event("start", hold=holds[-1].key)) == ["hold_expired"]

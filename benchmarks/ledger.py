@@ -1,0 +1,202 @@
+"""How fast the books post on one hot programme, beside the naive way on the same server.
+
+    python benchmarks/ledger.py [SECONDS]
+
+Naive is what most systems do: a transaction per transfer, which locks the budget's row, then
+the voucher's, checks, updates both and inserts the transfer, over five round trips. The
+books do more per event (key, hold, chain of hashes, role); batches make up for it. Only the
+ratios mean anything: absolute figures are the machine's.
+"""
+
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from psycopg import Connection
+
+from tallygrid import database, ledger
+from tallygrid.core.books import Account, Event, Leg
+from tallygrid.database import Server
+from tallygrid.settings import Settings
+
+PROGRAMME: Final = "hot"
+VOUCHERS: Final = 2_000
+CLIENTS: Final = 8
+AT: Final = datetime(2026, 3, 1, tzinfo=UTC)
+RESERVED: Final = Account("reserved", 2026, funder="city")
+PAYABLE: Final = Account("payable", 2026, holder="P", funder="city")
+PLENTY_FEN: Final = 10**13
+
+NAIVE: Final = f"""
+CREATE SCHEMA naive;
+CREATE TABLE naive.account (id int PRIMARY KEY, balance_fen bigint CHECK (balance_fen >= 0));
+CREATE TABLE naive.transfer (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key uuid UNIQUE NOT NULL,
+  source int REFERENCES naive.account, target int REFERENCES naive.account,
+  amount_fen bigint, at timestamptz DEFAULT now());
+INSERT INTO naive.account VALUES (0, {PLENTY_FEN});
+INSERT INTO naive.account SELECT n, 0 FROM generate_series(1, {VOUCHERS}) AS n;
+GRANT USAGE ON SCHEMA naive TO tallygrid_web;
+GRANT ALL ON ALL TABLES IN SCHEMA naive TO tallygrid_web;
+"""  # noqa: S608  # our own numbers
+
+
+def main() -> None:
+    """Measure each way for some seconds and print one table."""
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
+    with prepared_server() as server:
+        baseline = naive(server, seconds, clients=CLIENTS)
+        rows = [
+            ("naive, 1 client", naive(server, seconds, clients=1)),
+            (f"naive, {CLIENTS} clients", baseline),
+            *(
+                (f"books, batches of {size}: {name}", books(server, seconds, make, size))
+                for name, make in (("single legs", single_legs), ("hold + capture", pairs))
+                for size in (1, 32, 256)
+            ),
+        ]
+        verified = verification(server)
+    print(f"{'way':<40} {'events/s':>9} {'ratio':>6}")
+    for name, rate in rows:
+        print(f"{name:<40} {rate:>9,.0f} {rate / baseline:>6.1f}")
+    print(f"{'verify':<40} {verified:>9,.0f}")
+
+
+@contextmanager
+def prepared_server() -> Iterator[Server]:
+    """Start a server of its own with the books of one programme and its vouchers."""
+    with tempfile.TemporaryDirectory(prefix="tallygrid-bench-") as directory:
+        Path(directory).chmod(0o711)
+        server = database.resolve(Settings(home=Path(directory) / "home"), print)
+        try:
+            database.migrate(server, [("ledger", ledger.MIGRATIONS)])
+            with server.administer(server.database) as administrator:
+                administrator.execute(NAIVE.encode())
+            with server.connect("web", autocommit=True) as connection:
+                ledger.open_programme(connection, PROGRAMME)
+                open_vouchers(connection)
+            yield server
+        finally:
+            server.stop()
+
+
+def open_vouchers(connection: Connection[Any]) -> None:
+    """Give the programme money, and every voucher some of it."""
+    source = Account("appropriation", 2026, funder="city")
+    available = Account("available", 2026, funder="city")
+    post(
+        connection,
+        [
+            event("appropriate", Leg(source, available, PLENTY_FEN)),
+            event("award", Leg(available, RESERVED, PLENTY_FEN)),
+        ],
+    )
+    for first in range(0, VOUCHERS, 500):
+        legs = [Leg(RESERVED, voucher(n), 10**8) for n in range(first, first + 500)]
+        post(connection, [event("issue", leg) for leg in legs])
+
+
+def books(server: Server, seconds: float, make: Callable[[int], list[Event]], size: int) -> float:
+    """Post batches from one connection; return events per second."""
+    role = "web" if make is single_legs else "worker"
+    with server.connect(role, autocommit=True) as connection:
+        for _ in range(8):
+            post(connection, make(size))  # plans are made, files are warm
+        return rate(seconds, lambda: post(connection, make(size)))
+
+
+def single_legs(size: int) -> list[Event]:
+    """Issue small amounts from the one hot account to many vouchers."""
+    return [event("issue", Leg(RESERVED, some_voucher(), 1)) for _ in range(size)]
+
+
+def pairs(size: int) -> list[Event]:
+    """Hold on some voucher and capture at once; a batch holds half as many pairs."""
+    events: list[Event] = []
+    for _ in range(max(1, size // 2)):
+        leg = Leg(some_voucher(), PAYABLE, 5)
+        hold = Event(uuid4(), "hold", (leg,), AT, ttl_seconds=3600)
+        events += [hold, Event(uuid4(), "capture", (leg,), AT, hold=hold.key, final=True)]
+    return events
+
+
+def naive(server: Server, seconds: float, *, clients: int) -> float:
+    """Transfer one by one from the hot row; return transfers per second of all clients."""
+
+    def client(_: int) -> float:
+        with server.connect("web") as connection:
+            return rate(seconds, lambda: transfer(connection))
+
+    with ThreadPoolExecutor(clients) as pool:
+        return sum(pool.map(client, range(clients)))
+
+
+def transfer(connection: Connection[Any]) -> int:
+    """Move one fen the naive way."""
+    target = random.randint(1, VOUCHERS)  # noqa: S311  # not a secret
+    lock = "SELECT balance_fen FROM naive.account WHERE id = %s FOR UPDATE"
+    with connection.transaction():
+        found = connection.execute(lock, [0]).fetchone()
+        assert found is not None
+        assert found[0] >= 1
+        connection.execute(lock, [target])
+        change = "UPDATE naive.account SET balance_fen = balance_fen + %s WHERE id = %s"
+        connection.execute(change, [-1, 0])
+        connection.execute(change, [1, target])
+        connection.execute(
+            "INSERT INTO naive.transfer (key, source, target, amount_fen) VALUES (%s, 0, %s, 1)",
+            [uuid4(), target],
+        )
+    return 1
+
+
+def verification(server: Server) -> float:
+    """Verify the programme; return events per second."""
+    with server.connect("auditor", autocommit=True) as connection:
+        start = time.perf_counter()
+        problems = ledger.verify(connection, PROGRAMME)
+        spent = time.perf_counter() - start
+        assert problems == ()
+        return ledger.heads(connection)[0].seq / spent
+
+
+def rate(seconds: float, work: Callable[[], int]) -> float:
+    """Repeat a piece of work for some seconds; return how much of it was done per second."""
+    done, start = 0, time.perf_counter()
+    while (spent := time.perf_counter() - start) < seconds:
+        done += work()
+    return done / spent
+
+
+def post(connection: Connection[Any], events: list[Event]) -> int:
+    """Post a batch, every event of which must be accepted; return how many those were."""
+    outcomes = ledger.post(connection, programme=PROGRAMME, events=events)
+    assert all(outcome.accepted for outcome in outcomes)
+    return len(outcomes)
+
+
+def event(kind: str, leg: Leg) -> Event:
+    """Return an event of one leg."""
+    return Event(uuid4(), kind, (leg,), AT)
+
+
+def some_voucher() -> Account:
+    """Return a voucher's account, any."""
+    return voucher(random.randrange(VOUCHERS))  # noqa: S311  # not a secret
+
+
+def voucher(number: int) -> Account:
+    """Return the account of a voucher."""
+    return Account("committed", 2026, holder=f"V-{number}", funder="city")
+
+
+if __name__ == "__main__":
+    main()
