@@ -5,13 +5,14 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
-from tallygrid.core.catalogue import Catalogue
+from tallygrid.core.catalogue import Catalogue, OfferKind
 from tallygrid.core.condition import Facts
 from tallygrid.core.demand import Firm, JobRequest
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.core.placement import Request
 from tallygrid.core.rating import tax_within
 from tallygrid.demo.script import Wishes
+from tallygrid.service.quoting import nearest_place
 
 CONTRACT_MONTHS: Final = 12
 _CONTRACT_FEN_MIN: Final = 10_000_000
@@ -33,14 +34,18 @@ def compute_contract(firm: Firm, catalogue: Catalogue, *, at: datetime) -> Contr
     spend_fen = firm.facts.get("spend_year_fen", 0)
     assert isinstance(spend_fen, int), spend_fen
     amount_fen = max(spend_fen, _CONTRACT_FEN_MIN)
-    facts = contract_facts(firm.facts, amount_fen, vat_bp=catalogue.rules.vat_bp, at=at)
+    vat_bp = catalogue.rules.vat_bp
+    facts = contract_facts(firm.facts, amount_fen, kind="compute", vat_bp=vat_bp, at=at)
     return Contract(f"C-{firm.id}", firm, facts)
 
 
-def contract_facts(facts: Facts, amount_fen: int, *, vat_bp: int, at: datetime) -> Facts:
+def contract_facts(
+    facts: Facts, amount_fen: int, *, kind: OfferKind, vat_bp: int, at: datetime
+) -> Facts:
     """Return facts with those of a contract signed on a day."""
     return {
         **facts,
+        "purchase_kind": kind,
         "contract_fen": amount_fen,
         "contract_tax_fen": tax_within(amount_fen, vat_bp),
         "contract_signed_on": at.date(),
@@ -53,7 +58,7 @@ def placement_request(
 ) -> Request:
     """Return what a job asks of a site; its wishes are drawn by chance, the same for a seed."""
     chance = Random(f"{seed}/wishes/{job.number}")  # noqa: S311  # not for secrets: it must repeat
-    place = home_of(facts, catalogue)
+    place = nearest_place(catalogue, str(facts["registered_in"]))
     nearby = chance.randrange(BASIS_POINTS) < wishes.nearby_bp
     resident = chance.randrange(BASIS_POINTS) < wishes.resident_bp
     domestic = chance.randrange(BASIS_POINTS) < wishes.domestic_bp
@@ -66,16 +71,6 @@ def placement_request(
         data_gb=chance.choice(wishes.data_gb),
         latency_ms_max=wishes.nearby_ms_max if nearby else None,
     )
-
-
-def home_of(facts: Facts, catalogue: Catalogue) -> str:
-    """Return the catalogue's place nearest to where a firm is registered, by division code."""
-    code = str(facts["registered_in"])
-    for digits in (4, 2, 1, 0):
-        near = [one.id for one in catalogue.places.values() if one.code[:digits] == code[:digits]]
-        if near:
-            return min(near)
-    raise AssertionError("every code begins with no digits")
 
 
 def _sites_of_province(place: str, catalogue: Catalogue) -> frozenset[str]:

@@ -182,7 +182,7 @@ def _bought(of: Gathered) -> Iterator[report.Purchase]:
 
 def _purchase(of: Gathered, one: Purchase, redeem: Redeem, count: int) -> report.Purchase:
     offer = of.stage.office.catalogue.offers[one.offer]
-    amount = both(f"demo.unit.{one.unit}", quantity=exact(one.quantity))
+    amount = both(f"unit.{one.unit}", quantity=exact(one.quantity))
     name = _named(offer.name)
     return report.Purchase(
         kind=offer.kind,

@@ -10,7 +10,7 @@ from itertools import accumulate
 from tallygrid.core.catalogue import Offer
 from tallygrid.core.demand import Firm, PurchaseRequest
 from tallygrid.core.placement import Request
-from tallygrid.demo.cast import Contract, contract_facts, home_of
+from tallygrid.demo.cast import Contract, contract_facts
 from tallygrid.demo.script import Order, facts_of
 from tallygrid.demo.stage import Stage, wanted
 from tallygrid.lab.profile import invented_credit_code
@@ -19,7 +19,7 @@ from tallygrid.service.delivering import Delivery
 from tallygrid.service.matching import eligible, match
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.purchase import Cards, Purchase
-from tallygrid.service.quoting import Proposal
+from tallygrid.service.quoting import Proposal, nearest_place
 
 _DAY_S = 24 * 3600
 
@@ -96,7 +96,7 @@ def _proposal(
     request = Request(
         cards=order.cards,
         seconds=seconds,
-        place=home_of(contract.facts, stage.office.catalogue),
+        place=nearest_place(stage.office.catalogue, str(contract.facts["registered_in"])),
         models=frozenset({order.model}),
     )
     proposal = stage.counter.place(request, purses, at=at, unit=order.unit)
@@ -131,7 +131,7 @@ def _schemes(stage: Stage, order: Order) -> list[Scheme]:
 
 def _contract(stage: Stage, order: Order, firm: Firm, amount_fen: int, at: datetime) -> Contract:
     vat_bp = stage.office.catalogue.rules.vat_bp
-    facts = contract_facts(firm.facts, amount_fen, vat_bp=vat_bp, at=at)
+    facts = contract_facts(firm.facts, amount_fen, kind=order.kind, vat_bp=vat_bp, at=at)
     return Contract(f"C-{order.id}", firm, facts)
 
 

@@ -84,7 +84,7 @@ class Stage:
         """Return the vouchers that a contract has."""
         code = contract.firm.credit_code
         held = self.counter.purses(code, contract.facts, kind=kind, at=at)
-        return tuple(one for one in held if one.voucher.contract == contract.number)
+        return tuple(one for one in held if one.contract == contract.number)
 
     def buy(self, wanted: Wanted, *, at: datetime) -> Purchase | None:
         """Buy what is wanted; None if the books refuse."""

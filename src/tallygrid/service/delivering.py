@@ -25,6 +25,14 @@ class Delivery:
     final: bool
 
 
+def number_of(office: Office, purchase: Purchase, evidence: bytes) -> int:
+    """Return the number of a delivery: the one its evidence had before, or the next."""
+    document = sha256(evidence).hexdigest()
+    before = lines.of_purchase(office, purchase)
+    same = [one.n for one in before if one.document == document]
+    return same[0] if same else len(before) + 1
+
+
 def accept(office: Office, purchase: Purchase, delivery: Delivery) -> Answer:
     """Accept a delivery: it becomes a line, and what it comes to is owed.
 

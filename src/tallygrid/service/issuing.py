@@ -18,10 +18,10 @@ from tallygrid.core.arithmetic import Used, on_day
 from tallygrid.core.books import REGISTRY, Account, Event, Leg
 from tallygrid.core.condition import Facts
 from tallygrid.core.decision import Decision
+from tallygrid.core.granting import grant_of
 from tallygrid.core.key import key_of
 from tallygrid.core.money import FEN_PER_YUAN, split
 from tallygrid.core.programme import Cap, Programme
-from tallygrid.core.rating import Grant
 from tallygrid.core.validity import valid_until
 from tallygrid.service.intent import Step
 from tallygrid.service.publishing import Scheme
@@ -94,12 +94,7 @@ class Issue:
 
     def voucher(self, decision: Decision) -> Voucher:
         """Return the voucher that a decision grants."""
-        programme, refund = self.programme, self.programme.refund
-        days = (refund.days_min, refund.days_max)
-        assert decision.rate_bp is not None, decision.programme
-        assert decision.amount_fen is not None, decision.programme
-        assert programme.redeem.value is not None, programme.id
-        assert programme.tax.value is not None, programme.id
+        programme = self.programme
         assert programme.paid_to.value is not None, programme.id
         assert programme.validity.value is not None, programme.id
         return Voucher(
@@ -109,18 +104,7 @@ class Issue:
             applicant=self.request.applicant,
             contract=self.request.contract,
             fiscal_year=self.day.year,
-            grant_terms=Grant(
-                programme=programme.id,
-                voucher=f"V-{self.request.id}",
-                rate_bp=decision.rate_bp,
-                room_fen=decision.amount_fen,
-                redeem=programme.redeem.value,
-                funders=programme.funders,
-                refund_days=(days[0], days[1])
-                if days[0] is not None and days[1] is not None
-                else None,
-                tax=programme.tax.value,
-            ),
+            grant_terms=grant_of(programme, decision, voucher=f"V-{self.request.id}"),
             cap=self._cap_of_redemption(decision),
             paid_to=programme.paid_to.value,
             assumptions=self.scheme.assumed,

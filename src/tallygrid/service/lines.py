@@ -44,6 +44,35 @@ class Accepted:
     """Whether nothing more will come, so that the rest of the hold is free."""
 
 
+@dataclass(frozen=True)
+class Line:
+    """What was accepted once, and what it came to."""
+
+    n: int
+    quantity: Fraction
+    bill: Bill
+    document: str
+
+
+def of_purchase(office: Office, purchase: Purchase) -> tuple[Line, ...]:
+    """Return the lines of a purchase, in their order."""
+
+    def read(connection: Connection) -> tuple[Line, ...]:
+        rows = connection.execute(
+            """
+            SELECT n, quantity, bill, document FROM service.line
+            WHERE purchase = %s ORDER BY n
+            """,
+            (purchase.id,),
+        ).fetchall()
+        return tuple(
+            Line(n, Fraction(quantity), load(Bill, bill), document)
+            for n, quantity, bill, document in rows
+        )
+
+    return office.transact("web", read)
+
+
 def capture(office: Office, purchase: Purchase, accepted: Accepted) -> Answer:
     """Rate what was accepted and capture it: owed from now on, once."""
     wish = Wish(

@@ -29,7 +29,7 @@ def match(
     if not schemes:
         return ()
     assumptions = schemes[0].assumptions
-    assert all(scheme.assumptions is assumptions for scheme in schemes), "one set of assumptions"
+    assert all(scheme.assumptions == assumptions for scheme in schemes), "one set of assumptions"
     programmes = [scheme.programme for scheme in schemes]
     decisions = decide_all(programmes, facts, at=at, assumptions=assumptions)
     return tuple(

@@ -1,7 +1,9 @@
 """Programmes and money enter here: a version is published, a year's budget appropriated."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg import Connection
 from psycopg.types.json import Jsonb
@@ -61,6 +63,29 @@ def publish(office: Office, scheme: Scheme, *, at: datetime) -> None:
     if scheme.programme.edition != "issued":
         raise ReportedError(scheme.programme)
     office.transact("web", lambda connection: _published(connection, scheme, at))
+
+
+def published(office: Office) -> dict[str, Scheme]:
+    """Return the programmes that are published here, by id, each in its latest version."""
+
+    def load(connection: Connection) -> dict[str, Scheme]:
+        rows = connection.execute(
+            """
+            SELECT document, assumptions FROM service.programme_version
+            ORDER BY published_at, hash
+            """
+        ).fetchall()
+        return {one.id: one for one in (_scheme(*row) for row in rows)}
+
+    return office.transact("web", load)
+
+
+def _scheme(document: dict[str, Any], assumptions: dict[str, Any] | None) -> Scheme:
+    """Return a version as it was published."""
+    return Scheme(
+        Programme.model_validate_json(json.dumps(document)),
+        Assumptions.model_validate_json(json.dumps(assumptions)) if assumptions else None,
+    )
 
 
 def appropriate(

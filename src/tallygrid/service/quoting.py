@@ -26,16 +26,13 @@ from tallygrid.service.voucher import Voucher
 
 @dataclass(frozen=True)
 class Purse:
-    """A voucher with what is free on it, and the providers it may be redeemed at."""
+    """A voucher, or one that could be had, and the providers it may be redeemed at."""
 
-    voucher: Voucher
-    free_fen: int
+    voucher: str
+    contract: str
+    grant: Grant
+    """What a bill needs to know; its room is what is left."""
     providers: frozenset[str]
-
-    @property
-    def grant_terms(self) -> Grant:
-        """What a bill needs to know, with what is left as its room."""
-        return replace(self.voucher.grant_terms, room_fen=self.free_fen)
 
 
 @dataclass(frozen=True)
@@ -115,9 +112,9 @@ class Counter:
         placement: Placement | None,
         at: datetime,
     ) -> Proposal:
-        grants = [one.grant_terms for one in used]
+        grants = [one.grant for one in used]
         quoted = quote(offer, quantity, grants, at=at, rules=self.office.catalogue.rules)
-        return Proposal(offer, quoted, tuple(one.voucher.id for one in used), placement)
+        return Proposal(offer, quoted, tuple(one.voucher for one in used), placement)
 
     def _placed(self, asked: PlacementRequest, unit: Unit, at: datetime) -> Placement:
         lasting = timedelta(seconds=asked.seconds)
@@ -141,7 +138,9 @@ class Counter:
                 continue
             free_fen = sum(vouchers.free_fen(connection, voucher).values())
             if free_fen:
-                yield Purse(voucher, free_fen, self._providers(voucher, scheme, facts, at))
+                grant = replace(voucher.grant_terms, room_fen=free_fen)
+                providers = self._providers(voucher, scheme, facts, at)
+                yield Purse(voucher.id, voucher.contract, grant, providers)
 
     def _providers(
         self, voucher: Voucher, scheme: Scheme, facts: Facts, at: datetime
@@ -174,9 +173,18 @@ def admitted(catalogue: Catalogue, scheme: Scheme, facts: Facts, *, at: datetime
     return frozenset(found)
 
 
+def nearest_place(catalogue: Catalogue, code: str) -> str:
+    """Return the place nearest to a division (GB/T 2260): of its city, its province, its region."""
+    for digits in (4, 2, 1, 0):
+        near = [one.id for one in catalogue.places.values() if one.code[:digits] == code[:digits]]
+        if near:
+            return min(near)
+    raise AssertionError("every code begins with no digits")
+
+
 def _choices(purses: Sequence[Purse]) -> Iterator[tuple[Purse, ...]]:
     """Yield which vouchers to try together: all, then each alone by rate, then none."""
-    ranked = sorted(purses, key=lambda one: (-one.voucher.grant_terms.rate_bp, one.voucher.id))
+    ranked = sorted(purses, key=lambda one: (-one.grant.rate_bp, one.voucher))
     if len(ranked) > 1:
         yield tuple(ranked)
     yield from ((one,) for one in ranked)

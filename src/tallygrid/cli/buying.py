@@ -1,0 +1,442 @@
+"""`tallygrid quote`, `apply`, `run`, `deliver`: from a workload to money owed."""
+
+import sys
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from time import sleep
+from typing import Final, NoReturn
+
+import click
+
+from tallygrid.cli.common import (
+    REFUSED,
+    Desk,
+    assumptions,
+    at_option,
+    instant,
+    json_option,
+    programmes,
+    write_json,
+)
+from tallygrid.core.catalogue import Catalogue
+from tallygrid.core.condition import Facts
+from tallygrid.core.credit_code import is_well_formed
+from tallygrid.files.facts import read_facts
+from tallygrid.files.programme import known_facts
+from tallygrid.files.workload import WorkloadFile, read_workload
+from tallygrid.service import asking, buying, delivering, lines, publishing, running
+from tallygrid.service.applying import Applied
+from tallygrid.service.asking import Ask, Asked
+from tallygrid.service.delivering import Delivery
+from tallygrid.service.intent import Refused
+from tallygrid.service.office import Office
+from tallygrid.service.plain import dump
+from tallygrid.service.prospect import Prospect, prospect
+from tallygrid.service.publishing import Scheme
+from tallygrid.service.purchase import Purchase
+from tallygrid.service.quoting import Counter, Proposal
+from tallygrid.settings import Language
+from tallygrid.text import catalogue, money, render
+from tallygrid.text.decision import outcome_said
+from tallygrid.text.placement import choice, runners_up
+from tallygrid.text.placement import sentence as row_sentence
+from tallygrid.text.quote import exact, sentences
+
+SECONDS_PER_HOUR: Final = 3_600
+DAYS_PER_MONTH: Final = 30
+"""The market's month, in which a server-month is priced."""
+
+_POLL_S: Final = 0.1
+_workload = click.argument("file", metavar="WORKLOAD.yaml", type=click.Path(path_type=Path))
+_facts = click.option(
+    "--facts",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="The applicant's facts, instead of those that the workload names.",
+)
+_assume = click.option(
+    "--assume",
+    metavar="NAME_OR_FILE",
+    default="demonstration",
+    show_default=True,
+    help="Where no programme is published here yet: how to read what the texts leave open.",
+)
+
+
+@click.command()
+@_workload
+@_facts
+@_assume
+@click.option("--explain", is_flag=True, help="Show every offer that was passed over, and why.")
+@at_option
+@json_option
+@click.pass_obj
+def quote(  # noqa: PLR0913  # one argument per option
+    desk: Desk,
+    file: Path,
+    facts: Path | None,
+    assume: str,
+    *,
+    explain: bool,
+    at: str | None,
+    as_json: bool,
+) -> None:
+    """Quote a workload: where it would go, who pays what, in cash and when. Changes nothing."""
+    when = instant(at)
+    with desk.office() as office:
+        counter = _counter(office, assume)
+        asked, given = _read(file, facts, office.catalogue)
+        found = prospect(counter, asked.workload, given, programmes=asked.programmes, at=when)
+        if as_json:
+            write_json(_prospect_json(found))
+        else:
+            _tell_prospect(desk, counter, found, when, shown=None if explain else 5)
+    if found.proposal.offer is None:
+        sys.exit(REFUSED)
+
+
+@click.command()
+@_workload
+@_facts
+@_assume
+@click.option("--id", "name", help="A name of your own: the same name is the same purchase.")
+@click.option(
+    "--first-days",
+    type=click.IntRange(1),
+    help="For server-months: hold for so many days first, then stage by stage (see `deliver`).",
+)
+@at_option
+@json_option
+@click.pass_obj
+def run(  # noqa: PLR0913  # one argument per option
+    desk: Desk,
+    file: Path,
+    facts: Path | None,
+    assume: str,
+    *,
+    name: str | None,
+    first_days: int | None,
+    at: str | None,
+    as_json: bool,
+) -> None:
+    """Apply for the vouchers that help, place, hold, run, follow and settle a workload.
+
+    What is ordered without a job is held for and begun; `deliver` brings it in.
+    """
+    when = instant(at)
+    with desk.office() as office:
+        counter = _counter(office, assume)
+        asked, given = _read(file, facts, office.catalogue)
+        for sentence in asked.unused:
+            desk.say(sentence)
+        one = Ask(
+            id=name or f"{asked.workload.name}-{when:%Y%m%d%H%M%S}",
+            workload=asked.workload,
+            applicant=_code(given),
+            facts=given,
+            programmes=asked.programmes,
+            first_stage=_first_stage(asked, first_days),
+        )
+        done = asking.ask(counter, one, at=when)
+        if not as_json:
+            _tell_asked(desk, counter, done, when)
+        if done.answer is None or not done.answer.accepted:
+            _leave_refused(desk, done.answer.refused if done.answer else None)
+        purchase = _carried_out(desk, office, one.id, when)
+        if as_json:
+            write_json(dump(purchase))
+        else:
+            _tell_purchase(desk, office, purchase)
+
+
+@click.command()
+@_workload
+@_facts
+@_assume
+@click.option("--id", "name", required=True, help="A name of your own for the contract.")
+@at_option
+@json_option
+@click.pass_obj
+def apply(  # noqa: PLR0913  # one argument per option
+    desk: Desk,
+    file: Path,
+    facts: Path | None,
+    assume: str,
+    *,
+    name: str,
+    at: str | None,
+    as_json: bool,
+) -> None:
+    """Apply for the vouchers that help a workload, and show every decision."""
+    when = instant(at)
+    with desk.office() as office:
+        counter = _counter(office, assume)
+        asked, given = _read(file, facts, office.catalogue)
+        one = Ask(name, asked.workload, _code(given), given, asked.programmes)
+        _, applied = asking.apply(counter, one, at=when)
+        if as_json:
+            write_json([_applied_json(each) for each in applied])
+            return
+        for each in applied:
+            _tell_applied(desk, each)
+
+
+@click.command()
+@click.argument("purchase", metavar="PURCHASE")
+@click.option(
+    "--evidence",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The provider's paper: statement, licence, acceptance report. Its hash is kept.",
+)
+@click.option("--quantity", help="How much was delivered, in the purchase's unit: 2, 1.5 or 28/15.")
+@click.option("--days", type=click.IntRange(1), help="For server-months: the days delivered.")
+@click.option("--last", is_flag=True, help="Nothing more will come: the rest of the hold is free.")
+@click.option("--then-days", type=click.IntRange(1), help="Hold for so many days more.")
+@at_option
+@click.pass_obj
+def deliver(  # noqa: PLR0913  # one argument per option
+    desk: Desk,
+    purchase: str,
+    evidence: Path,
+    *,
+    quantity: str | None,
+    days: int | None,
+    last: bool,
+    then_days: int | None,
+    at: str | None,
+) -> None:
+    """Accept a delivery of PURCHASE on its evidence: it is rated, captured, and owed.
+
+    The same evidence again is the same delivery.
+    """
+    when, paper = instant(at), evidence.read_bytes()
+    with desk.office() as office:
+        found = buying.found(office, purchase)
+        delivery = Delivery(
+            n=delivering.number_of(office, found, paper),
+            quantity=_quantity(found, quantity, days),
+            delivered_at=when,
+            evidence=paper,
+            describes=evidence.name,
+            final=last,
+        )
+        answer = delivering.accept(office, found, delivery)
+        if answer.accepted and then_days and not last:
+            stage = _quantity(found, None, then_days)
+            answer = buying.extend(office, found, stage=delivery.n + 1, quantity=stage, at=when)
+        if not answer.accepted:
+            _leave_refused(desk, answer.refused)
+        _tell_lines(desk, office, found)
+
+
+def _counter(office: Office, assume: str) -> Counter:
+    """Return a counter for what is published here; where nothing is, for all that is known."""
+    schemes = publishing.published(office)
+    if not schemes:
+        read_under = assumptions(assume)
+        schemes = {
+            one.id: Scheme(one, read_under) for one in programmes() if one.edition == "issued"
+        }
+    return Counter(office, schemes)
+
+
+def _read(file: Path, facts: Path | None, catalogue: Catalogue) -> tuple[WorkloadFile, Facts]:
+    asked = read_workload(file, models=catalogue.cards)
+    path = facts or asked.facts
+    if path is None:
+        message = f"{file} names no facts. Give --facts FILE.json, or `facts:` in the file."
+        raise click.UsageError(message)
+    return asked, read_facts(path, known_facts(programmes()))
+
+
+def _code(facts: Facts) -> str:
+    """Return the applicant's credit code, by which it is known here."""
+    code = str(facts.get("credit_code", ""))
+    if not is_well_formed(code):
+        message = (
+            f"The facts' credit_code is {code!r}. An applicant is known by its unified social "
+            "credit code of 18 characters with the right check character (GB 32100-2015)."
+        )
+        raise click.UsageError(message)
+    return code
+
+
+def _first_stage(asked: WorkloadFile, days: int | None) -> Fraction | None:
+    order = asked.workload.order
+    if days is None:
+        return None
+    if order is None or order.unit != "server_month":
+        message = "--first-days is for server-months; this workload orders none."
+        raise click.UsageError(message)
+    return order.quantity * days / DAYS_PER_MONTH
+
+
+def _quantity(purchase: Purchase, quantity: str | None, days: int | None) -> Fraction:
+    if days is not None:
+        return purchase.quantity * days / DAYS_PER_MONTH
+    try:
+        return Fraction(quantity or "")
+    except ValueError:
+        message = f"{quantity!r} is no quantity. Write 2, 1.5 or 28/15, or give --days."
+        raise click.UsageError(message) from None
+
+
+def _carried_out(desk: Desk, office: Office, name: str, at: datetime) -> Purchase:
+    """Run a purchase's job to its end, or begin what is ordered without one."""
+    purchase = buying.found(office, name)
+    if not purchase.workload:
+        buying.begin(office, purchase, at=at)
+        return buying.found(office, name)
+    running.start(office, purchase, at=at)
+    while not (followed := running.follow(office, purchase)).ended:
+        sleep(_POLL_S)
+    output = office.site.output(running.job_key(purchase, followed.attempt))
+    if output is not None:
+        desk.say(render("cli.output", desk.language, folder=output.folder, log=output.stdout))
+    return buying.found(office, name)
+
+
+def _leave_refused(desk: Desk, refused: Refused | None) -> NoReturn:
+    if refused is not None:
+        code = f"ledger.outcome.{refused.code}"
+        known = code if code in catalogue() else "cli.refused"
+        desk.log.print(
+            render(known, desk.language, refusal=refused.code, **_values(refused)), markup=False
+        )
+    sys.exit(REFUSED)
+
+
+def _values(refused: Refused) -> dict[str, object]:
+    return {"programme": refused.programme, "attempt": 1, **refused.detail}
+
+
+def _tell_prospect(
+    desk: Desk, counter: Counter, found: Prospect, at: datetime, *, shown: int | None
+) -> None:
+    for match in found.chosen:
+        said = outcome_said(match.decision, desk.language)
+        desk.out.print(f"{match.scheme.id}: {said}", markup=False, soft_wrap=True)
+    if found.chosen:
+        desk.out.print()
+    _tell_proposal(desk, counter, found.proposal, at, shown=shown)
+
+
+def _tell_proposal(
+    desk: Desk, counter: Counter, proposal: Proposal, at: datetime, *, shown: int | None
+) -> None:
+    """Tell where it goes, why not elsewhere, and who pays what."""
+    offers, language = counter.office.catalogue, desk.language
+    if proposal.placement is not None:
+        desk.out.print(choice(proposal.placement, offers, language), markup=False, soft_wrap=True)
+        others = runners_up(proposal.placement, offers, language, at=at)
+        for row in others[:shown]:
+            desk.out.print("  " + row_sentence(row, language), markup=False, soft_wrap=True)
+        if shown is not None and len(others) > shown:
+            more = render("cli.more_offers", language, count=len(others) - shown)
+            desk.out.print("  " + more, markup=False)
+        desk.out.print()
+    if proposal.quote is not None:
+        for sentence in sentences(proposal.quote, language, _names(counter, language)):
+            desk.out.print(sentence, markup=False, soft_wrap=True)
+    used = {name for scheme in counter.schemes.values() for name in scheme.assumed}
+    if used and proposal.vouchers:
+        assumed = render("cli.assumed", language, names=", ".join(sorted(used)))
+        desk.out.print(assumed, markup=False, soft_wrap=True)
+
+
+def _names(counter: Counter, language: Language) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for scheme in counter.schemes.values():
+        words = scheme.programme.name
+        names[scheme.id] = words.zh if language == "zh" else words.en
+        for funder in scheme.programme.budget.funders:
+            names[funder.id] = funder.name.zh if language == "zh" else funder.name.en
+    return names
+
+
+def _tell_asked(desk: Desk, counter: Counter, done: Asked, at: datetime) -> None:
+    for one in done.applied:
+        _tell_applied(desk, one)
+    if done.applied:
+        desk.out.print()
+    _tell_proposal(desk, counter, done.proposal, at, shown=5)
+
+
+def _tell_applied(desk: Desk, one: Applied) -> None:
+    said = outcome_said(one.decision, desk.language)
+    desk.out.print(f"{one.decision.programme}: {said}", markup=False, soft_wrap=True)
+    code = f"cli.applied.{one.state}"
+    words = render(code, desk.language, application=one.application, voucher=one.voucher)
+    desk.out.print("  " + words, markup=False, soft_wrap=True)
+
+
+def _tell_purchase(desk: Desk, office: Office, purchase: Purchase) -> None:
+    desk.out.print()
+    state = render(f"cli.purchase.{purchase.state}", desk.language, purchase=purchase.id)
+    desk.out.print(state, markup=False, soft_wrap=True)
+    _tell_lines(desk, office, purchase)
+
+
+def _tell_lines(desk: Desk, office: Office, purchase: Purchase) -> None:
+    """Tell every line of a purchase, and what the books hold for it."""
+    language = desk.language
+    for line in lines.of_purchase(office, purchase):
+        desk.out.print(
+            render(
+                "cli.line",
+                language,
+                n=line.n,
+                quantity=_amount_of(purchase, line.quantity, language),
+                gross=line.bill.gross_fen,
+                subsidy=line.bill.subsidy_fen,
+                own=line.bill.co_payment_fen,
+            ),
+            markup=False,
+            soft_wrap=True,
+        )
+        for part in line.bill.subsidies:
+            funders = ", ".join(f"{name} {money(fen, language)}" for name, fen in part.funders)
+            text = render(
+                "cli.line_part",
+                language,
+                programme=part.programme,
+                amount=part.subsidy_fen,
+                funders=funders,
+            )
+            desk.out.print("  " + text, markup=False, soft_wrap=True)
+
+
+def _amount_of(purchase: Purchase, quantity: Fraction, language: Language) -> str:
+    """Write a quantity in a unit that people read: short use of cards in card-seconds."""
+    if purchase.unit == "card_hour" and quantity < 1:
+        return render("cli.card_seconds", language, n=exact(quantity * SECONDS_PER_HOUR))
+    return render(f"unit.{purchase.unit}", language, quantity=exact(quantity))
+
+
+def _prospect_json(found: Prospect) -> dict[str, object]:
+    proposal = found.proposal
+    quoted = proposal.quote
+    return {
+        "offer": proposal.offer.id if proposal.offer else None,
+        "vouchers": list(proposal.vouchers),
+        "decisions": [match.decision.as_json() for match in found.chosen],
+        "quote": quoted
+        and {
+            **dump(quoted),
+            "cash_today_fen": quoted.cash_today_fen,
+            "refund_fen": quoted.refund_fen,
+            "worst_case_fen": quoted.worst_case_fen,
+        },
+        "placement": dump(proposal.placement) if proposal.placement else None,
+    }
+
+
+def _applied_json(one: Applied) -> dict[str, object]:
+    return {
+        "application": one.application,
+        "state": one.state,
+        "voucher": one.voucher,
+        "decision": one.decision.as_json(),
+    }

@@ -1,0 +1,163 @@
+"""`tallygrid programme`: the published schemes."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from tallygrid.cli.common import (
+    WRONG_INPUT,
+    Desk,
+    assumptions,
+    at_option,
+    instant,
+    json_option,
+    programmes,
+    write_json,
+)
+from tallygrid.core.money import FEN_PER_YUAN
+from tallygrid.core.programme import Programme
+from tallygrid.files.programme import check as check_files
+from tallygrid.files.programme import json_schema, read_programme
+from tallygrid.service import publishing
+from tallygrid.service.publishing import Scheme
+from tallygrid.text import render
+from tallygrid.text.programme import programme_line, programme_lines
+
+
+@click.group()
+def programme() -> None:
+    """Read, check and publish programmes."""
+
+
+@programme.command("list")
+@json_option
+@click.pass_obj
+def list_(desk: Desk, *, as_json: bool) -> None:
+    """List every programme that is known, as issued and as reported."""
+    found = programmes()
+    if as_json:
+        write_json([_summary(one) for one in found])
+        return
+    for one in found:
+        desk.out.print(programme_line(one, desk.language), markup=False, soft_wrap=True)
+
+
+@programme.command()
+@click.argument("name", metavar="ID_OR_FILE")
+@json_option
+@click.pass_obj
+def show(desk: Desk, name: str, *, as_json: bool) -> None:
+    """Show one programme with all its figures and where they stand."""
+    found = programme_of(name)
+    if as_json:
+        write_json({**found.model_dump(mode="json", exclude_defaults=True), "hash": found.hash})
+        return
+    for line in programme_lines(found, desk.language):
+        desk.out.print(line, markup=False, soft_wrap=True)
+
+
+@programme.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@json_option
+@click.pass_obj
+def check(desk: Desk, files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Report every mistake in programme files, each with line and remedy."""
+    found = check_files(files)
+    if as_json:
+        write_json(
+            {
+                "mistakes": [vars(one) for one in found.mistakes],
+                "warnings": [vars(one) for one in found.warnings],
+            }
+        )
+    else:
+        for one in (*found.mistakes, *found.warnings):
+            click.echo(str(one))
+        if not found.mistakes:
+            click.echo(render("cli.checked", desk.language, count=len(found.programmes)))
+    if found.mistakes:
+        sys.exit(WRONG_INPUT)
+
+
+@programme.command()
+def schema() -> None:
+    """Print the JSON Schema of programme files, for editors."""
+    write_json(json_schema())
+
+
+@programme.command()
+@click.argument("name", metavar="ID_OR_FILE")
+@click.option("--assume", metavar="NAME_OR_FILE", help="Assumptions that fill its open items.")
+@click.option(
+    "--budget",
+    nargs=2,
+    type=(int, int),
+    metavar="YEAR YUAN",
+    help="Also appropriate this many whole yuan for a year.",
+)
+@click.option("--document", default="", help="The number of the treasury's document.")
+@at_option
+@click.pass_obj
+def publish(  # one argument per option
+    desk: Desk,
+    name: str,
+    assume: str | None,
+    budget: tuple[int, int] | None,
+    document: str,
+    at: str | None,
+) -> None:
+    """Publish a version of a programme, and open its books. Reported editions are refused."""
+    scheme = Scheme(programme_of(name), assumptions(assume))
+    when = instant(at)
+    with desk.office() as office:
+        publishing.publish(office, scheme, at=when)
+        if budget is not None:
+            _appropriate(office, scheme, budget, document, when)
+    click.echo(render("cli.published", desk.language, id=scheme.id, hash=scheme.programme.hash))
+    for item in scheme.applied.open:
+        if not scheme.assumptions or item.id not in scheme.assumptions.of(scheme.id):
+            question = item.question.zh if desk.language == "zh" else item.question.en
+            click.echo(render("cli.still_open", desk.language, item=item.id, question=question))
+
+
+def programme_of(name: str) -> Programme:
+    """Return a programme by its id or its file.
+
+    Raises:
+        click.BadParameter: There is no such programme.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return read_programme(Path(name))
+    for one in programmes():
+        if one.id == name:
+            return one
+    message = f"There is no programme {name!r}. See `tallygrid programme list`, or name a file."
+    raise click.BadParameter(message)
+
+
+def _appropriate(
+    office: object, scheme: Scheme, budget: tuple[int, int], document: str, at: datetime
+) -> None:
+    year, yuan = budget
+    publishing.appropriate(
+        office,  # type: ignore[arg-type]  # the office of the desk
+        scheme,
+        year=year,
+        amount_fen=yuan * FEN_PER_YUAN,
+        at=at,
+        name=document or f"{scheme.id}/{year}",
+    )
+
+
+def _summary(one: Programme) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "edition": one.edition,
+        "kind": one.kind,
+        "place": one.place.code,
+        "name": one.name.model_dump(),
+        "hash": one.hash,
+        "open": [item.id for item in one.open],
+    }

@@ -1,0 +1,57 @@
+"""`tallygrid serve`: the report of the last demonstration, on this machine only."""
+
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import click
+
+from tallygrid.cli.common import REFUSED, Desk
+from tallygrid.text import render
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--directory",
+    default=Path("out/demo"),
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+)
+@click.pass_obj
+def serve(desk: Desk, host: str, port: int, directory: Path) -> None:
+    """Serve the report of the last demonstration. The API and the portal come later."""
+    first = directory / f"report.{desk.language}.html"
+    if not first.exists():
+        click.echo(render("cli.no_report", desk.language, directory=directory), err=True)
+        sys.exit(REFUSED)
+    handler = partial(_Handler, first.name, directory=str(directory))
+    with ThreadingHTTPServer((host, port), handler) as server:
+        words = render(
+            "cli.serving",
+            desk.language,
+            directory=directory,
+            host=host,
+            port=server.server_address[1],
+        )
+        click.echo(words, err=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Serves one folder; its root is the report."""
+
+    def __init__(self, first: str, *args: object, **options: object) -> None:
+        self._first = first
+        super().__init__(*args, **options)  # type: ignore[arg-type]  # http.server's own arguments
+
+    def do_GET(self) -> None:
+        """Answer a request; the root answers with the report."""
+        if self.path == "/":
+            self.path = f"/{self._first}"
+        super().do_GET()

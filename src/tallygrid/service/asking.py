@@ -1,0 +1,125 @@
+"""Asking: a workload goes the whole way, from the applicant's facts to a purchase."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from tallygrid.core.condition import Facts
+from tallygrid.core.workload import Workload
+from tallygrid.service import applying, buying, parties
+from tallygrid.service.applying import Applied
+from tallygrid.service.buying import Wanted
+from tallygrid.service.intent import Answer
+from tallygrid.service.issuing import Request
+from tallygrid.service.office import Office
+from tallygrid.service.plain import dump
+from tallygrid.service.prospect import Prospect, propose, prospect
+from tallygrid.service.purchase import Cards
+from tallygrid.service.quoting import Counter, Proposal, Purse
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What an applicant wants, under a name of its own choosing: the same name is once."""
+
+    id: str
+    workload: Workload
+    applicant: str
+    facts: Facts
+    programmes: tuple[str, ...] = ()
+    first_stage: Fraction | None = None
+    """Hold for so much of the quantity first; None: for all of it."""
+
+    @property
+    def contract(self) -> str:
+        """The number of the contract that the purchase is."""
+        return f"C-{self.id}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came of it."""
+
+    prospect: Prospect
+    applied: tuple[Applied, ...]
+    proposal: Proposal
+    answer: Answer | None
+    """None if no site suits."""
+
+
+def apply(counter: Counter, one: Ask, *, at: datetime) -> tuple[Prospect, tuple[Applied, ...]]:
+    """Apply for the vouchers that help a workload, unless its contract has vouchers already."""
+    _register(counter.office, one)
+    found = prospect(counter, one.workload, one.facts, programmes=one.programmes, at=at)
+    if _purses(counter, one, found, at):
+        return found, ()
+    return found, tuple(
+        applying.apply(
+            counter.office,
+            match.scheme,
+            Request(f"A-{one.id}-{match.scheme.id}", one.applicant, one.contract, match.facts),
+            at=at,
+        )
+        for match in found.chosen
+    )
+
+
+def ask(counter: Counter, one: Ask, *, at: datetime) -> Asked:
+    """Apply for the vouchers that help, then place and hold: everything up to the first second."""
+    found, applied = apply(counter, one, at=at)
+    purses = _purses(counter, one, found, at)
+    proposal = propose(counter, one.workload, found.facts, purses, at=at)
+    if proposal.offer is None:
+        return Asked(found, applied, proposal, None)
+    return Asked(
+        found, applied, proposal, buying.buy(counter.office, _wanted(one, proposal), at=at)
+    )
+
+
+def _purses(counter: Counter, one: Ask, found: Prospect, at: datetime) -> list[Purse]:
+    """Return the vouchers of the workload's own contract."""
+    held = counter.purses(one.applicant, found.facts, kind=one.workload.kind, at=at)
+    return [purse for purse in held if purse.contract == one.contract]
+
+
+def _wanted(one: Ask, proposal: Proposal) -> Wanted:
+    assert proposal.offer is not None, one.id
+    assert proposal.quote is not None, one.id
+    gang = one.workload.gang
+    wanted = Wanted(
+        id=one.id,
+        applicant=one.applicant,
+        contract=one.contract,
+        offer=proposal.offer.id,
+        quantity=proposal.quote.quantity,
+        vouchers=proposal.vouchers,
+        first_stage=one.first_stage,
+        workload=_work(one.workload),
+        placement=dump(proposal.placement) if proposal.placement else None,
+    )
+    if gang is None:
+        return wanted
+    cards = Cards(proposal.offer.model, gang.cards, gang.time_limit_s)
+    return replace(wanted, cards=cards)
+
+
+def _work(workload: Workload) -> Mapping[str, Any] | None:
+    """Return the program that the cards run, if it is to be run by us."""
+    if workload.script is None or workload.gang is None or workload.order is not None:
+        return None
+    return {
+        "cards": workload.gang.cards,
+        "command": list(workload.script.command),
+        "environment": dict(workload.script.environment),
+        "time_limit_s": workload.gang.time_limit_s,
+    }
+
+
+def _register(office: Office, one: Ask) -> None:
+    """Enter the applicant, and every provider it might buy from."""
+    parties.register(office, one.applicant, name={"en": one.applicant}, facts=one.facts)
+    for provider in office.catalogue.providers.values():
+        name = {"en": provider.name.en, "zh": provider.name.zh}
+        parties.register(office, provider.credit_code, name=name, facts={})

@@ -1,0 +1,163 @@
+"""A prospect: what a workload would cost an applicant with the vouchers it has or could have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+
+from tallygrid.core.catalogue import Catalogue, Offer
+from tallygrid.core.condition import Facts
+from tallygrid.core.granting import grant_of
+from tallygrid.core.placement import Request
+from tallygrid.core.rating import tax_within
+from tallygrid.core.stacking import Combination, best
+from tallygrid.core.workload import Workload
+from tallygrid.service.matching import Match, eligible, match
+from tallygrid.service.publishing import Scheme
+from tallygrid.service.quoting import Counter, Proposal, Purse, admitted, nearest_place
+
+CONTRACT_MONTHS = 12
+
+
+class NoOfferError(Exception):
+    """Nothing in the catalogue is sold by the unit that is asked for."""
+
+    def __init__(self, workload: Workload) -> None:
+        super().__init__(
+            f"Nothing is offered by {workload.unit} for {workload.name}. "
+            "See the offers and their units in the catalogue."
+        )
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """Where a workload would go, which vouchers would help, and what it would cost."""
+
+    proposal: Proposal
+    chosen: tuple[Match, ...]
+    """The programmes whose vouchers could be had for it, with the facts to apply on."""
+    combination: Combination
+    facts: Facts
+
+
+def prospect(
+    counter: Counter,
+    workload: Workload,
+    facts: Facts,
+    *,
+    programmes: Sequence[str] = (),
+    at: datetime,
+) -> Prospect:
+    """Return what could be had for a workload, with the best legal combination of vouchers.
+
+    The contract's value follows from the price, and the vouchers from the contract; so it is
+    worked out for the cheapest site first, then for the site that the vouchers admit.
+    """
+    plain = propose(counter, workload, facts, (), at=at)
+    case = contract_facts(counter.office.catalogue, workload, facts, plain, at=at)
+    found = _helping(counter, case, programmes, at)
+    proposal = propose(counter, workload, case, _purses(counter, found, at), at=at)
+    if proposal.quote is not None and plain.quote is not None:
+        case = contract_facts(counter.office.catalogue, workload, facts, proposal, at=at)
+        found = _helping(counter, case, programmes, at)
+        proposal = propose(counter, workload, case, _purses(counter, found, at), at=at)
+    kept = tuple(one for one in found if f"({one.scheme.id})" in proposal.vouchers)
+    decisions = [one.decision for one in found]
+    return Prospect(
+        proposal=proposal,
+        chosen=kept,
+        combination=best(decisions, [one.scheme.programme for one in found]),
+        facts=case,
+    )
+
+
+def propose(
+    counter: Counter, workload: Workload, facts: Facts, purses: Sequence[Purse], *, at: datetime
+) -> Proposal:
+    """Place a workload's cards, or quote the cheapest offer of what it orders.
+
+    Raises:
+        NoOfferError: Nothing is sold by that unit.
+    """
+    catalogue = counter.office.catalogue
+    if workload.gang is not None:
+        request = request_of(workload, facts, catalogue)
+        return counter.place(request, purses, at=at, unit=workload.unit)
+    assert workload.order is not None, workload
+    return counter.order(
+        _offer(catalogue, workload, purses), workload.order.quantity, purses, at=at
+    )
+
+
+def request_of(workload: Workload, facts: Facts, catalogue: Catalogue) -> Request:
+    """Return what a workload asks of a site."""
+    gang = workload.gang
+    assert gang is not None, workload
+    home = nearest_place(catalogue, str(facts.get("registered_in", "")))
+    code = str(facts.get("credit_code", ""))
+    return Request(
+        cards=gang.cards,
+        seconds=gang.time_limit_s,
+        place=workload.region or home,
+        models=frozenset(gang.models),
+        origin=workload.origin,
+        sites=frozenset(workload.sites),
+        data_gb=ceil(workload.data_gb),
+        latency_ms_max=workload.latency_ms_max,
+        related=catalogue.related(code),
+    )
+
+
+def contract_facts(
+    catalogue: Catalogue, workload: Workload, facts: Facts, proposal: Proposal, *, at: datetime
+) -> Facts:
+    """Return the facts of the contract that a proposal would be, beside those given."""
+    if proposal.quote is None:
+        return facts
+    billed_fen = proposal.quote.bill.billed_fen
+    return {
+        "purchase_kind": workload.kind,
+        "contract_fen": billed_fen,
+        "contract_tax_fen": tax_within(billed_fen, catalogue.rules.vat_bp),
+        "contract_signed_on": at.date(),
+        "contract_term_months": CONTRACT_MONTHS,
+        **facts,
+    }
+
+
+def _offer(catalogue: Catalogue, workload: Workload, purses: Sequence[Purse]) -> Offer:
+    """Return the offer that was named, else the cheapest that the vouchers admit."""
+    order = workload.order
+    assert order is not None, workload
+    offers = [
+        one
+        for one in catalogue.offers_of(workload.kind)
+        if one.unit == order.unit and order.offer in {"", one.id}
+    ]
+    if not offers:
+        raise NoOfferError(workload)
+    admitted_by_all = [one for one in offers if all(one.provider in p.providers for p in purses)]
+    return min(admitted_by_all or offers, key=lambda one: (one.price.unit_fen, one.id))
+
+
+def _helping(
+    counter: Counter, facts: Facts, programmes: Sequence[str], at: datetime
+) -> tuple[Match, ...]:
+    """Return the programmes of the best legal combination, each with its amount there."""
+    schemes = [one for one in counter.schemes.values() if not programmes or one.id in programmes]
+    found = eligible(match(counter.office.catalogue, schemes, facts, at=at))
+    together = best([one.decision for one in found], [one.scheme.programme for one in found])
+    return tuple(
+        one for one in found if one.scheme.id in {part.programme for part in together.parts}
+    )
+
+
+def _purses(counter: Counter, found: Sequence[Match], at: datetime) -> tuple[Purse, ...]:
+    """Return the vouchers that the programmes would issue, named by them in brackets."""
+    return tuple(_purse(counter, one.scheme, one, at) for one in found)
+
+
+def _purse(counter: Counter, scheme: Scheme, one: Match, at: datetime) -> Purse:
+    grant = grant_of(scheme.applied, one.decision, voucher=f"({scheme.id})")
+    providers = admitted(counter.office.catalogue, scheme, one.facts, at=at)
+    return Purse(grant.voucher, "", grant, providers)
