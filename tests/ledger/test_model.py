@@ -8,7 +8,7 @@ from tallygrid.database import Server
 
 def test_the_books_answer_as_the_model_does(server: Server) -> None:
     with books_of(server, "model") as created:
-        run(created, examples=25)
+        run(created, examples=60)
 
 
 @pytest.mark.soak

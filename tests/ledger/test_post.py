@@ -317,6 +317,57 @@ def test_a_year_closes_with_what_is_carried_counted_once_in_each_year(books: Boo
     assert books.problems() == ()
 
 
+@pytest.mark.parametrize("mode", ["release", "carry"])
+def test_a_year_closes_with_open_holds_and_part_used_vouchers(books: Books, mode: str) -> None:
+    """Unstarted work is released first; started work ends in the year it began in."""
+    books.fund(1_000)
+    unstarted, started = books.hold(300), books.hold(200)
+    books.codes("worker", event("start", hold=started), event("release", hold=unstarted))
+    close = {
+        "release": [event("close_lapse", {"committed:V-1 > lapsed": 800})],
+        "carry": [
+            event("close_carry_out", {"committed:V-1 > carried_out": 800}, chain=1),
+            event("close_carry_in", {"carried_in@2027 > committed:V-1@2027": 800}, chain=1),
+        ],
+    }[mode]
+
+    assert set(books.codes("web", *close)) == {"posted"}
+    capture = event("capture", {"committed:V-1 > payable:P": 150}, hold=started, final=True)
+    assert books.codes("worker", capture) == ["posted"]
+
+    assert books.balance("committed:V-1") == (50, 0)
+    assert books.balance("committed:V-1@2027") == ((800, 0) if mode == "carry" else (0, 0))
+    assert books.problems() == ()
+
+
+def test_money_recovered_in_a_later_year_counts_in_that_year(books: Books) -> None:
+    books.fund(100)
+    hold = books.hold(100)
+    books.codes(
+        "worker", event("capture", {"committed:V-1 > payable:P": 100}, hold=hold, final=True)
+    )
+    recover_out = event("recover", {"recoverable:P > carried_out": 60}, chain=1)
+    recover_in = event("recover", {"carried_in@2028 > available@2028": 60}, chain=1)
+
+    outcomes = books.codes(
+        "payer",
+        event("pay", {"payable:P > in_payment:P": 100}),
+        event("fail", {"in_payment:P > payable:P": 100}),
+        event("pay", {"payable:P > in_payment:P": 100}),
+        event("confirm", {"in_payment:P > paid:P": 100}),
+        event("claw_back", {"paid:P > recoverable:P": 80}),
+        event("waive", {"recoverable:P > paid:P": 10}),
+        event("write_off", {"recoverable:P > written_off:P": 10}),
+        recover_out,
+        recover_in,
+    )
+
+    assert outcomes == ["posted"] * 9
+    assert books.balance("paid:P") == (30, 0)
+    assert books.balance("available@2028") == (60, 0)
+    assert books.problems() == ()
+
+
 def test_what_is_carried_in_without_having_been_carried_out_is_found(books: Books) -> None:
     books.post("web", event("close_carry_in", {"carried_in@2027 > available@2027": 5}))
 

@@ -138,7 +138,8 @@ BEGIN
       SELECT slot.source_no, 0, 0, -given_back[slot.no]
       FROM unnest(slots) AS slot WHERE given_back[slot.no] > 0
     )
-    SELECT no, sum(in_fen) AS in_fen, sum(out_fen) AS out_fen, sum(held_fen) AS held_fen
+    SELECT no, sum(in_fen)::bigint AS in_fen, sum(out_fen)::bigint AS out_fen,
+      sum(held_fen)::bigint AS held_fen
     FROM change
     GROUP BY no
     ORDER BY no
