@@ -126,6 +126,7 @@ def figures() -> Figures:
         refusals=(
             Refusal(
                 programme="alpha-2026",
+                name=both("Alpha vouchers", "甲市算力券"),
                 clause="4.2",
                 text=both("The firm is at least one year old.", "企业成立满一年。"),
                 count=17,
@@ -133,6 +134,7 @@ def figures() -> Figures:
             ),
             Refusal(
                 programme="",
+                name=both("Network", "算力网"),
                 clause="too_large",
                 text=both("No site has 4,096 cards & <more>.", "无站点具备4096卡 & <more>。"),
                 count=2,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.demand import Demand
 from tallygrid.core.programme import Programme
-from tallygrid.demo import applications, jobs, opening, orders, payments
+from tallygrid.demo import applications, jobs, opening, orders, payments, specials
 from tallygrid.demo.script import Script
 from tallygrid.demo.stage import Stage, Watch
 from tallygrid.service import intent
@@ -43,6 +43,6 @@ def perform(office: Office, cast: Cast, *, seed: int, watch: Watch) -> Stage:
         watch=watch,
     )
     intent.recover(office)
-    for scene in (opening, applications, orders, jobs, payments):
+    for scene in (opening, applications, orders, specials, jobs, payments):
         scene.play(stage)
     return stage

@@ -6,6 +6,7 @@ from tallygrid.core.finding import Finding
 from tallygrid.core.programme import Programme
 from tallygrid.demo.gather import Gathered, both
 from tallygrid.report import figures as report
+from tallygrid.report.figures import Words
 from tallygrid.text.decision import rule_said
 from tallygrid.text.facts import facts_said
 
@@ -27,6 +28,7 @@ def _of_clause(programme: Programme, findings: Sequence[Finding]) -> report.Refu
     first = findings[0]
     return report.Refusal(
         programme=programme.id,
+        name={"en": programme.name.en, "zh": programme.name.zh},
         clause=first.citation.clause,
         text={"en": rule_said(first, "en"), "zh": rule_said(first, "zh")},
         count=len(findings),
@@ -41,6 +43,7 @@ def _of_placement(of: Gathered) -> Iterator[report.Refusal]:
     if of.unplaced:
         yield report.Refusal(
             programme="",
+            name=both("report.refusals.network"),
             clause="/".join(sorted({code for body in of.unplaced for code in body["reasons"]})),
             text=both("demo.refused.unplaced"),
             count=len(of.unplaced),
@@ -61,6 +64,7 @@ def _of_books(of: Gathered) -> Iterator[report.Refusal]:
         known = code in {"insufficient", "claimed"}
         yield report.Refusal(
             programme=programme if programme in of.stage.schemes else "",
+            name=_name(of, programme),
             clause=code,
             text=both(f"demo.refused.{code}")
             if known
@@ -75,3 +79,11 @@ def _of_books(of: Gathered) -> Iterator[report.Refusal]:
             if known
             else both("demo.refused.other", refusal=code),
         )
+
+
+def _name(of: Gathered, programme: str) -> Words:
+    """Return what a programme is called; the registry belongs to the network."""
+    scheme = of.stage.schemes.get(programme)
+    if scheme is None:
+        return both("report.refusals.network")
+    return {"en": scheme.programme.name.en, "zh": scheme.programme.name.zh}

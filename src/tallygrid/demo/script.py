@@ -52,7 +52,8 @@ class Refusal(_Part):
     programme: str
     days_later: int = 0
     contract: str = ""
-    facts: dict[str, Scalar] = Field(default_factory=dict)
+    facts: dict[str, Scalar | None] = Field(default_factory=dict)
+    """What is different from the script's firm; null takes a fact away."""
 
 
 class Script(_Part):

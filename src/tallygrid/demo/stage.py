@@ -70,10 +70,10 @@ class Stage:
         chosen = eligible(found)[:1] or at_home
         return tuple(self.apply_for(one, contract, at=at) for one in chosen)
 
-    def apply_for(self, one: Match, contract: Contract, *, at: datetime) -> Applied:
+    def apply_for(self, one: Match, contract: Contract, *, at: datetime, name: str = "") -> Applied:
         """Apply for one programme."""
         request = Request(
-            id=f"A-{contract.number}-{one.scheme.id}",
+            id=name or f"A-{contract.number}-{one.scheme.id}",
             applicant=contract.firm.credit_code,
             contract=contract.number,
             facts=one.facts,

@@ -115,7 +115,7 @@ def _stages(figures: Figures, writer: Writer) -> Bars:
 
 def _refusals(figures: Figures, writer: Writer) -> Bars:
     def row(refusal: Refusal) -> Bar:
-        source = refusal.programme or writer.say("refusals.network")
+        source = writer.pick(refusal.name)
         name = f"{source} {refusal.clause}{writer.say('colon')}{writer.pick(refusal.text)}"
         return Bar(name, writer.number(refusal.count), {PLAIN: refusal.count})
 

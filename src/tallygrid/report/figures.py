@@ -165,6 +165,8 @@ class Refusal:
 
     programme: str
     """The id of the programme; empty where placement or the books refused."""
+    name: Words
+    """What the programme is called; where it is empty, who refused."""
     clause: str
     """The place in the published text, or the reason code where there is none."""
     text: Words

@@ -146,7 +146,7 @@ def _refusals(figures: Figures, writer: Writer) -> Table:
         ),
         tuple(
             (
-                refusal.programme or writer.say("refusals.network"),
+                writer.pick(refusal.name),
                 refusal.clause,
                 writer.pick(refusal.text),
                 writer.number(refusal.count),

@@ -16,6 +16,8 @@ from tallygrid.settings import Language
 
 _WIDTH_MAX: Final = 100
 _BAR_WIDTH: Final = 20
+_ON_THE_PAGE_ONLY: Final = frozenset({"routes", "heads", "assumptions"})
+"""What a terminal has no room for: a matrix by site, the hashes, every assumed reading."""
 
 
 def print_report(console: Console, figures: Figures, language: Language) -> None:
@@ -27,7 +29,7 @@ def print_report(console: Console, figures: Figures, language: Language) -> None
         "refusals": _lengths(sorted((each.count for each in figures.refusals), reverse=True)),
     }
     for name, table in tables(figures, writer).items():
-        if table.rows:
+        if table.rows and name not in _ON_THE_PAGE_ONLY:
             _print_table(console, _beside(table.brief(), bars.get(name, [])))
     _print_tail(console, figures, writer)
 
