@@ -168,7 +168,12 @@ class Machine(RuleBasedStateMachine):
 
         outcomes = self.books.post(role, *events)
 
-        assert [(o.code, o.seq) for o in outcomes] == expected, [str(e) for e in events]
+        answers = [(outcome.code, outcome.seq) for outcome in outcomes]
+        assert answers == expected, [
+            (each.kind, answer, wanted, each)
+            for each, answer, wanted in zip(events, answers, expected, strict=True)
+            if answer != wanted
+        ]
         assert all(is_explained(outcome) for outcome in outcomes)
         self.compare_balances()
 

@@ -11,7 +11,7 @@ from tallygrid.core.books import ACCOUNT_KINDS, MONEY_TABLE, Account, Event, Leg
 
 MAY: Final = {
     "web": "appropriate award issue hold limit lapse",
-    "worker": "hold extend start capture release correct",
+    "worker": "hold extend start capture release correct award_ex_post",
     "payer": "pay confirm fail claw_back",
 }
 EVERYTHING: Final = "migrator"  # in this test's database it may post every kind
