@@ -1,13 +1,17 @@
 """Matching: which programmes an applicant qualifies for, with which seller."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from tallygrid.core.catalogue import Catalogue
 from tallygrid.core.condition import Facts
-from tallygrid.core.decision import Decision, decide, decide_all
+from tallygrid.core.decision import Decision, Outcome, decide, decide_all
 from tallygrid.service.publishing import Scheme
+
+
+_PREFERRED: Final[Mapping[Outcome, int]] = {"eligible": 0, "undecided": 1, "refused": 2}
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,10 @@ def match(
 def _completed(catalogue: Catalogue, found: Match, at: datetime) -> Match:
     if found.decision.outcome != "undecided":
         return found
-    with_sellers = list(_with_sellers(catalogue, found, at))
-    suiting = [one for one in with_sellers if one.decision.outcome == "eligible"]
-    return next(iter(suiting or with_sellers), found)
+    with_sellers = sorted(
+        _with_sellers(catalogue, found, at), key=lambda one: _PREFERRED[one.decision.outcome]
+    )
+    return next(iter(with_sellers), found)
 
 
 def _with_sellers(catalogue: Catalogue, found: Match, at: datetime) -> Iterator[Match]:
