@@ -10,7 +10,6 @@ from tallygrid.core.condition import Facts
 from tallygrid.core.decision import Decision, Outcome, decide, decide_all
 from tallygrid.service.publishing import Scheme
 
-
 _PREFERRED: Final[Mapping[Outcome, int]] = {"eligible": 0, "undecided": 1, "refused": 2}
 
 
