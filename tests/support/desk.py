@@ -170,12 +170,9 @@ class Desk:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything that the service and the books know, but not since when."""
-        tables = ("application", "voucher", "purchase", "reservation", "line", "payment")
         found: dict[str, Any] = {
-            table: self.rows(
-                f"SELECT to_jsonb(one) AS row FROM service.{table} AS one ORDER BY row"
-            )  # noqa: S608  # constants
-            for table in tables
+            table: self.rows(f"TABLE service.{table} ORDER BY 1, 2")
+            for table in ("application", "voucher", "purchase", "reservation", "line", "payment")
         }
         found["intent"] = self.rows(
             "SELECT key, kind, outcome -> 'refused' FROM service.intent"

@@ -91,10 +91,18 @@ def _row(issue: Issue, decision: Decision) -> Mapping[str, Any]:
         "contract": issue.request.contract,
         "facts": dump(dict(issue.request.facts)),
         "decision": decision.as_json(),
-        "state": "refused" if decision.outcome == "refused" else "approved",
+        "state": _state(decision),
         "submitted_at": issue.at.isoformat(),
         "decided_at": issue.at.isoformat(),
     }
+
+
+def _state(decision: Decision) -> str:
+    """Return where an application stands once it is decided; only for want of money it waits."""
+    if decision.outcome != "refused":
+        return "approved"
+    only_budget = {(one.kind, one.id) for one in decision.failed} == {("amount", "budget")}
+    return "waiting" if only_budget else "refused"
 
 
 def _answered(connection: Connection, application: str, answer: Answer) -> Applied:

@@ -12,13 +12,22 @@ from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.catalogue import Offer
 from tallygrid.core.key import key_of
 from tallygrid.core.rating import Grant, Stacking, Subsidy, Terms, rated
+from tallygrid.service import lines
 from tallygrid.service import purchase as purchases
 from tallygrid.service import voucher as vouchers
-from tallygrid.service.holding import held_fen, lacking
-from tallygrid.service.intent import Answer, Posting, Step, Wish, carry_out, postings
+from tallygrid.service.holding import held_fen, is_open, lacking
+from tallygrid.service.intent import (
+    Answer,
+    Posting,
+    Step,
+    Wish,
+    carry_out,
+    followed,
+    postings,
+)
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
-from tallygrid.service.purchase import HOLD_TTL_S, Cards, Purchase, Share
+from tallygrid.service.purchase import HOLD_TTL_S, Cards, Purchase, Share, require_state
 from tallygrid.service.voucher import Voucher
 
 
@@ -81,20 +90,22 @@ def begin(office: Office, purchase: Purchase, *, at: datetime) -> Answer:
         Step(share.programme, "worker", _about(share, "start", purchase, at))
         for share in purchase.shares
     ]
-    outbox = {"does": "started", "purchase": purchase.id}
-    return carry_out(office, wish, lambda _: postings(steps, outbox=outbox) if steps else ())
+    payload = {"does": "started", "purchase": purchase.id}
+    return carry_out(office, wish, lambda connection: followed(connection, steps, payload))
 
 
 def give_up(office: Office, purchase: Purchase, *, at: datetime, why: str) -> Answer:
-    """Give back everything that was held and paid in: the purchase did not happen."""
-    wish = Wish(key_of("give up", purchase.id), "give_up", {"purchase": purchase.id, "why": why})
-    steps = [
-        Step(share.programme, "worker", replace(_about(share, "release", purchase, at), reason=why))
-        for share in purchase.shares
-    ]
-    steps += _deposit(purchase, at, give_back=True)
-    outbox = {"does": "given_back", "purchase": purchase.id, "state": "failed"}
-    return carry_out(office, wish, lambda _: postings(steps, outbox=outbox))
+    """Give back everything that was held and paid in: the purchase did not happen.
+
+    Asked again for another reason, the first stands.
+
+    Raises:
+        StateError: Part of the purchase was delivered.
+    """
+    wish = Wish(key_of("give up", purchase.id), "give_up", {"purchase": purchase.id})
+    return carry_out(
+        office, wish, lambda connection: _given_up(connection, purchase, at=at, why=why)
+    )
 
 
 def extend(
@@ -134,14 +145,29 @@ def _bought(
         for share, subsidy, free in zip(purchase.shares, held.subsidies, free_fen, strict=True)
     ]
     steps += _deposit(purchase, at)
-    return postings(steps, outbox=_row(purchase))
+    return followed(connection, steps, _row(purchase))
+
+
+def _given_up(
+    connection: Connection, purchase: Purchase, *, at: datetime, why: str
+) -> tuple[Posting, ...]:
+    """Release what is still held, for a hold may have expired, and return the deposit."""
+    require_state(connection, purchase, "held", "running")
+    steps = [
+        Step(share.programme, "worker", replace(_about(share, "release", purchase, at), reason=why))
+        for share in purchase.shares
+        if is_open(connection, share)
+    ]
+    steps += _deposit(purchase, at, give_back=True)
+    payload = {"does": "given_back", "purchase": purchase.id, "state": "failed"}
+    return followed(connection, steps, payload)
 
 
 def _stage(
     connection: Connection, purchase: Purchase, stage: int, quantity: Fraction, at: datetime
 ) -> tuple[Posting, ...]:
     """Extend every hold by what it lacks for a stage; what the last one left over still counts."""
-    bill = rated(purchase.terms, quantity)
+    bill = lines.stage_of(connection, purchase, quantity)
     steps = []
     for share, subsidy in zip(purchase.shares, bill.subsidies, strict=True):
         legs = lacking(share.legs(subsidy.funders), held_fen(connection, share))
@@ -183,7 +209,7 @@ def _purchase(
         unit=offer.unit,
         quantity=wanted.quantity,
         workload=wanted.workload or {},
-        shares=tuple(one.share_of(wanted.id, provider=provider) for one in used),
+        shares=tuple(one.share_of(wanted.id, provider=provider, year=at.year) for one in used),
         terms=terms,
         bill=rated(_with_room(terms, free_fen), wanted.quantity),
         placement=wanted.placement or {},

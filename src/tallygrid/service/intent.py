@@ -110,6 +110,16 @@ def postings(
     )
 
 
+def followed(
+    connection: Connection, steps: Sequence[Step], payload: Mapping[str, Any]
+) -> tuple[Posting, ...]:
+    """Return the postings that rows shall follow; where no money moves they follow at once."""
+    if steps:
+        return postings(steps, outbox=payload)
+    outbox.carry(connection, payload)
+    return ()
+
+
 Compose = Callable[[Connection], Sequence[Posting]]
 """Works out the postings of a wish, in the transaction that writes its intent."""
 
@@ -128,13 +138,21 @@ class ConflictError(Exception):
         )
 
 
-def carry_out(office: Office, wish: Wish, compose: Compose) -> Answer:
+def carry_out(office: Office, wish: Wish, compose: Compose, *, anew: bool = False) -> Answer:
     """Do what is wished, once, however often it is asked and wherever it was interrupted.
+
+    Args:
+        office: Where to work.
+        wish: What is wished.
+        compose: Works out the postings, when it is asked for the first time.
+        anew: Whether to work them out again after a refusal that is not final.
 
     Raises:
         ConflictError: The key stands for another wish.
     """
-    intent, given = office.transact("web", lambda connection: write(connection, wish, compose))
+    intent, given = office.transact(
+        "web", lambda connection: write(connection, wish, compose, anew=anew)
+    )
     if given is not None and given.final:
         return given
     return _finish(office, intent)
@@ -169,11 +187,20 @@ def given(office: Office, key: UUID) -> Answer | None:
     return office.transact("web", load)
 
 
-def write(connection: Connection, wish: Wish, compose: Compose) -> tuple[Intent, Answer | None]:
+def attempts(connection: Connection, key: UUID) -> int:
+    """Return how many answers a key has had."""
+    row = connection.execute("SELECT attempt FROM service.intent WHERE key = %s", (key,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def write(
+    connection: Connection, wish: Wish, compose: Compose, *, anew: bool = False
+) -> tuple[Intent, Answer | None]:
     """Commit an intent, or find it; return it with the answer it has had so far.
 
     What was written first stands: a repetition would work out other postings from books
-    that have moved since, and must not post them.
+    that have moved since, and must not post them. Only a refusal that left nothing behind
+    can be worked out anew, by a wish whose postings bear that.
     """
     row = _found(connection, wish)
     if row is None:
@@ -191,7 +218,10 @@ def write(connection: Connection, wish: Wish, compose: Compose) -> tuple[Intent,
     if kind != wish.kind or not same_body:
         raise ConflictError(wish)
     intent = Intent(wish, _from_json(postings_json))
-    return intent, _answer(wish.key, outcome) if is_settled else None
+    answer = _answer(wish.key, outcome) if is_settled else None
+    if anew and answer is not None and not answer.final:
+        return _rewritten(connection, wish, compose), None
+    return intent, answer
 
 
 def post(office: Office, intent: Intent) -> Refused | None:
@@ -290,7 +320,7 @@ def _found(connection: Connection, wish: Wish) -> tuple[Any, ...] | None:
     return connection.execute(
         """
         SELECT kind, body = %s, postings, outcome, settled_at IS NOT NULL
-        FROM service.intent WHERE key = %s
+        FROM service.intent WHERE key = %s FOR UPDATE
         """,
         (Jsonb(wish.body), wish.key),
     ).fetchone()
@@ -308,6 +338,18 @@ def _refused(office: Office, intent: Intent) -> Refused | None:
             office.transact("web", partial(_note, key=intent.wish.key, refused=refused))
         return refused
     return None
+
+
+def _rewritten(connection: Connection, wish: Wish, compose: Compose) -> Intent:
+    """Work out a refused wish again; it is without outcome until it has another."""
+    postings = tuple(compose(connection))
+    connection.execute(
+        """
+        UPDATE service.intent SET postings = %s, outcome = NULL, settled_at = NULL WHERE key = %s
+        """,
+        (Jsonb(_as_json(postings)), wish.key),
+    )
+    return Intent(wish, postings)
 
 
 def _note(connection: Connection, *, key: UUID, refused: Refused) -> None:

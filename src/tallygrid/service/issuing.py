@@ -27,8 +27,12 @@ from tallygrid.service.intent import Step
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.voucher import Voucher
 
-REGISTRY_TTL_S: Final = 3_600
-"""How long the registry keeps a claim open while the programme's own books answer."""
+REGISTRY_TTL_S: Final = 10 * 365 * 24 * 3_600
+"""How long the registry keeps a claim open while the programme's own books answer.
+
+Every intent is carried to its end, so a claim need not expire by itself; if it did, a system
+that was down for longer would find money awarded and the claim gone.
+"""
 
 ALL_YEARS: Final = 9999
 """The year of memoranda that no year bounds."""
@@ -294,10 +298,11 @@ class Issue:
         day = signed if isinstance(signed, date) else date(self.day.year, 1, 1)
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
-    def _available_fen(self) -> int:
+    def _available_fen(self) -> int | None:
+        """Return what is left of the year's budget; None where none was ever appropriated."""
         row = self.connection.execute(
             """
-            SELECT coalesce(sum(account.in_fen - account.out_fen - account.held_fen), 0)::bigint
+            SELECT sum(account.in_fen - account.out_fen - account.held_fen)::bigint
             FROM books.account
             JOIN books.programme ON programme.id = account.programme
             WHERE programme.code = %s AND account.kind = 'available' AND account.year = %s
@@ -305,7 +310,7 @@ class Issue:
             (self.scheme.id, self.day.year),
         ).fetchone()
         assert row is not None, "an aggregate has one row"
-        return int(row[0])
+        return None if row[0] is None else int(row[0])
 
     def _balance(self, programme: str, account: Account) -> int:
         row = self._row(programme, account)

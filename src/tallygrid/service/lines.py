@@ -1,31 +1,34 @@
 """Lines: what was measured or delivered, rated into money, and captured from its hold."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 from psycopg import Connection
 
 from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.key import key_of
-from tallygrid.core.rating import Bill, Subsidy, line, together
-from tallygrid.service import outbox
-from tallygrid.service.holding import held_fen, lacking
+from tallygrid.core.rating import Bill, Subsidy, Terms, line, together
+from tallygrid.service.holding import held_fen, lacking, room_fen
 from tallygrid.service.intent import (
     Answer,
     Posting,
     Step,
     Wish,
+    attempts,
     carry_out,
-    postings,
+    followed,
     resume,
     unsettled,
 )
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump, load
-from tallygrid.service.purchase import Purchase, Share
+from tallygrid.service.purchase import Purchase, Share, require_state
+
+_TRIES_MAX: Final = 10
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,16 @@ def of_purchase(office: Office, purchase: Purchase) -> tuple[Line, ...]:
 
 
 def capture(office: Office, purchase: Purchase, accepted: Accepted) -> Answer:
-    """Rate what was accepted and capture it: owed from now on, once."""
+    """Rate what was accepted and capture it: owed from now on, once.
+
+    If somebody else takes a voucher's last money in between, the line is rated again with
+    what is left.
+
+    Raises:
+        StateError: The purchase is settled or was given up.
+    """
     wish = Wish(
-        key=key_of("capture", purchase.id, accepted.n),
+        key=_key(purchase, accepted),
         kind="capture",
         body={
             "account": str(purchase.account),
@@ -87,14 +97,29 @@ def capture(office: Office, purchase: Purchase, accepted: Accepted) -> Answer:
             "final": accepted.final,
         },
     )
+    for _ in range(_TRIES_MAX):
+        answer = _try(office, wish, purchase, accepted)
+        if answer.refused is None or answer.refused.code != "insufficient":
+            break
+    return answer
+
+
+def _try(office: Office, wish: Wish, purchase: Purchase, accepted: Accepted) -> Answer:
     while True:
         resume(office, "capture", account=str(purchase.account))
         try:
             return carry_out(
-                office, wish, lambda connection: _postings(connection, purchase, accepted)
+                office,
+                wish,
+                lambda connection: _postings(connection, purchase, accepted),
+                anew=True,
             )
         except _AnotherPendingError:
             continue  # somebody else began a line of this account in between; finish theirs first
+
+
+def _key(purchase: Purchase, accepted: Accepted) -> UUID:
+    return key_of("capture", purchase.id, accepted.n)
 
 
 class _AnotherPendingError(Exception):
@@ -105,23 +130,36 @@ def _postings(
     connection: Connection, purchase: Purchase, accepted: Accepted
 ) -> tuple[Posting, ...]:
     """Work out a line's postings while the account it is rounded in stands still."""
+    require_state(connection, purchase, "held", "running", "part_delivered")
     account = str(purchase.account)
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (account,))
     if unsettled(connection, "capture", {"account": account}):
         raise _AnotherPendingError
     to_date, booked = _to_date(connection, purchase)
-    bill = line(purchase.terms, to_date=to_date + accepted.quantity, booked=booked)
-    steps = [
-        Step(share.programme, "worker", event)
+    terms = _within_rooms(connection, purchase, booked)
+    bill = line(terms, to_date=to_date + accepted.quantity, booked=booked)
+    attempt = attempts(connection, _key(purchase, accepted)) + 1
+    captures = [
+        (share, _captured(share, subsidy, accepted))
         for share, subsidy in zip(purchase.shares, bill.subsidies, strict=True)
-        for event in _captured(connection, share, subsidy, accepted)
     ]
-    steps += _beside(connection, purchase, accepted, bill)
-    row = _row(purchase, accepted, bill)
-    if not steps:  # the applicant pays it all, and has paid it in: no public money moves
-        outbox.carry(connection, row)
-        return ()
-    return postings(steps, outbox=row)
+    steps = [
+        *(step for pair in captures for step in _extended(connection, *pair, attempt=attempt)),
+        *(step for _, step in captures),
+        *_beside(connection, purchase, accepted, bill),
+    ]
+    return followed(connection, steps, _row(purchase, accepted, bill))
+
+
+def _within_rooms(connection: Connection, purchase: Purchase, booked: Bill) -> Terms:
+    """Return the terms with what every voucher can still pay; the applicant pays the rest."""
+    grants = tuple(
+        replace(grant, room_fen=room_fen(connection, share, grant, paid))
+        for share, grant, paid in zip(
+            purchase.shares, purchase.terms.grants, booked.subsidies, strict=True
+        )
+    )
+    return replace(purchase.terms, grants=grants)
 
 
 def _to_date(connection: Connection, purchase: Purchase) -> tuple[Fraction, Bill]:
@@ -133,32 +171,60 @@ def _to_date(connection: Connection, purchase: Purchase) -> tuple[Fraction, Bill
     return sum((Fraction(quantity) for quantity, _ in rows), Fraction(0)), booked
 
 
-def _captured(
-    connection: Connection, share: Share, subsidy: Subsidy, accepted: Accepted
-) -> tuple[Event, ...]:
-    """Capture a line's subsidy; first extend the hold where the running total asks for more."""
-    legs = share.legs(subsidy.funders)
-    short = lacking(legs, held_fen(connection, share))
-    capture_ = Event(
+def _extended(
+    connection: Connection, share: Share, capture_: Step, *, attempt: int
+) -> Iterator[Step]:
+    """Extend a hold where the running total asks for more than it has.
+
+    Every hold is extended before anything is captured: an extension can be refused, and a
+    line is captured whole or not at all.
+    """
+    event = capture_.event
+    short = lacking(event.legs, held_fen(connection, share))
+    if short:
+        key = key_of("extend", event.key, attempt)
+        yield replace(
+            capture_, event=replace(event, key=key, kind="extend", legs=short, final=False)
+        )
+
+
+def _captured(share: Share, subsidy: Subsidy, accepted: Accepted) -> Step:
+    event = Event(
         key=key_of("capture", share.hold, accepted.n),
         kind="capture",
-        legs=legs,
+        legs=share.legs(subsidy.funders),
         occurred_at=accepted.used_at,
         hold=share.hold,
         final=accepted.final,
         reason=f"line {accepted.n}",
         document=accepted.document,
     )
-    if not short:
-        return (capture_,)
-    extend = replace(
-        capture_,
-        key=key_of("extend", share.hold, accepted.n),
-        kind="extend",
-        legs=short,
-        final=False,
-    )
-    return extend, capture_
+    return Step(share.programme, "worker", event)
+
+
+def stage_of(connection: Connection, purchase: Purchase, quantity: Fraction) -> Bill:
+    """Return what a stage to come adds, of what the purchase was promised when it was made."""
+    to_date, booked = _to_date(connection, purchase)
+    own = together(purchase.terms, _bills(connection, purchase))
+    rooms = [
+        already.subsidy_fen + promised.subsidy_fen - drawn.subsidy_fen
+        for already, promised, drawn in zip(
+            booked.subsidies, purchase.bill.subsidies, own.subsidies, strict=True
+        )
+    ]
+    grants = [
+        replace(grant, room_fen=room)
+        for grant, room in zip(purchase.terms.grants, rooms, strict=True)
+    ]
+    terms = replace(purchase.terms, grants=tuple(grants))
+    return line(terms, to_date=to_date + quantity, booked=booked)
+
+
+def _bills(connection: Connection, purchase: Purchase) -> list[Bill]:
+    rows = connection.execute(
+        "SELECT bill FROM service.line WHERE purchase = %s", (purchase.id,)
+    ).fetchall()
+    return [load(Bill, row[0]) for row in rows]
 
 
 def _beside(
@@ -183,10 +249,7 @@ def _rest_of_deposit(
     connection: Connection, purchase: Purchase, bill: Bill, year: int
 ) -> Leg | None:
     """Return the leg that gives back what the applicant paid in too much, or asks for more."""
-    rows = connection.execute(
-        "SELECT bill FROM service.line WHERE purchase = %s", (purchase.id,)
-    ).fetchall()
-    bills = [*(load(Bill, row[0]) for row in rows), bill]
+    bills = [*_bills(connection, purchase), bill]
     rest_fen = purchase.deposit_fen - sum(purchase.cash_of(one) for one in bills)
     source = Account("copay_source", purchase.placed_at.year)
     received = Account("copay_received", purchase.placed_at.year, holder=purchase.applicant)

@@ -1,6 +1,6 @@
 """A purchase as the service keeps it: one thing bought by one applicant on fixed terms."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -36,6 +36,8 @@ class Share:
     fiscal_year: int
     payee: str
     hold: UUID
+    cap_year: int
+    """The year in which a cap counts this redemption: that of the purchase."""
     cap: str = ""
     """The holder of the yearly cap that this redemption counts under, if redemption counts."""
 
@@ -44,8 +46,8 @@ class Share:
         paid = [(funder, amount_fen) for funder, amount_fen in amounts if amount_fen]
         money = tuple(
             Leg(
-                self._account("committed", self.voucher, funder),
-                self._account("payable", self.payee, funder),
+                self.account(funder),
+                Account("payable", self.fiscal_year, holder=self.payee, funder=funder),
                 amount_fen,
             )
             for funder, amount_fen in paid
@@ -53,11 +55,17 @@ class Share:
         if not (self.cap and money):
             return money
         counted_fen = sum(amount_fen for _, amount_fen in paid)
-        room, used = self._account("cap_room", self.cap), self._account("cap_used", self.cap)
-        return (*money, Leg(room, used, counted_fen))
+        used = Account("cap_used", self.cap_year, holder=self.cap)
+        return (*money, Leg(self.cap_room, used, counted_fen))
 
-    def _account(self, kind: str, holder: str, funder: str = "") -> Account:
-        return Account(kind, self.fiscal_year, holder=holder, funder=funder)
+    def account(self, funder: str) -> Account:
+        """Return where a funder's part of the voucher sits."""
+        return Account("committed", self.fiscal_year, holder=self.voucher, funder=funder)
+
+    @property
+    def cap_room(self) -> Account:
+        """What the yearly cap has left, if redemption counts under one."""
+        return Account("cap_room", self.cap_year, holder=self.cap)
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,30 @@ class Purchase:
     def as_json(self) -> dict[str, Any]:
         """Return the purchase as its row holds it."""
         return {**dump(self), "account": str(self.account)}
+
+
+class StateError(Exception):
+    """A purchase was asked for something that its state does not allow."""
+
+    def __init__(self, purchase: str, state: str, allowed: Sequence[str]) -> None:
+        super().__init__(
+            f"Purchase {purchase} is {state}; this can only be done while it is "
+            f"{' or '.join(allowed)}. Look at its lines before you go on."
+        )
+
+
+def require_state(connection: Connection, purchase: Purchase, *states: str) -> None:
+    """Insist that a purchase is in one of these states now.
+
+    Raises:
+        StateError: It is in another.
+    """
+    row = connection.execute(
+        "SELECT state FROM service.purchase WHERE id = %s", (purchase.id,)
+    ).fetchone()
+    assert row is not None, purchase.id
+    if row[0] not in states:
+        raise StateError(purchase.id, row[0], states)
 
 
 def find(connection: Connection, purchase: str) -> Purchase | None:

@@ -40,12 +40,20 @@ class Followed:
         return self.answer is not None
 
 
-def start(office: Office, purchase: Purchase, *, at: datetime) -> None:
-    """Tell the books that work begins, then hand the job to its site."""
-    buying.begin(office, purchase, at=at)
+def start(office: Office, purchase: Purchase, *, at: datetime) -> Answer:
+    """Tell the books that work begins, then hand the job to its site.
+
+    The answer is a refusal if a hold has expired meanwhile: then no job is submitted, for
+    nothing is set aside to pay for it, and the purchase is given up.
+    """
+    begun = buying.begin(office, purchase, at=at)
+    if not begun.accepted:
+        buying.give_up(office, purchase, at=at, why="its hold expired before it began")
+        return begun
     attempt, status = _latest(office, purchase)
     if status.state is JobState.UNKNOWN:
         office.site.submit(_order(purchase, attempt))
+    return begun
 
 
 def follow(office: Office, purchase: Purchase) -> Followed:
@@ -55,7 +63,8 @@ def follow(office: Office, purchase: Purchase) -> Followed:
     """
     attempt, status = _latest(office, purchase)
     if status.state is JobState.UNKNOWN:
-        status = office.site.submit(_order(purchase, attempt))
+        begun = start(office, purchase, at=purchase.placed_at)
+        return Followed(status.state, attempt, None, None if begun.accepted else begun)
     if not status.state.ended:
         return Followed(status.state, attempt)
     usage = status.usage

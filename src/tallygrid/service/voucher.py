@@ -44,14 +44,15 @@ class Voucher:
         """Tell whether the voucher may be redeemed on a day."""
         return self.valid_from <= on < self.valid_until and self.state in {"issued", "part_used"}
 
-    def share_of(self, purchase: str, *, provider: str) -> Share:
-        """Return this voucher's part in a purchase from a provider."""
+    def share_of(self, purchase: str, *, provider: str, year: int) -> Share:
+        """Return this voucher's part in a purchase that is made from a provider in a year."""
         return Share(
             programme=self.programme,
             voucher=self.id,
             fiscal_year=self.fiscal_year,
             payee=provider if self.paid_to == "provider" else self.applicant,
             hold=key_of("hold", purchase, self.id),
+            cap_year=year,
             cap=self.cap,
         )
 
