@@ -27,6 +27,9 @@ from tallygrid.core.books import Account, Event, Leg
 from tallygrid.database import Server
 from tallygrid.settings import Settings
 
+SECONDS: Final = 3.0
+"""How long each way is measured."""
+
 PROGRAMME: Final = "hot"
 VOUCHERS: Final = 2_000
 CLIENTS: Final = 8
@@ -51,12 +54,19 @@ GRANT ALL ON ALL TABLES IN SCHEMA naive TO tallygrid_web;
 
 def main() -> None:
     """Measure each way for some seconds and print one table."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
+    print(f"{'way':<40} {'events/s':>9} {'ratio':>6}")
+    for name, per_s, ratio in measure(seconds):
+        print(f"{name:<40} {per_s:>9,.0f} {ratio:>6.1f}")
+
+
+def measure(seconds: float = SECONDS) -> list[tuple[str, float, float]]:
+    """Return each way, its events per second, and its ratio to the naive way with many clients."""
     with prepared_server() as server:
         baseline = naive(server, seconds, clients=CLIENTS)
-        rows = [
-            ("naive, 1 client", naive(server, seconds, clients=1)),
+        rates = [
             (f"naive, {CLIENTS} clients", baseline),
+            ("naive, 1 client", naive(server, seconds, clients=1)),
             *(
                 (f"books, batches of {size}: {name}", books(server, seconds, make, size))
                 for name, make, sizes in (
@@ -65,12 +75,9 @@ def main() -> None:
                 )
                 for size in sizes
             ),
+            ("verify", verification(server)),
         ]
-        verified = verification(server)
-    print(f"{'way':<40} {'events/s':>9} {'ratio':>6}")
-    for name, rate in rows:
-        print(f"{name:<40} {rate:>9,.0f} {rate / baseline:>6.1f}")
-    print(f"{'verify':<40} {verified:>9,.0f}")
+    return [(name, per_s, per_s / baseline) for name, per_s in rates]
 
 
 @contextmanager

@@ -1,0 +1,53 @@
+"""Every benchmark beside its peer, in one run: one table, and `results/latest.json`.
+
+    python benchmarks/run.py
+
+A benchmark is a file beside this one with a function `measure()` that returns rows of a name,
+a rate per second, and the ratio to its peer, measured in the same run on the same machine.
+Only the ratios mean anything elsewhere.
+"""
+
+import json
+import os
+import platform
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Measure everything, print the table, write the results."""
+    results: dict[str, Any] = {
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+    }
+    for file in sorted(HERE.glob("*.py")):
+        if file.name == Path(__file__).name:
+            continue
+        print(f"{file.stem:<40} {'per second':>12} {'ratio':>7}")
+        rows = measured(file)
+        for name, per_s, ratio in rows:
+            print(f"  {name:<38} {per_s:>12,.0f} {ratio:>7.1f}")
+        results[file.stem] = [
+            {"way": name, "per_s": round(per_s), "ratio": round(ratio, 2)}
+            for name, per_s, ratio in rows
+        ]
+    out = HERE / "results" / "latest.json"
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+def measured(file: Path) -> list[tuple[str, float, float]]:
+    """Run one benchmark."""
+    spec = spec_from_file_location(file.stem, file)
+    assert spec is not None, file
+    assert spec.loader is not None, file
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    rows: list[tuple[str, float, float]] = module.measure()
+    return rows
+
+
+if __name__ == "__main__":
+    main()
