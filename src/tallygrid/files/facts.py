@@ -18,6 +18,7 @@ from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import FactSpec, Name, Scalar
 from tallygrid.core.sql import nearest
 from tallygrid.files.document import Document, FileError, Mistake, read
+from tallygrid.files.mistake import shown
 
 _CREDIT_CODES: Final = frozenset({"credit_code"})
 
@@ -109,7 +110,7 @@ def _value(written: str, value: object, name: str, spec: FactSpec) -> Scalar:
     if not isinstance(value, bool | int | str | date) or not fits(value, spec):
         said = {"integer": "a whole number", "boolean": "true or false", "text": "a text in quotes"}
         wanted = said.get(spec.type, "a date such as 2026-03-01")
-        raise _WrongError(f"`{written}` is {value!r}.", f"Write {wanted}.")
+        raise _WrongError(f"`{written}` is {shown(value)}.", f"Write {wanted}.")
     for problem, remedy in _limits(written, value, name, spec):
         raise _WrongError(problem, remedy)
     return value
@@ -119,12 +120,14 @@ def _whole_fen(written: str, value: object) -> int:
     remedy = 'Write yuan with at most two decimals, such as 1000000 or "1234.56".'
     exact = _decimal(value)
     if exact is None:
-        raise _WrongError(f"`{written}` is {value!r}.", remedy)
+        raise _WrongError(f"`{written}` is {shown(value)}.", remedy)
+    if not 0 <= exact < GREATEST_FEN // FEN_PER_YUAN:
+        raise _WrongError(
+            f"`{written}` is {shown(value)}.", "Amounts are not negative, nor immense."
+        )
     amount_fen = exact * FEN_PER_YUAN
     if amount_fen != int(amount_fen):
-        raise _WrongError(f"`{written}` is {value!r}, which has a fraction of a fen.", remedy)
-    if not 0 <= amount_fen < GREATEST_FEN:
-        raise _WrongError(f"`{written}` is {value!r}.", "Amounts are not negative, nor immense.")
+        raise _WrongError(f"`{written}` is {shown(value)}, which has a fraction of a fen.", remedy)
     return int(amount_fen)
 
 
@@ -142,18 +145,18 @@ def _as_date(written: str, value: str) -> date:
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise _WrongError(f"`{written}` is {value!r}.", "Write a date: 2026-03-01.") from None
+        raise _WrongError(f"`{written}` is {shown(value)}.", "Write a date: 2026-03-01.") from None
 
 
 def _limits(written: str, value: Scalar, name: str, spec: FactSpec) -> Iterator[tuple[str, str]]:
     if spec.type == "integer" and not spec.minimum <= int(str(value)) < GREATEST_FEN:
-        yield f"`{written}` is {value}.", f"It is at least {spec.minimum}, and not immense."
+        yield f"`{written}` is {shown(value)}.", f"It is at least {spec.minimum}, and not immense."
     if spec.values and value not in spec.values:
-        yield f"`{written}` is {value!r}.", nearest(str(value), spec.values)
+        yield f"`{written}` is {shown(value)}.", nearest(str(value), spec.values)
     if spec.pattern and not re.fullmatch(spec.pattern, str(value)):
-        yield f"`{written}` is {value!r}.", f"It must match {spec.pattern}."
+        yield f"`{written}` is {shown(value)}.", f"It must match {spec.pattern}."
     if name in _CREDIT_CODES and not is_well_formed(str(value)):
         yield (
-            f"`{written}` is {value!r}.",
+            f"`{written}` is {shown(value)}.",
             "The check character is wrong; compare the licence.",
         )
