@@ -1,0 +1,148 @@
+"""What is owed is sent once, and the treasury's receipts are booked once or not at all."""
+
+from fractions import Fraction
+
+import pytest
+from desk import AT, CATALOGUE, CITY, OTHER_FIRM, SERVER, Desk, wanted
+
+from tallygrid.service import paying
+from tallygrid.service.intent import ConflictError
+from tallygrid.service.paying import Payment, Receipt, ReceiptError
+
+PROVIDER = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code
+
+
+@pytest.fixture
+def owing(funded: Desk) -> Desk:
+    """The city owes a provider 15,000.00 yuan."""
+    _earn(funded, "O-1")
+    return funded
+
+
+def _earn(desk: Desk, name: str) -> None:
+    voucher = desk.voucher(CITY, f"A-{name}", 7_500_000)
+    purchase = desk.buy(wanted(name, voucher, contract=f"A-{name}"))
+    assert desk.deliver(purchase, 1, Fraction(1), final=True).accepted
+
+
+def _prepare(desk: Desk, batch: str = "B-1") -> Payment:
+    (payment,) = paying.prepare(desk.office, programme=CITY, batch=batch, at=AT)
+    return payment
+
+
+def _where(desk: Desk) -> list[int]:
+    return [
+        desk.balance(CITY, f"{kind}:{PROVIDER}:city").total_fen
+        for kind in ("payable", "in_payment", "paid")
+    ]
+
+
+def _receipt(payment: Payment, number: str = "T-1", **changed: object) -> Receipt:
+    values = {"payment": payment.id, "number": number, "amount_fen": payment.amount_fen}
+    return Receipt(**{**values, **changed})  # type: ignore[arg-type]  # a test's own values
+
+
+def test_a_batch_that_is_prepared_twice_is_sent_once(owing: Desk) -> None:
+    first = _prepare(owing)
+    _earn(owing, "O-2")
+
+    assert _prepare(owing) == first
+    assert _where(owing) == [1_500_000, 1_500_000, 0]
+    assert _prepare(owing, "B-2").amount_fen == 1_500_000
+    assert _where(owing) == [0, 3_000_000, 0]
+    assert owing.problems() == ()
+
+
+def test_a_receipt_that_comes_twice_is_booked_once(owing: Desk) -> None:
+    receipt = _receipt(_prepare(owing))
+
+    first = paying.confirm(owing.office, [receipt, receipt], at=AT)
+    second = paying.confirm(owing.office, [receipt], at=AT)
+
+    assert first == second
+    assert _where(owing) == [0, 0, 1_500_000]
+
+
+def test_a_receipt_for_another_amount_is_refused_with_the_whole_list(owing: Desk) -> None:
+    _earn_of_other_payee(owing)
+    good, wrong = paying.prepare(owing.office, programme=CITY, batch="B-1", at=AT)
+    before = owing.snapshot()
+
+    with pytest.raises(ReceiptError, match="is for 1 fen") as caught:
+        paying.confirm(owing.office, [_receipt(good), _receipt(wrong, "T-2", amount_fen=1)], at=AT)
+
+    assert len(caught.value.differences) == 1
+    assert owing.snapshot() == before
+
+
+def test_every_difference_of_a_list_is_named_at_once(owing: Desk) -> None:
+    payment = _prepare(owing)
+    receipts = [
+        _receipt(payment, amount_fen=7),
+        Receipt("B-9-0001", "T-2", 1),
+        _receipt(payment, "T-3"),
+    ]
+
+    with pytest.raises(ReceiptError) as caught:
+        paying.confirm(owing.office, receipts, at=AT)
+
+    assert ["for 7 fen" in text for text in caught.value.differences] == [True, False, False]
+    assert "never sent" in caught.value.differences[1]
+    assert "has one receipt" in caught.value.differences[2]
+
+
+def test_an_amount_that_differs_is_seen_after_the_payment_was_confirmed_too(owing: Desk) -> None:
+    payment = _prepare(owing)
+    paying.confirm(owing.office, [_receipt(payment)], at=AT)
+
+    with pytest.raises(ReceiptError, match="is for 7 fen"):
+        paying.confirm(owing.office, [_receipt(payment, amount_fen=7)], at=AT)
+
+
+@pytest.mark.parametrize("is_paid", [True, False])
+def test_a_payment_ends_once_whatever_later_receipts_say(owing: Desk, *, is_paid: bool) -> None:
+    """Another payment to the same payee is on its way, whose money must not be taken."""
+    payment = _prepare(owing)
+    _earn(owing, "O-2")
+    _prepare(owing, "B-2")
+    paying.confirm(owing.office, [_receipt(payment, is_paid=is_paid)], at=AT)
+    before = owing.snapshot()
+
+    for later in (_receipt(payment, is_paid=not is_paid), _receipt(payment, "T-2")):
+        with pytest.raises(ReceiptError, match="already by receipt T-1"):
+            paying.confirm(owing.office, [later], at=AT)
+
+    assert owing.snapshot() == before
+
+
+def test_a_failed_payment_is_owed_again_and_goes_out_with_another_batch(owing: Desk) -> None:
+    payment = _prepare(owing)
+    failed = _receipt(payment, is_paid=False)
+
+    first = paying.confirm(owing.office, [failed], at=AT)
+    assert paying.confirm(owing.office, [failed], at=AT) == first
+    assert _where(owing) == [1_500_000, 0, 0]
+    again = _prepare(owing, "B-2")
+    paying.confirm(owing.office, [_receipt(again, "T-2")], at=AT)
+
+    assert _where(owing) == [0, 0, 1_500_000]
+    assert [(one.id, one.state) for one in paying.payments(owing.office)] == [
+        ("B-1-0001", "failed"),
+        ("B-2-0001", "confirmed"),
+    ]
+    assert owing.problems() == ()
+
+
+def test_a_batch_belongs_to_one_programme(owing: Desk) -> None:
+    _prepare(owing)
+
+    with pytest.raises(ConflictError):
+        paying.prepare(owing.office, programme="registry", batch="B-1", at=AT)
+
+
+def _earn_of_other_payee(desk: Desk) -> None:
+    """Let the city owe a second provider."""
+    other = "shenzhen.h100-server"
+    voucher = desk.voucher(CITY, "A-9", 8_000_000, applicant=OTHER_FIRM)
+    purchase = desk.buy(wanted("O-9", voucher, offer=other, applicant=OTHER_FIRM, contract="A-9"))
+    assert desk.deliver(purchase, 1, Fraction(1), final=True).accepted
