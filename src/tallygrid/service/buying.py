@@ -137,7 +137,10 @@ def _bought(
     left = [(voucher, vouchers.free_fen(connection, voucher)) for voucher in valid]
     used = [voucher for voucher, free in left if any(free.values())]
     free_fen = [free for _, free in left if any(free.values())]
-    purchase = _purchase(office, wanted, used, free_fen, at)
+    purchase = replace(
+        _purchase(office, wanted, used, free_fen, at),
+        job=key_of("job", _installation(connection), wanted.id),
+    )
     first = wanted.first_stage or wanted.quantity
     held = rated(_with_room(purchase.terms, free_fen), first)
     steps = [
@@ -186,6 +189,15 @@ def _voucher(connection: Connection, name: str, wanted: Wanted, on: date) -> Vou
     if found.applicant != wanted.applicant or not found.is_valid(on):
         raise VoucherError(found, wanted, on)
     return found
+
+
+def _installation(connection: Connection) -> str:
+    """Return which books these are."""
+    row = connection.execute(
+        "SELECT value #>> '{}' FROM service.setting WHERE name = 'installation'"
+    ).fetchone()
+    assert row is not None, "the migrations name the books"
+    return str(row[0])
 
 
 def _purchase(

@@ -92,6 +92,8 @@ class Purchase:
     is_staged: bool = False
     """Whether money is held stage by stage, not for the whole at once."""
     reserved: Cards | None = None
+    job: UUID | None = None
+    """What its site knows its job by, attempt by attempt; no other books name one so."""
 
     @property
     def card_seconds(self) -> int:

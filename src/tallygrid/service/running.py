@@ -87,7 +87,8 @@ def _latest(office: Office, purchase: Purchase) -> tuple[int, Status]:
 
 def job_key(purchase: Purchase, attempt: int = 1) -> UUID:
     """Return the key under which a site knows an attempt at a purchase's job."""
-    return key_of("job", purchase.id, attempt)
+    assert purchase.job is not None, purchase.id
+    return key_of(purchase.job, attempt)
 
 
 def _order(purchase: Purchase, attempt: int) -> JobOrder:

@@ -10,6 +10,10 @@ CREATE TABLE service.setting (
     value jsonb NOT NULL
 );
 
+-- Which books these are: a site that serves several, or served others before, tells the jobs
+-- of one from those of another by it.
+INSERT INTO service.setting VALUES ('installation', to_jsonb(gen_random_uuid()));
+
 -- One organisation, known by its unified social credit code.
 CREATE TABLE service.party (
     id    text PRIMARY KEY,
