@@ -6,44 +6,87 @@ and progress go to standard error, progress only to a terminal.
 
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
-from tallygrid.cli.common import WRONG_INPUT, Desk, report_mistakes
+from tallygrid.cli.common import Desk
+from tallygrid.cli.telling import told
 
-_COMMANDS: Final = {
-    "init": "setup",
-    "doctor": "setup",
-    "stop": "setup",
-    "demo": "demo",
-    "serve": "serve",
-    "programme": "programme",
-    "match": "deciding",
-    "decide": "deciding",
-    "quote": "buying",
-    "apply": "buying",
-    "run": "buying",
-    "deliver": "buying",
-    "pay": "paying",
-    "confirm": "paying",
-    "books": "books",
+
+class _Command(NamedTuple):
+    """Where a command is, and what it does, in one sentence."""
+
+    module: str
+    does: str
+
+
+COMMANDS: Final = {
+    "init": _Command("setup", "Create the database, or bring it forward to this version."),
+    "doctor": _Command("setup", "Say what is missing on this machine, and how to get it."),
+    "stop": _Command(
+        "setup", "Stop the embedded database server; the next command starts it again."
+    ),
+    "demo": _Command(
+        "demo",
+        "Run the main job: programmes, applications, vouchers, jobs, settlement, verified books.",
+    ),
+    "serve": _Command("serve", "Serve the report of the last demonstration."),
+    "programme": _Command("programme", "Read, check and publish programmes."),
+    "match": _Command("deciding", "Hold every programme in the country against one applicant."),
+    "decide": _Command(
+        "deciding", "Decide one case under one programme, with every finding and the arithmetic."
+    ),
+    "quote": _Command(
+        "buying", "Quote a workload: where it would go, who pays what, in cash and when."
+    ),
+    "apply": _Command(
+        "buying", "Apply for the vouchers that help a workload, and show every decision."
+    ),
+    "run": _Command(
+        "buying",
+        "Apply for the vouchers that help, place, hold, run, follow and settle a workload.",
+    ),
+    "deliver": _Command(
+        "buying", "Accept a delivery of PURCHASE on its evidence: it is rated, captured, and owed."
+    ),
+    "pay": _Command(
+        "paying", "Send all that a programme owes to the treasury, as a payment list in CSV."
+    ),
+    "confirm": _Command(
+        "paying",
+        "Book the treasury's RECEIPTS: a CSV of payment, receipt, amount_yuan, paid (yes or no).",
+    ),
+    "books": _Command("books", "Prove the books, and hand them to others."),
 }
-"""Each command and its module, loaded when it is asked for: the rest takes over a second."""
+"""Every command, its module loaded when it is called: the rest takes a second or two."""
 
 
 class _Commands(click.Group):
-    """Commands that are loaded when they are called."""
+    """Commands that are loaded when they are called; mistakes we know end in a sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"tallygrid.cli.{_COMMANDS[cmd_name]}")
+        module = import_module(f"tallygrid.cli.{COMMANDS[cmd_name].module}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.does) for name, one in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            code = told(error, ctx.find_object(Desk))
+            if code is None:
+                raise
+            raise click.exceptions.Exit(code) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,13 +105,9 @@ def tallygrid(context: click.Context, language: str | None) -> None:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        tallygrid(standalone_mode=False)
+        sys.exit(tallygrid(standalone_mode=False))
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
         error.show()
-        sys.exit(WRONG_INPUT)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
-    except Exception as error:  # noqa: BLE001  # those we know are told in a sentence, others raised
-        sys.exit(report_mistakes(error))
+        sys.exit(error.exit_code)

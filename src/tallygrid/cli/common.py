@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,10 @@ REFUSED: Final = 1
 WRONG_INPUT: Final = 2
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 """The zone in which a day given on the command line is read."""
+
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 2199
+"""A day outside these years is a slip of the pen."""
 
 
 @dataclass(frozen=True)
@@ -84,24 +89,6 @@ class Desk:
             yield Office(sessions, read_catalogue(), site)
 
 
-def report_mistakes(error: Exception) -> int:
-    """Tell a mistake we know in its own sentences and return the exit code; raise any other."""
-    from tallygrid.database import DatabaseError
-    from tallygrid.files.document import FileError
-    from tallygrid.lab.demand import DemandError
-    from tallygrid.service.buying import UnknownError, VoucherError
-    from tallygrid.service.intent import ConflictError
-    from tallygrid.service.paying import ReceiptError
-    from tallygrid.service.publishing import ReportedError
-
-    wrong_input = (FileError, UnknownError, ReceiptError, DemandError)
-    refused = (DatabaseError, VoucherError, ConflictError, ReportedError)
-    if not isinstance(error, wrong_input + refused):
-        raise error
-    click.echo(str(error), err=True)
-    return WRONG_INPUT if isinstance(error, wrong_input) else REFUSED
-
-
 def write_json(data: object) -> None:
     """Write one JSON document on standard output."""
     click.echo(json.dumps(data, ensure_ascii=False, indent=2))
@@ -116,6 +103,9 @@ def instant(written: str | None) -> datetime:
     except ValueError:
         message = f"{written!r} is not a date. Write 2026-05-20 or 2026-05-20T16:30."
         raise click.BadParameter(message, param_hint="--at") from None
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        message = f"{written!r} is not in the years {_FIRST_YEAR} to {_LAST_YEAR}. Check the year."
+        raise click.BadParameter(message, param_hint="--at")
     return at if at.tzinfo else at.replace(tzinfo=ZONE)
 
 
@@ -135,10 +125,27 @@ def programmes() -> "tuple[Programme, ...]":
     return read_programmes()
 
 
+def programme_of(name: str) -> "Programme":
+    """Return a programme by its id or its file.
+
+    Raises:
+        click.BadParameter: There is no such programme.
+    """
+    from tallygrid.core.sql import nearest
+    from tallygrid.files.programme import read_programme
+
+    if name.endswith((".yaml", ".yml")):
+        return read_programme(Path(name))
+    found = {one.id: one for one in programmes()}
+    if name in found:
+        return found[name]
+    remedy = nearest(name, found)
+    message = f"There is no programme {name!r}. {remedy} Or name a file that ends in .yaml."
+    raise click.BadParameter(message)
+
+
 def assumptions(name: str | None) -> "Assumptions | None":
     """Return assumptions by name or by file; none if none are asked for."""
-    from pathlib import Path
-
     from tallygrid.files.assumptions import packaged_assumptions, read_assumptions
 
     if name is None:

@@ -12,10 +12,10 @@ from tallygrid.cli.common import (
     at_option,
     instant,
     json_option,
+    programme_of,
     programmes,
     write_json,
 )
-from tallygrid.cli.programme import programme_of
 from tallygrid.core.decision import decide as decide_one
 from tallygrid.core.decision import decide_all
 from tallygrid.core.match import ranked

@@ -3,6 +3,7 @@
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,17 +14,20 @@ from tallygrid.cli.common import (
     at_option,
     instant,
     json_option,
+    programme_of,
     programmes,
     write_json,
 )
 from tallygrid.core.money import FEN_PER_YUAN
 from tallygrid.core.programme import Programme
 from tallygrid.files.programme import check as check_files
-from tallygrid.files.programme import json_schema, read_programme
-from tallygrid.service import publishing
-from tallygrid.service.publishing import Scheme
+from tallygrid.files.programme import json_schema
 from tallygrid.text import render
 from tallygrid.text.programme import programme_line, programme_lines
+
+if TYPE_CHECKING:
+    from tallygrid.service.office import Office
+    from tallygrid.service.publishing import Scheme
 
 
 @click.group()
@@ -109,6 +113,9 @@ def publish(  # one argument per option
     at: str | None,
 ) -> None:
     """Publish a version of a programme, and open its books. Reported editions are refused."""
+    from tallygrid.service import publishing
+    from tallygrid.service.publishing import Scheme
+
     scheme = Scheme(programme_of(name), assumptions(assume))
     when = instant(at)
     with desk.office() as office:
@@ -122,27 +129,14 @@ def publish(  # one argument per option
             click.echo(render("cli.still_open", desk.language, item=item.id, question=question))
 
 
-def programme_of(name: str) -> Programme:
-    """Return a programme by its id or its file.
-
-    Raises:
-        click.BadParameter: There is no such programme.
-    """
-    if name.endswith((".yaml", ".yml")):
-        return read_programme(Path(name))
-    for one in programmes():
-        if one.id == name:
-            return one
-    message = f"There is no programme {name!r}. See `tallygrid programme list`, or name a file."
-    raise click.BadParameter(message)
-
-
 def _appropriate(
-    office: object, scheme: Scheme, budget: tuple[int, int], document: str, at: datetime
+    office: "Office", scheme: "Scheme", budget: tuple[int, int], document: str, at: datetime
 ) -> None:
+    from tallygrid.service import publishing
+
     year, yuan = budget
     publishing.appropriate(
-        office,  # type: ignore[arg-type]  # the office of the desk
+        office,
         scheme,
         year=year,
         amount_fen=yuan * FEN_PER_YUAN,

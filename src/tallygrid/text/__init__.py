@@ -79,10 +79,17 @@ def catalogue() -> Mapping[str, Mapping[Language, str]]:
     for file in sorted(files(__package__).joinpath("messages").iterdir(), key=lambda f: f.name):
         if not file.name.endswith(".yaml"):
             continue
-        for code, texts in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+        for code, texts in _load(file.read_text(encoding="utf-8")).items():
             assert code not in entries, f"{file.name}: {code} stands in the catalogue already"
             entries[code] = texts
     return entries
+
+
+def _load(text: str) -> dict[str, Mapping[Language, str]]:
+    """Read YAML with the safe loader in C, which takes a tenth of the time."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    found: dict[str, Mapping[Language, str]] = yaml.load(text, loader)  # noqa: S506  # both are safe
+    return found
 
 
 class _Words(Formatter):

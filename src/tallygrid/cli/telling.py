@@ -1,0 +1,60 @@
+"""Telling what went wrong: a sentence and an exit code for every mistake that we know."""
+
+import errno
+from importlib import import_module
+from typing import Final
+
+import click
+
+from tallygrid.cli.common import REFUSED, WRONG_INPUT, Desk
+
+_KNOWN: Final = {
+    "tallygrid.core.application.ApplicationActError": REFUSED,
+    "tallygrid.core.voucher.VoucherActError": REFUSED,
+    "tallygrid.database.error.DatabaseError": REFUSED,
+    "tallygrid.demo.marker.NotOursError": REFUSED,
+    "tallygrid.files.mistake.FileError": WRONG_INPUT,
+    "tallygrid.lab.demand.DemandError": WRONG_INPUT,
+    "tallygrid.service.buying.UnknownError": WRONG_INPUT,
+    "tallygrid.service.buying.VoucherError": REFUSED,
+    "tallygrid.service.intent.ConflictError": REFUSED,
+    "tallygrid.service.paying.ReceiptError": WRONG_INPUT,
+    "tallygrid.service.prospect.NoOfferError": REFUSED,
+    "tallygrid.service.publishing.ReportedError": REFUSED,
+    "tallygrid.service.purchase.StateError": REFUSED,
+    "tallygrid.sites.port.OrderConflictError": REFUSED,
+    "tallygrid.sites.port.SiteUnreachableError": REFUSED,
+}
+"""Every mistake that carries its own sentence, by name: no module is loaded to ask."""
+
+
+def told(error: Exception, desk: Desk | None) -> int | None:
+    """Tell a mistake in a sentence and return its exit code; None if we do not know it."""
+    if isinstance(error, (click.ClickException, click.exceptions.Exit, click.Abort)):
+        return None
+    for kind in type(error).__mro__:
+        code = _KNOWN.get(f"{kind.__module__}.{kind.__qualname__}")
+        if code is not None:
+            click.echo(_sentence(error, desk), err=True)
+            return code
+    if isinstance(error, OSError) and error.filename and error.errno != errno.EPIPE:
+        click.echo(f"{error.filename}: {error.strerror}.", err=True)
+        return REFUSED
+    return None
+
+
+def known() -> dict[type, int]:
+    """Return every known mistake's class with its exit code."""
+    return {_loaded(name): code for name, code in _KNOWN.items()}
+
+
+def _loaded(name: str) -> type:
+    module, _, kind = name.rpartition(".")
+    found: type = getattr(import_module(module), kind)
+    return found
+
+
+def _sentence(error: Exception, desk: Desk | None) -> str:
+    """Return what an error says, in the desk's language where it can."""
+    in_language = getattr(error, "sentence", None)
+    return in_language(desk.language) if in_language and desk else str(error)
