@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from tallygrid.core.application import ApplicationAct, ApplicationState, application_after
 from tallygrid.core.decision import Decision, decide, from_json
 from tallygrid.core.key import key_of
 from tallygrid.service.intent import Answer, Posting, Refused, Wish, carry_out, postings
@@ -99,10 +100,11 @@ def _row(issue: Issue, decision: Decision) -> Mapping[str, Any]:
 
 def _state(decision: Decision) -> str:
     """Return where an application stands once it is decided; only for want of money it waits."""
-    if decision.outcome != "refused":
-        return "approved"
     only_budget = {(one.kind, one.id) for one in decision.failed} == {("amount", "budget")}
-    return "waiting" if only_budget else "refused"
+    if decision.outcome == "refused" and not only_budget:
+        return application_after(ApplicationState.SUBMITTED, ApplicationAct.REFUSE)
+    approved = application_after(ApplicationState.SUBMITTED, ApplicationAct.APPROVE)
+    return application_after(approved, ApplicationAct.WAIT) if only_budget else approved
 
 
 def _answered(connection: Connection, application: str, answer: Answer) -> Applied:

@@ -275,6 +275,7 @@ def _row(purchase: Purchase, accepted: Accepted, bill: Bill) -> dict[str, Any]:
     return {
         "does": "line_accepted",
         "state": "settled" if accepted.final else "part_delivered",
+        "vouchers": [share.voucher for share in purchase.shares],
         "line": {
             "purchase": purchase.id,
             "n": accepted.n,

@@ -1,10 +1,42 @@
--- Usage or a delivery was accepted: one more line, and the purchase moves on.
-WITH lined AS (
+-- Usage or a delivery was accepted: one more line, the purchase moves on, and its vouchers are
+-- as much used as the books say (the law of their states is tallygrid.core.voucher).
+WITH given AS (
+    SELECT
+        %(payload)s::jsonb -> 'line' AS line,
+        %(payload)s::jsonb ->> 'state' AS state,
+        %(payload)s::jsonb -> 'vouchers' AS vouchers
+),
+
+lined AS (
     INSERT INTO service.line
     SELECT line.*
-    FROM jsonb_populate_record(NULL::service.line, %(payload)s::jsonb -> 'line') AS line
+    FROM given, jsonb_populate_record(NULL::service.line, given.line) AS line
     ON CONFLICT (purchase, n) DO NOTHING
+),
+
+used AS (
+    SELECT
+        account.holder AS voucher,
+        sum(account.out_fen) AS spent_fen,
+        sum(account.in_fen) AS face_fen
+    FROM books.account
+    WHERE account.kind = 'committed'
+        AND account.holder IN (SELECT jsonb_array_elements_text(vouchers) FROM given)
+    GROUP BY account.holder
+),
+
+aged AS (
+    UPDATE service.voucher
+    SET state = CASE
+        WHEN used.spent_fen = 0 THEN 'issued'
+        WHEN used.spent_fen < used.face_fen THEN 'part_used'
+        ELSE 'used_up'
+    END
+    FROM used
+    WHERE voucher.id = used.voucher AND voucher.state IN ('issued', 'part_used', 'used_up')
 )
+
 UPDATE service.purchase
-SET state = %(payload)s::jsonb ->> 'state'
-WHERE id = %(payload)s::jsonb -> 'line' ->> 'purchase'
+SET state = given.state
+FROM given
+WHERE purchase.id = given.line ->> 'purchase'
