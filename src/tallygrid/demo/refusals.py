@@ -43,7 +43,7 @@ def _of_placement(of: Gathered) -> Iterator[report.Refusal]:
     if of.unplaced:
         yield report.Refusal(
             programme="",
-            name=both("report.refusals.network"),
+            name=both("demo.refused.network"),
             clause="/".join(sorted({code for body in of.unplaced for code in body["reasons"]})),
             text=both("demo.refused.unplaced"),
             count=len(of.unplaced),
@@ -85,5 +85,5 @@ def _name(of: Gathered, programme: str) -> Words:
     """Return what a programme is called; the registry belongs to the network."""
     scheme = of.stage.schemes.get(programme)
     if scheme is None:
-        return both("report.refusals.network")
+        return both("demo.refused.network")
     return {"en": scheme.programme.name.en, "zh": scheme.programme.name.zh}
