@@ -19,10 +19,11 @@ from tallygrid.cli.common import (
     programmes,
     write_json,
 )
-from tallygrid.core.catalogue import Catalogue
 from tallygrid.core.condition import Facts
 from tallygrid.core.credit_code import is_well_formed
+from tallygrid.files.catalogue import read_catalogue
 from tallygrid.files.facts import read_facts
+from tallygrid.files.nearest import nearest
 from tallygrid.files.programme import known_facts
 from tallygrid.files.workload import WorkloadFile, read_workload
 from tallygrid.service import asking, buying, delivering, lines, publishing, running
@@ -84,9 +85,9 @@ def quote(  # noqa: PLR0913  # one argument per option
 ) -> None:
     """Quote a workload: where it would go, who pays what, in cash and when. Changes nothing."""
     when = instant(at)
+    asked, given = _read(file, facts)
     with desk.office() as office:
-        counter = _counter(office, assume)
-        asked, given = _read(file, facts, office.catalogue)
+        counter = _counter(office, assume, asked)
         found = prospect(counter, asked.workload, given, programmes=asked.programmes, at=when)
         if as_json:
             write_json(_prospect_json(found))
@@ -125,9 +126,9 @@ def run(  # noqa: PLR0913  # one argument per option
     What is ordered without a job is held for and begun; `deliver` brings it in.
     """
     when = instant(at)
+    asked, given = _read(file, facts)
     with desk.office() as office:
-        counter = _counter(office, assume)
-        asked, given = _read(file, facts, office.catalogue)
+        counter = _counter(office, assume, asked)
         for sentence in asked.unused:
             desk.say(sentence)
         one = Ask(
@@ -170,9 +171,9 @@ def apply(  # noqa: PLR0913  # one argument per option
 ) -> None:
     """Apply for the vouchers that help a workload, and show every decision."""
     when = instant(at)
+    asked, given = _read(file, facts)
     with desk.office() as office:
-        counter = _counter(office, assume)
-        asked, given = _read(file, facts, office.catalogue)
+        counter = _counter(office, assume, asked)
         one = Ask(name, asked.workload, _code(given), given, asked.programmes)
         _, applied = asking.apply(counter, one, at=when)
         if as_json:
@@ -231,19 +232,34 @@ def deliver(  # noqa: PLR0913  # one argument per option
         _tell_lines(desk, office, found)
 
 
-def _counter(office: Office, assume: str) -> Counter:
-    """Return a counter for what is published here; where nothing is, for all that is known."""
+def _counter(office: Office, assume: str, asked: WorkloadFile) -> Counter:
+    """Return a counter for what is published here; where nothing is, for all that is known.
+
+    Raises:
+        click.UsageError: The workload names a programme that is not among them.
+    """
     schemes = publishing.published(office)
     if not schemes:
         read_under = assumptions(assume)
         schemes = {
             one.id: Scheme(one, read_under) for one in programmes() if one.edition == "issued"
         }
+    for name in asked.programmes:
+        if name not in schemes:
+            message = f"There is no programme {name!r} here. {nearest(name, schemes)}"
+            raise click.UsageError(message)
     return Counter(office, schemes)
 
 
-def _read(file: Path, facts: Path | None, catalogue: Catalogue) -> tuple[WorkloadFile, Facts]:
-    asked = read_workload(file, models=catalogue.cards)
+def _read(file: Path, facts: Path | None) -> tuple[WorkloadFile, Facts]:
+    """Read a workload and its facts, before anything is opened that they could be wrong for."""
+    on_offer = read_catalogue()
+    names = {
+        "region": on_offer.places,
+        "sites": on_offer.sites,
+        "order.offer": on_offer.offers,
+    }
+    asked = read_workload(file, models=on_offer.cards, names=names)
     path = facts or asked.facts
     if path is None:
         message = f"{file} names no facts. Give --facts FILE.json, or `facts:` in the file."

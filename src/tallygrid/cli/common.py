@@ -146,10 +146,16 @@ def programme_of(name: str) -> "Programme":
 
 def assumptions(name: str | None) -> "Assumptions | None":
     """Return assumptions by name or by file; none if none are asked for."""
-    from tallygrid.files.assumptions import packaged_assumptions, read_assumptions
+    from tallygrid.files.assumptions import packaged_assumptions, packaged_names, read_assumptions
+    from tallygrid.files.nearest import nearest
 
     if name is None:
         return None
     path = Path(name)
     known = programmes()
-    return read_assumptions(path, known) if path.suffix else packaged_assumptions(name, known)
+    if path.suffix:
+        return read_assumptions(path, known)
+    if name not in (shipped := packaged_names()):
+        message = f"There are no assumptions {name!r}. {nearest(name, shipped)} Or name a file."
+        raise click.BadParameter(message, param_hint="--assume")
+    return packaged_assumptions(name, known)

@@ -18,7 +18,7 @@ from tallygrid.cli.common import (
     programmes,
     write_json,
 )
-from tallygrid.core.money import FEN_PER_YUAN
+from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import Programme
 from tallygrid.files.programme import check as check_files
 from tallygrid.files.programme import json_schema
@@ -97,7 +97,7 @@ def schema() -> None:
 @click.option(
     "--budget",
     nargs=2,
-    type=(int, int),
+    type=(click.IntRange(2000, 2199), click.IntRange(1, GREATEST_FEN // FEN_PER_YUAN - 1)),
     metavar="YEAR YUAN",
     help="Also appropriate this many whole yuan for a year.",
 )

@@ -20,6 +20,7 @@ _KNOWN: Final = {
     "tallygrid.service.intent.ConflictError": REFUSED,
     "tallygrid.service.paying.ReceiptError": WRONG_INPUT,
     "tallygrid.service.prospect.NoOfferError": REFUSED,
+    "tallygrid.service.publishing.ReadingsError": REFUSED,
     "tallygrid.service.publishing.ReportedError": REFUSED,
     "tallygrid.service.purchase.StateError": REFUSED,
     "tallygrid.sites.port.OrderConflictError": REFUSED,

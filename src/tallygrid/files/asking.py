@@ -1,6 +1,6 @@
 """What a workload file says beside its task: the `tallygrid:` block, the same in every form."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Final
@@ -10,9 +10,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from tallygrid.core.catalogue import OfferKind, Unit
 from tallygrid.core.workload import Order, WantedOrigin
 from tallygrid.files.document import Document, Mistake, Where
-from tallygrid.files.nearest import unknown_keys
+from tallygrid.files.nearest import unknown_keys, unknown_names
 
+HOURS_MAX: Final = 87_660
+"""Ten years: nothing is reserved for longer."""
+_QUANTITY_MAX: Final = 1_000_000
 _PLACES_MAX: Final = 6
+Names = Mapping[str, Collection[str]]
+"""What may be named under a key of the block; a key that is absent accepts every name."""
 
 
 def exact(value: object) -> Fraction:
@@ -38,6 +43,20 @@ def positive(value: object) -> Fraction:
     return number
 
 
+def _hours(value: object) -> Fraction:
+    hours = positive(value)
+    if hours > HOURS_MAX:
+        raise ValueError(f"Write at most {HOURS_MAX} hours, which are ten years")
+    return hours
+
+
+def _quantity(value: object) -> Fraction:
+    quantity = positive(value)
+    if quantity > _QUANTITY_MAX:
+        raise ValueError(f"Write at most {_QUANTITY_MAX}, or divide the order")
+    return quantity
+
+
 def not_negative(value: object) -> Fraction:
     """Return a number of a file that may be nothing, but not less."""
     number = exact(value)
@@ -54,7 +73,6 @@ def _words(value: object) -> tuple[str, ...]:
 
 
 _Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-_Positive = Annotated[Fraction, BeforeValidator(positive)]
 _NotNegative = Annotated[Fraction, BeforeValidator(not_negative)]
 
 
@@ -64,7 +82,7 @@ class OrderIn(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     unit: Unit
-    quantity: _Positive
+    quantity: Annotated[Fraction, BeforeValidator(_quantity)]
     offer: str = ""
 
     def parsed(self) -> Order:
@@ -77,7 +95,7 @@ class Asking(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    hours: _Positive | None = None
+    hours: Annotated[Fraction | None, BeforeValidator(_hours)] = None
     facts: str | None = Field(default=None, min_length=1)
     programmes: _Words = ()
     kind: OfferKind | None = None
@@ -89,10 +107,12 @@ class Asking(BaseModel):
     order: OrderIn | None = None
 
 
-def unknown_in_block(document: Document, where: Where) -> Iterable[Mistake]:
-    """Yield the keys of the block that mean nothing."""
+def unknown_in_block(document: Document, where: Where, names: Names) -> Iterable[Mistake]:
+    """Yield the keys of the block that mean nothing, and the names that nothing bears."""
     yield from unknown_keys(document, where, Asking.model_fields)
     yield from unknown_keys(document, (*where, "order"), OrderIn.model_fields)
+    for key, known in names.items():
+        yield from unknown_names(document, (*where, *key.split(".")), known)
 
 
 def contradictions(

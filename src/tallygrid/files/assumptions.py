@@ -26,6 +26,12 @@ def read_assumptions(path: Path, programmes: Sequence[Programme]) -> Assumptions
     return assumptions
 
 
+def packaged_names() -> tuple[str, ...]:
+    """Return the ids of the assumptions that come with the programmes."""
+    packaged = files("tallygrid").joinpath("programmes", "assumptions").iterdir()
+    return tuple(sorted(Path(one.name).stem for one in packaged if one.name.endswith(".yaml")))
+
+
 def packaged_assumptions(name: str, programmes: Sequence[Programme]) -> Assumptions:
     """Read an assumptions file that comes with the programmes, by its id."""
     packaged = files("tallygrid").joinpath("programmes", "assumptions", f"{name}.yaml")

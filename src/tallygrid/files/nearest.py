@@ -18,6 +18,18 @@ def unknown_keys(document: Document, where: Where, known: Collection[str]) -> It
             yield document.mistake((*where, key), problem, nearest(key, known))
 
 
+def unknown_names(document: Document, where: Where, known: Collection[str]) -> Iterable[Mistake]:
+    """Yield a mistake for a name, or each of a list, that nothing bears."""
+    found = document.data
+    for step in where:
+        found = found.get(step) if isinstance(found, dict) else None
+    for position, name in enumerate(found if isinstance(found, list) else [found]):
+        if isinstance(name, str) and name and name not in known:
+            problem = f"There is no {'.'.join(str(step) for step in where)} `{name}`."
+            place = (*where, position) if isinstance(found, list) else where
+            yield document.mistake(place, problem, nearest(name, known))
+
+
 def unknown_models(named: Iterable[str], known: Collection[str]) -> Iterable[tuple[str, str]]:
     """Yield a problem and a remedy for every accelerator model that no site has."""
     spelled = {model.casefold() for model in known}

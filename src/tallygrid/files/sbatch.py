@@ -13,7 +13,7 @@ from typing import Final
 
 from tallygrid.core.workload import Script
 from tallygrid.files import document as documents
-from tallygrid.files.asking import Asking, contradictions, unknown_in_block
+from tallygrid.files.asking import HOURS_MAX, Asking, Names, contradictions, unknown_in_block
 from tallygrid.files.document import FileError, Mistake
 from tallygrid.files.nearest import nearest, unknown_models
 from tallygrid.files.task import Accelerators, Task
@@ -87,11 +87,11 @@ _FLAGS: Final = frozenset(
 )
 _SHELLS: Final = re.compile(r"#!\s*(?:/usr/bin/env\s+)?(?:/\S*/)?(?:ba)?sh(?:\s.*)?")
 _OWN: Final = "#TALLYGRID"
-_GPUS: Final = re.compile(r"(?:(?P<model>[^\s:]+):)?(?P<cards>[0-9]+)")
+_GPUS: Final = re.compile(r"(?:(?P<model>[^\s:]+):)?(?P<cards>[0-9]{1,9})")
 _TIME: Final = re.compile(
-    r"(?:(?P<days>\d+)-(?P<day_hours>\d+)(?::(?P<day_minutes>\d+))?(?::(?P<day_seconds>\d+))?"
-    r"|(?P<hours>\d+):(?P<hour_minutes>\d+):(?P<hour_seconds>\d+)"
-    r"|(?P<minutes>\d+)(?::(?P<seconds>\d+))?)"
+    r"(?:(?P<days>[0-9]{1,9})-(?P<day_hours>[0-9]{1,9})(?::(?P<day_minutes>[0-9]{1,9}))?(?::(?P<day_seconds>[0-9]{1,9}))?"
+    r"|(?P<hours>[0-9]{1,9}):(?P<hour_minutes>[0-9]{1,9}):(?P<hour_seconds>[0-9]{1,9})"
+    r"|(?P<minutes>[0-9]{1,9})(?::(?P<seconds>[0-9]{1,9}))?)"
 )
 
 
@@ -124,7 +124,7 @@ class _Reading:
         return self.options[name].value if name in self.options else ""
 
 
-def read_script(text: str, models: Collection[str], *, file: str) -> Task:
+def read_script(text: str, models: Collection[str], names: Names, *, file: str) -> Task:
     """Read a task from a shell script; see `files.workload.read_workload`.
 
     Raises:
@@ -135,7 +135,7 @@ def read_script(text: str, models: Collection[str], *, file: str) -> Task:
     nodes = _nodes(reading)
     accelerators = _accelerators(reading, nodes, models)
     hours = _hours(reading)
-    asking = _asking(reading, has_cards=_asks_for_cards(reading))
+    asking = _asking(reading, names, has_cards=_asks_for_cards(reading))
     if accelerators and "time" not in reading.options:
         reading.wrong(1, "No time limit is given.", "Add `#SBATCH --time=HOURS:MINUTES:SECONDS`.")
     if reading.mistakes or asking is None:
@@ -213,7 +213,7 @@ def _nodes(reading: _Reading) -> int:
     written = reading.value("nodes")
     if not written:
         return 1
-    if not re.fullmatch(r"[0-9]+", written) or int(written) == 0:
+    if not re.fullmatch(r"[0-9]{1,6}", written) or int(written) == 0:
         line = reading.options["nodes"].line
         reading.wrong(line, f"`--nodes` is {written!r}.", "Write one whole number, at least 1.")
         return 1
@@ -277,8 +277,8 @@ def _hours(reading: _Reading) -> Fraction | None:
     if not written:
         return None
     hours = hours_of(written)
-    if not hours:
-        remedy = "Write minutes, H:M:S, or days-H:M:S, more than 0: 30 days are `30-00:00:00`."
+    if not hours or hours > HOURS_MAX:
+        remedy = "Write minutes, H:M:S, or days-H:M:S, up to ten years: 30 days are `30-00:00:00`."
         reading.wrong(reading.options["time"].line, f"`--time` is {written!r}.", remedy)
     return hours
 
@@ -299,12 +299,12 @@ def hours_of(written: str) -> Fraction | None:
     return hours + Fraction(minutes, 60) + Fraction(seconds, 3600)
 
 
-def _asking(reading: _Reading, *, has_cards: bool) -> Asking | None:
+def _asking(reading: _Reading, names: Names, *, has_cards: bool) -> Asking | None:
     """Read our own lines as the block they would be in a task file."""
     try:
         written = "\n".join(reading.own)
         document = documents.parse(written if written.strip() else "{}", file=reading.file)
-        reading.mistakes.extend(unknown_in_block(document, ()))
+        reading.mistakes.extend(unknown_in_block(document, (), names))
         block = document.data if isinstance(document.data, dict) else {}
         if "hours" in block:
             line, _ = document.places["hours",]

@@ -14,10 +14,11 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from tallygrid.core.workload import Script
-from tallygrid.files.asking import Asking, contradictions, unknown_in_block
+from tallygrid.files.asking import Asking, Names, contradictions, unknown_in_block
 from tallygrid.files.document import Document, FileError, Mistake
 from tallygrid.files.nearest import unknown_keys, unknown_models
 
+_NODES_MAX: Final = 1_000_000
 _UNUSED: Final = frozenset(
     [
         "workdir",
@@ -85,13 +86,13 @@ class Task:
     unused: tuple[str, ...]
 
 
-def read_task(document: Document, models: Collection[str]) -> Task:
+def read_task(document: Document, models: Collection[str], names: Names) -> Task:
     """Read a task from a YAML document; see `files.workload.read_workload`.
 
     Raises:
         FileError: With every mistake in it.
     """
-    mistakes = [*_unknown(document), *_meaning(document, models)]
+    mistakes = [*_unknown(document, names), *_meaning(document, models)]
     try:
         task = document.parsed(_TaskIn)
     except FileError as error:
@@ -180,7 +181,7 @@ class _TaskIn(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     name: str = "workload"
-    num_nodes: int = Field(default=1, ge=1)
+    num_nodes: int = Field(default=1, ge=1, le=_NODES_MAX)
     resources: Annotated[_ResourcesIn, BeforeValidator(_block)] = _ResourcesIn()
     envs: _Environment = {}
     setup: _Text = ""
@@ -188,11 +189,11 @@ class _TaskIn(BaseModel):
     tallygrid: Annotated[Asking, BeforeValidator(_block)] = Asking()
 
 
-def _unknown(document: Document) -> Iterable[Mistake]:
+def _unknown(document: Document, names: Names) -> Iterable[Mistake]:
     yield from unknown_keys(document, (), {*_TaskIn.model_fields, *_UNUSED})
     known = {*_ResourcesIn.model_fields, *_UNUSED_RESOURCES, *_ALTERNATIVES}
     yield from unknown_keys(document, ("resources",), known)
-    yield from unknown_in_block(document, ("tallygrid",))
+    yield from unknown_in_block(document, ("tallygrid",), names)
     for name in _ALTERNATIVES:
         if name in _mapping(_mapping(document.data).get("resources")):
             yield document.mistake(

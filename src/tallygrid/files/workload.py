@@ -21,7 +21,7 @@ from typing import Final
 
 from tallygrid.core.workload import Gang, Workload
 from tallygrid.files import document, sbatch, task
-from tallygrid.files.asking import kind_of
+from tallygrid.files.asking import Names, kind_of
 
 
 @dataclass(frozen=True)
@@ -37,22 +37,25 @@ class WorkloadFile:
     """A sentence for each setting that was read and has no meaning here."""
 
 
-def read_workload(path: Path, *, models: Collection[str] = ()) -> WorkloadFile:
+def read_workload(
+    path: Path, *, models: Collection[str] = (), names: Names | None = None
+) -> WorkloadFile:
     """Read a workload from a task file or a shell script.
 
     Args:
         path: The file; it is a script if its name says so or it begins with `#!`.
         models: The accelerator models that are known; other names are mistakes, and a name
             in another case is put right. None given accepts every name.
+        names: What may be named in the `tallygrid:` block: by key, such as `region`.
 
     Raises:
         FileError: With every mistake in the file.
     """
     text = document.read_text(path)
     if path.suffix in _SCRIPT_SUFFIXES or text.startswith("#!"):
-        read = sbatch.read_script(text, models, file=str(path))
+        read = sbatch.read_script(text, models, names or {}, file=str(path))
     else:
-        read = task.read_task(document.parse(text, file=str(path)), models)
+        read = task.read_task(document.parse(text, file=str(path)), models, names or {})
     return WorkloadFile(
         workload=_workload(read, {model.casefold(): model for model in models}),
         facts=path.parent / read.asking.facts if read.asking.facts else None,

@@ -29,16 +29,24 @@ def match(
     catalogue: Catalogue, schemes: Sequence[Scheme], facts: Facts, *, at: datetime
 ) -> tuple[Match, ...]:
     """Hold every programme against one case; where only the seller is unknown, look for one."""
-    if not schemes:
-        return ()
-    assumptions = schemes[0].assumptions
-    assert all(scheme.assumptions == assumptions for scheme in schemes), "one set of assumptions"
-    programmes = [scheme.programme for scheme in schemes]
-    decisions = decide_all(programmes, facts, at=at, assumptions=assumptions)
+    decisions = _decided(schemes, facts, at)
     return tuple(
-        _completed(catalogue, Match(scheme, facts, decision), at)
-        for scheme, decision in zip(schemes, decisions, strict=True)
+        _completed(catalogue, Match(scheme, facts, decisions[scheme.id]), at) for scheme in schemes
     )
+
+
+def _decided(schemes: Sequence[Scheme], facts: Facts, at: datetime) -> dict[str, Decision]:
+    """Decide one case under every programme, those read under the same assumptions together."""
+    decisions: dict[str, Decision] = {}
+    for assumptions in (one.assumptions for one in schemes):
+        alike = [
+            one.programme
+            for one in schemes
+            if one.id not in decisions and one.assumptions == assumptions
+        ]
+        found = decide_all(alike, facts, at=at, assumptions=assumptions) if alike else ()
+        decisions.update((decision.programme, decision) for decision in found)
+    return decisions
 
 
 def _completed(catalogue: Catalogue, found: Match, at: datetime) -> Match:

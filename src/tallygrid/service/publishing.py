@@ -54,11 +54,24 @@ class ReportedError(Exception):
         )
 
 
+class ReadingsError(Exception):
+    """A version is read in one way; somebody tried to publish it with other readings."""
+
+    def __init__(self, scheme: Scheme, before: str) -> None:
+        super().__init__(
+            f"This version of {scheme.id} is published under the assumptions {before!r} already. "
+            "Publish it with those, or publish a new version of its text."
+        )
+
+
 def publish(office: Office, scheme: Scheme, *, at: datetime) -> None:
     """Publish a version of a programme and open its books; the same version twice is once.
 
+    A version that was published with its questions open may be published again with readings.
+
     Raises:
         ReportedError: The programme is an as-reported edition.
+        ReadingsError: The version is published already, read in another way.
     """
     if scheme.programme.edition != "issued":
         raise ReportedError(scheme.programme)
@@ -127,10 +140,13 @@ def appropriate(
 
 def _published(connection: Connection, scheme: Scheme, at: datetime) -> None:
     ledger.open_programme(connection, scheme.id)
-    connection.execute(
+    row = connection.execute(
         """
-        INSERT INTO service.programme_version
-        VALUES (%s, %s, %s, %s, %s) ON CONFLICT (programme, hash) DO NOTHING
+        INSERT INTO service.programme_version AS known
+        VALUES (%s, %s, %s, %s, %s)
+        ON CONFLICT (programme, hash) DO UPDATE SET assumptions =
+            CASE known.assumptions WHEN 'null' THEN EXCLUDED.assumptions ELSE known.assumptions END
+        RETURNING assumptions
         """,
         (
             scheme.id,
@@ -139,4 +155,8 @@ def _published(connection: Connection, scheme: Scheme, at: datetime) -> None:
             Jsonb(scheme.assumptions.model_dump(mode="json") if scheme.assumptions else None),
             at,
         ),
-    )
+    ).fetchone()
+    assert row is not None, "an upsert returns its row"
+    kept = row[0]
+    if scheme.assumptions and kept != scheme.assumptions.model_dump(mode="json"):
+        raise ReadingsError(scheme, kept["id"])
