@@ -19,6 +19,16 @@ from tallygrid.cli.common import (
     programmes,
     write_json,
 )
+from tallygrid.cli.showing import (
+    applied_json,
+    prospect_json,
+    tell_applied,
+    tell_asked,
+    tell_lines,
+    tell_prospect,
+    tell_purchase,
+    values_of,
+)
 from tallygrid.core.condition import Facts
 from tallygrid.core.credit_code import is_well_formed
 from tallygrid.files.catalogue import read_catalogue
@@ -26,25 +36,18 @@ from tallygrid.files.facts import read_facts
 from tallygrid.files.nearest import nearest
 from tallygrid.files.programme import known_facts
 from tallygrid.files.workload import WorkloadFile, read_workload
-from tallygrid.service import asking, buying, delivering, lines, publishing, running
-from tallygrid.service.applying import Applied
-from tallygrid.service.asking import Ask, Asked
+from tallygrid.service import asking, buying, delivering, publishing, running
+from tallygrid.service.asking import Ask
 from tallygrid.service.delivering import Delivery
 from tallygrid.service.intent import Refused
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
-from tallygrid.service.prospect import Prospect, prospect
+from tallygrid.service.prospect import prospect
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.purchase import Purchase
-from tallygrid.service.quoting import Counter, Proposal
-from tallygrid.settings import Language
-from tallygrid.text import catalogue, money, render
-from tallygrid.text.decision import outcome_said
-from tallygrid.text.placement import choice, runners_up
-from tallygrid.text.placement import sentence as row_sentence
-from tallygrid.text.quote import exact, sentences
+from tallygrid.service.quoting import Counter
+from tallygrid.text import catalogue, render
 
-SECONDS_PER_HOUR: Final = 3_600
 DAYS_PER_MONTH: Final = 30
 """The market's month, in which a server-month is priced."""
 
@@ -90,9 +93,9 @@ def quote(  # noqa: PLR0913  # one argument per option
         counter = _counter(office, assume, asked)
         found = prospect(counter, asked.workload, given, programmes=asked.programmes, at=when)
         if as_json:
-            write_json(_prospect_json(found))
+            write_json(prospect_json(found))
         else:
-            _tell_prospect(desk, counter, found, when, shown=None if explain else 5)
+            tell_prospect(desk, counter, found, when, shown=None if explain else 5)
     if found.proposal.offer is None:
         sys.exit(REFUSED)
 
@@ -141,14 +144,14 @@ def run(  # noqa: PLR0913  # one argument per option
         )
         done = asking.ask(counter, one, at=when)
         if not as_json:
-            _tell_asked(desk, counter, done, when)
+            tell_asked(desk, counter, done, when)
         if done.answer is None or not done.answer.accepted:
             _leave_refused(desk, done.answer.refused if done.answer else None)
         purchase = _carried_out(desk, office, one.id, when)
         if as_json:
             write_json(dump(purchase))
         else:
-            _tell_purchase(desk, office, purchase)
+            tell_purchase(desk, office, purchase)
 
 
 @click.command()
@@ -177,10 +180,10 @@ def apply(  # noqa: PLR0913  # one argument per option
         one = Ask(name, asked.workload, _code(given), given, asked.programmes)
         _, applied = asking.apply(counter, one, at=when)
         if as_json:
-            write_json([_applied_json(each) for each in applied])
+            write_json([applied_json(each) for each in applied])
             return
         for each in applied:
-            _tell_applied(desk, each)
+            tell_applied(desk, each)
 
 
 @click.command()
@@ -229,7 +232,7 @@ def deliver(  # noqa: PLR0913  # one argument per option
             answer = buying.extend(office, found, stage=delivery.n + 1, quantity=stage, at=when)
         if not answer.accepted:
             _leave_refused(desk, answer.refused)
-        _tell_lines(desk, office, found)
+        tell_lines(desk, office, found)
 
 
 def _counter(office: Office, assume: str, asked: WorkloadFile) -> Counter:
@@ -319,140 +322,6 @@ def _leave_refused(desk: Desk, refused: Refused | None) -> NoReturn:
         code = f"ledger.outcome.{refused.code}"
         known = code if code in catalogue() else "cli.refused"
         desk.log.print(
-            render(known, desk.language, refusal=refused.code, **_values(refused)), markup=False
+            render(known, desk.language, refusal=refused.code, **values_of(refused)), markup=False
         )
     sys.exit(REFUSED)
-
-
-def _values(refused: Refused) -> dict[str, object]:
-    return {"programme": refused.programme, "attempt": 1, **refused.detail}
-
-
-def _tell_prospect(
-    desk: Desk, counter: Counter, found: Prospect, at: datetime, *, shown: int | None
-) -> None:
-    for match in found.chosen:
-        said = outcome_said(match.decision, desk.language)
-        desk.out.print(f"{match.scheme.id}: {said}", markup=False, soft_wrap=True)
-    if found.chosen:
-        desk.out.print()
-    _tell_proposal(desk, counter, found.proposal, at, shown=shown)
-
-
-def _tell_proposal(
-    desk: Desk, counter: Counter, proposal: Proposal, at: datetime, *, shown: int | None
-) -> None:
-    """Tell where it goes, why not elsewhere, and who pays what."""
-    offers, language = counter.office.catalogue, desk.language
-    if proposal.placement is not None:
-        desk.out.print(choice(proposal.placement, offers, language), markup=False, soft_wrap=True)
-        others = runners_up(proposal.placement, offers, language, at=at)
-        for row in others[:shown]:
-            desk.out.print("  " + row_sentence(row, language), markup=False, soft_wrap=True)
-        if shown is not None and len(others) > shown:
-            more = render("cli.more_offers", language, count=len(others) - shown)
-            desk.out.print("  " + more, markup=False)
-        desk.out.print()
-    if proposal.quote is not None:
-        for sentence in sentences(proposal.quote, language, _names(counter, language)):
-            desk.out.print(sentence, markup=False, soft_wrap=True)
-    used = {name for scheme in counter.schemes.values() for name in scheme.assumed}
-    if used and proposal.vouchers:
-        assumed = render("cli.assumed", language, names=", ".join(sorted(used)))
-        desk.out.print(assumed, markup=False, soft_wrap=True)
-
-
-def _names(counter: Counter, language: Language) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for scheme in counter.schemes.values():
-        words = scheme.programme.name
-        names[scheme.id] = words.zh if language == "zh" else words.en
-        for funder in scheme.programme.budget.funders:
-            names[funder.id] = funder.name.zh if language == "zh" else funder.name.en
-    return names
-
-
-def _tell_asked(desk: Desk, counter: Counter, done: Asked, at: datetime) -> None:
-    for one in done.applied:
-        _tell_applied(desk, one)
-    if done.applied:
-        desk.out.print()
-    _tell_proposal(desk, counter, done.proposal, at, shown=5)
-
-
-def _tell_applied(desk: Desk, one: Applied) -> None:
-    said = outcome_said(one.decision, desk.language)
-    desk.out.print(f"{one.decision.programme}: {said}", markup=False, soft_wrap=True)
-    code = f"cli.applied.{one.state}"
-    words = render(code, desk.language, application=one.application, voucher=one.voucher)
-    desk.out.print("  " + words, markup=False, soft_wrap=True)
-
-
-def _tell_purchase(desk: Desk, office: Office, purchase: Purchase) -> None:
-    desk.out.print()
-    state = render(f"cli.purchase.{purchase.state}", desk.language, purchase=purchase.id)
-    desk.out.print(state, markup=False, soft_wrap=True)
-    _tell_lines(desk, office, purchase)
-
-
-def _tell_lines(desk: Desk, office: Office, purchase: Purchase) -> None:
-    """Tell every line of a purchase, and what the books hold for it."""
-    language = desk.language
-    for line in lines.of_purchase(office, purchase):
-        desk.out.print(
-            render(
-                "cli.line",
-                language,
-                n=line.n,
-                quantity=_amount_of(purchase, line.quantity, language),
-                gross=line.bill.gross_fen,
-                subsidy=line.bill.subsidy_fen,
-                own=line.bill.co_payment_fen,
-            ),
-            markup=False,
-            soft_wrap=True,
-        )
-        for part in line.bill.subsidies:
-            funders = ", ".join(f"{name} {money(fen, language)}" for name, fen in part.funders)
-            text = render(
-                "cli.line_part",
-                language,
-                programme=part.programme,
-                amount=part.subsidy_fen,
-                funders=funders,
-            )
-            desk.out.print("  " + text, markup=False, soft_wrap=True)
-
-
-def _amount_of(purchase: Purchase, quantity: Fraction, language: Language) -> str:
-    """Write a quantity in a unit that people read: short use of cards in card-seconds."""
-    if purchase.unit == "card_hour" and quantity < 1:
-        return render("cli.card_seconds", language, n=exact(quantity * SECONDS_PER_HOUR))
-    return render(f"unit.{purchase.unit}", language, quantity=exact(quantity))
-
-
-def _prospect_json(found: Prospect) -> dict[str, object]:
-    proposal = found.proposal
-    quoted = proposal.quote
-    return {
-        "offer": proposal.offer.id if proposal.offer else None,
-        "vouchers": list(proposal.vouchers),
-        "decisions": [match.decision.as_json() for match in found.chosen],
-        "quote": quoted
-        and {
-            **dump(quoted),
-            "cash_today_fen": quoted.cash_today_fen,
-            "refund_fen": quoted.refund_fen,
-            "worst_case_fen": quoted.worst_case_fen,
-        },
-        "placement": dump(proposal.placement) if proposal.placement else None,
-    }
-
-
-def _applied_json(one: Applied) -> dict[str, object]:
-    return {
-        "application": one.application,
-        "state": one.state,
-        "voucher": one.voucher,
-        "decision": one.decision.as_json(),
-    }

@@ -62,7 +62,7 @@ class Desk:
 
     def say(self, sentence: str) -> None:
         """Say something about the progress of the work."""
-        self.log.print(sentence, style="dim", markup=False)
+        self.log.print(sentence, style="dim", markup=False, soft_wrap=True)
 
     def server(self) -> "Server":
         """Return the database server, started and brought to this version."""

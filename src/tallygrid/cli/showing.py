@@ -1,0 +1,165 @@
+"""Showing a purchase on a terminal: where it goes, who pays what, what has been delivered."""
+
+from datetime import datetime
+from fractions import Fraction
+from typing import Final
+
+from tallygrid.cli.common import Desk
+from tallygrid.service import lines
+from tallygrid.service.applying import Applied
+from tallygrid.service.asking import Asked
+from tallygrid.service.intent import Refused
+from tallygrid.service.office import Office
+from tallygrid.service.plain import dump
+from tallygrid.service.prospect import Prospect
+from tallygrid.service.purchase import Purchase
+from tallygrid.service.quoting import Counter, Proposal
+from tallygrid.settings import Language
+from tallygrid.text import money, render
+from tallygrid.text.decision import outcome_said
+from tallygrid.text.placement import choice, runners_up
+from tallygrid.text.placement import sentence as row_sentence
+from tallygrid.text.quote import exact, sentences
+
+SECONDS_PER_HOUR: Final = 3_600
+
+
+def values_of(refused: Refused) -> dict[str, object]:
+    """Return the values of a refusal's sentence."""
+    return {"programme": refused.programme, "attempt": 1, **refused.detail}
+
+
+def tell_prospect(
+    desk: Desk, counter: Counter, found: Prospect, at: datetime, *, shown: int | None
+) -> None:
+    """Tell what could be had for a workload."""
+    for match in found.chosen:
+        said = outcome_said(match.decision, desk.language)
+        desk.out.print(f"{match.scheme.id}: {said}", markup=False, soft_wrap=True)
+    if found.chosen:
+        desk.out.print()
+    _tell_proposal(desk, counter, found.proposal, at, shown=shown)
+
+
+def _tell_proposal(
+    desk: Desk, counter: Counter, proposal: Proposal, at: datetime, *, shown: int | None
+) -> None:
+    """Tell where it goes, why not elsewhere, and who pays what."""
+    offers, language = counter.office.catalogue, desk.language
+    if proposal.placement is not None:
+        desk.out.print(choice(proposal.placement, offers, language), markup=False, soft_wrap=True)
+        others = runners_up(proposal.placement, offers, language, at=at)
+        for row in others[:shown]:
+            desk.out.print("  " + row_sentence(row, language), markup=False, soft_wrap=True)
+        if shown is not None and len(others) > shown:
+            more = render("cli.more_offers", language, count=len(others) - shown)
+            desk.out.print("  " + more, markup=False)
+        desk.out.print()
+    if proposal.quote is not None:
+        for sentence in sentences(proposal.quote, language, _names(counter, language)):
+            desk.out.print(sentence, markup=False, soft_wrap=True)
+    used = {name for scheme in counter.schemes.values() for name in scheme.assumed}
+    if used and proposal.vouchers:
+        assumed = render("cli.assumed", language, names=", ".join(sorted(used)))
+        desk.out.print(assumed, markup=False, soft_wrap=True)
+
+
+def _names(counter: Counter, language: Language) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for scheme in counter.schemes.values():
+        words = scheme.programme.name
+        names[scheme.id] = words.zh if language == "zh" else words.en
+        for funder in scheme.programme.budget.funders:
+            names[funder.id] = funder.name.zh if language == "zh" else funder.name.en
+    return names
+
+
+def tell_asked(desk: Desk, counter: Counter, done: Asked, at: datetime) -> None:
+    """Tell what came of asking: the decisions, the place, the price."""
+    for one in done.applied:
+        tell_applied(desk, one)
+    if done.applied:
+        desk.out.print()
+    _tell_proposal(desk, counter, done.proposal, at, shown=5)
+
+
+def tell_applied(desk: Desk, one: Applied) -> None:
+    """Tell one decision, and what became of its application."""
+    said = outcome_said(one.decision, desk.language)
+    desk.out.print(f"{one.decision.programme}: {said}", markup=False, soft_wrap=True)
+    code = f"cli.applied.{one.state}"
+    words = render(code, desk.language, application=one.application, voucher=one.voucher)
+    desk.out.print("  " + words, markup=False, soft_wrap=True)
+
+
+def tell_purchase(desk: Desk, office: Office, purchase: Purchase) -> None:
+    """Tell how a purchase stands."""
+    desk.out.print()
+    state = render(f"cli.purchase.{purchase.state}", desk.language, purchase=purchase.id)
+    desk.out.print(state, markup=False, soft_wrap=True)
+    tell_lines(desk, office, purchase)
+
+
+def tell_lines(desk: Desk, office: Office, purchase: Purchase) -> None:
+    """Tell every line of a purchase, and what the books hold for it."""
+    language = desk.language
+    for line in lines.of_purchase(office, purchase):
+        desk.out.print(
+            render(
+                "cli.line",
+                language,
+                n=line.n,
+                quantity=_amount_of(purchase, line.quantity, language),
+                gross=line.bill.gross_fen,
+                subsidy=line.bill.subsidy_fen,
+                own=line.bill.co_payment_fen,
+            ),
+            markup=False,
+            soft_wrap=True,
+        )
+        for part in line.bill.subsidies:
+            funders = ", ".join(f"{name} {money(fen, language)}" for name, fen in part.funders)
+            text = render(
+                "cli.line_part",
+                language,
+                programme=part.programme,
+                amount=part.subsidy_fen,
+                funders=funders,
+            )
+            desk.out.print("  " + text, markup=False, soft_wrap=True)
+
+
+def _amount_of(purchase: Purchase, quantity: Fraction, language: Language) -> str:
+    """Write a quantity in a unit that people read: short use of cards in card-seconds."""
+    if purchase.unit == "card_hour" and quantity < 1:
+        return render("cli.card_seconds", language, n=exact(quantity * SECONDS_PER_HOUR))
+    return render(f"unit.{purchase.unit}", language, quantity=exact(quantity))
+
+
+def prospect_json(found: Prospect) -> dict[str, object]:
+    """Return a prospect as one JSON document."""
+    proposal = found.proposal
+    quoted = proposal.quote
+    return {
+        "offer": proposal.offer.id if proposal.offer else None,
+        "vouchers": list(proposal.vouchers),
+        "decisions": [match.decision.as_json() for match in found.chosen],
+        "quote": quoted
+        and {
+            **dump(quoted),
+            "cash_today_fen": quoted.cash_today_fen,
+            "refund_fen": quoted.refund_fen,
+            "worst_case_fen": quoted.worst_case_fen,
+        },
+        "placement": dump(proposal.placement) if proposal.placement else None,
+    }
+
+
+def applied_json(one: Applied) -> dict[str, object]:
+    """Return an application's answer as JSON."""
+    return {
+        "application": one.application,
+        "state": one.state,
+        "voucher": one.voucher,
+        "decision": one.decision.as_json(),
+    }
