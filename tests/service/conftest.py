@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import desk as desks
 import pytest
@@ -20,18 +21,35 @@ def furnished(server: Server) -> Iterator[Server]:
     created.drop_database()
 
 
+@pytest.fixture(scope="session")
+def with_money(furnished: Server) -> Iterator[Server]:
+    created = furnished.create_database("with_money", template=furnished.database)
+    with desks.opened(created) as opened:
+        opened.fund(desks.PROVINCE, 10**9)
+        opened.fund(desks.CITY, 10**9)
+    yield created
+    created.drop_database()
+
+
 @pytest.fixture
 def desk(furnished: Server) -> Iterator[Desk]:
     """A service whose programmes have no money yet."""
-    copy = furnished.create_database(f"desk_{next(_numbers)}", template=furnished.database)
-    with desks.opened(copy) as opened:
+    with _copy(furnished) as opened:
         yield opened
-    copy.drop_database()
 
 
 @pytest.fixture
-def funded(desk: Desk) -> Desk:
+def funded(with_money: Server) -> Iterator[Desk]:
     """A service whose two stacking programmes have money for every test."""
-    desk.fund(desks.PROVINCE, 10**9)
-    desk.fund(desks.CITY, 10**9)
-    return desk
+    with _copy(with_money) as opened:
+        yield opened
+
+
+@contextmanager
+def _copy(template: Server) -> Iterator[Desk]:
+    copy = template.create_database(f"desk_{next(_numbers)}", template=template.database)
+    try:
+        with desks.opened(copy) as opened:
+            yield opened
+    finally:
+        copy.drop_database()

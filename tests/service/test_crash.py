@@ -93,21 +93,10 @@ LONGEST: Final = 8
 
 
 @pytest.fixture(scope="module")
-def opening(furnished: Server) -> Iterator[Server]:
-    """The database in which the story begins."""
-    created = furnished.create_database("opening", template=furnished.database)
-    with desks.opened(created) as desk:
-        desk.fund(PROVINCE, 10**9)
-        desk.fund(CITY, 10**9)
-    yield created
-    created.drop_database()
-
-
-@pytest.fixture(scope="module")
-def undisturbed(opening: Server) -> Mapping[str, Page]:
+def undisturbed(with_money: Server) -> Mapping[str, Page]:
     """What is known after every step of a story in which nobody dies."""
     pages = {}
-    with _copy(opening) as desk:
+    with _copy(with_money) as desk:
         for step, act in STORY.items():
             office = desk.dying(1_000)
             act(office)
@@ -128,10 +117,10 @@ def test_every_step_leaves_something_to_lose(undisturbed: Mapping[str, Page]) ->
 
 @pytest.mark.parametrize("transactions", range(LONGEST))
 def test_killed_in_any_step_the_story_goes_on_to_the_same_end(
-    opening: Server, undisturbed: Mapping[str, Page], transactions: int
+    with_money: Server, undisturbed: Mapping[str, Page], transactions: int
 ) -> None:
     """Every step is killed after so many transactions, made good, and asked for once more."""
-    with _copy(opening) as desk:
+    with _copy(with_money) as desk:
         for step, act in STORY.items():
             before = desk.snapshot()
             with suppress(DiedError):
@@ -149,7 +138,7 @@ def test_killed_in_any_step_the_story_goes_on_to_the_same_end(
 
 @contextmanager
 def _copy(opening: Server) -> Iterator[Desk]:
-    copy = opening.create_database(f"{opening.database}_copy", template=opening.database)
+    copy = opening.create_database("story", template=opening.database)
     with desks.opened(copy) as desk:
         yield desk
     copy.drop_database()

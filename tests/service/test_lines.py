@@ -20,7 +20,7 @@ from desk import (
     delivery,
     wanted,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallygrid.core.catalogue import Price
@@ -48,6 +48,7 @@ _parts = st.lists(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(parts=_parts)
 def test_however_usage_is_cut_its_lines_sum_to_the_bill_of_the_whole(
     parts: list[Fraction],
@@ -60,6 +61,7 @@ def test_however_usage_is_cut_its_lines_sum_to_the_bill_of_the_whole(
     assert together(TERMS, lines) == rated(TERMS, sum(parts, Fraction(0)))
 
 
+@settings(max_examples=50, deadline=None)
 @given(parts=_parts)
 def test_two_funders_of_one_weight_never_differ_by_more_than_a_fen(parts: list[Fraction]) -> None:
     first, _ = rated(TERMS, sum(parts, Fraction(0))).subsidies

@@ -105,7 +105,7 @@ def test_a_wish_made_twice_at_once_is_carried_out_once(stacked: Desk) -> None:
     together = Barrier(4)
 
     def ask(_: int) -> Answer:
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         return buying.buy(stacked.office, STACKED, at=AT)
 
     with ThreadPoolExecutor(4) as threads:
