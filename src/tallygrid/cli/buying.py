@@ -1,5 +1,6 @@
 """`tallygrid quote`, `apply`, `run`, `deliver`: from a workload to money owed."""
 
+import re
 import sys
 from datetime import datetime
 from fractions import Fraction
@@ -39,19 +40,21 @@ from tallygrid.files.workload import WorkloadFile, read_workload
 from tallygrid.service import asking, buying, delivering, publishing, running
 from tallygrid.service.asking import Ask
 from tallygrid.service.delivering import Delivery
-from tallygrid.service.intent import Refused
+from tallygrid.service.intent import recover
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.prospect import prospect
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.purchase import Purchase
 from tallygrid.service.quoting import Counter
+from tallygrid.service.wish import Refused
 from tallygrid.text import catalogue, render
 
 DAYS_PER_MONTH: Final = 30
 """The market's month, in which a server-month is priced."""
 
 _POLL_S: Final = 0.1
+_QUANTITY: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6}|/[1-9][0-9]{0,8})?")
 _workload = click.argument("file", metavar="WORKLOAD.yaml", type=click.Path(path_type=Path))
 _facts = click.option(
     "--facts",
@@ -142,16 +145,17 @@ def run(  # noqa: PLR0913  # one argument per option
             programmes=asked.programmes,
             first_stage=_first_stage(asked, first_days),
         )
-        done = asking.ask(counter, one, at=when)
-        if not as_json:
-            tell_asked(desk, counter, done, when)
-        if done.answer is None or not done.answer.accepted:
-            _leave_refused(desk, done.answer.refused if done.answer else None)
+        recover(office)
+        if asking.before(office, one) is None:
+            _bought(desk, counter, one, when, tell=not as_json)
         purchase = _carried_out(desk, office, one.id, when)
         if as_json:
             write_json(dump(purchase))
         else:
             tell_purchase(desk, office, purchase)
+        if exit_code := _exit_code(office, purchase):
+            desk.say(render("cli.job_failed", desk.language, code=exit_code))
+            sys.exit(REFUSED)
 
 
 @click.command()
@@ -289,17 +293,43 @@ def _first_stage(asked: WorkloadFile, days: int | None) -> Fraction | None:
     if order is None or order.unit != "server_month":
         message = "--first-days is for server-months; this workload orders none."
         raise click.UsageError(message)
+    if days > DAYS_PER_MONTH:
+        message = f"--first-days {days} is more than the order has. Write at most {DAYS_PER_MONTH}."
+        raise click.UsageError(message)
     return order.quantity * days / DAYS_PER_MONTH
 
 
 def _quantity(purchase: Purchase, quantity: str | None, days: int | None) -> Fraction:
+    if days is not None and quantity is not None:
+        message = "--quantity and --days say the same thing. Give one of them."
+        raise click.UsageError(message)
     if days is not None:
+        if purchase.unit != "server_month":
+            message = f"--days is for server-months; {purchase.id} is bought by {purchase.unit}."
+            raise click.UsageError(f"{message} Give --quantity.")
         return purchase.quantity * days / DAYS_PER_MONTH
-    try:
-        return Fraction(quantity or "")
-    except ValueError:
-        message = f"{quantity!r} is no quantity. Write 2, 1.5 or 28/15, or give --days."
-        raise click.UsageError(message) from None
+    if quantity is None or not _QUANTITY.fullmatch(quantity):
+        given = "Nothing" if quantity is None else repr(quantity)
+        message = f"{given} is no quantity. Write 2, 1.5 or 28/15 with --quantity, or give --days."
+        raise click.UsageError(message)
+    return Fraction(quantity)
+
+
+def _bought(desk: Desk, counter: Counter, one: Ask, at: datetime, *, tell: bool) -> None:
+    """Apply, place and hold; leave if it is refused."""
+    done = asking.ask(counter, one, at=at)
+    if tell:
+        tell_asked(desk, counter, done, at)
+    if done.answer is None or not done.answer.accepted:
+        _leave_refused(desk, done.answer.refused if done.answer else None)
+
+
+def _exit_code(office: Office, purchase: Purchase) -> int:
+    """Return how a purchase's program ended; 0 if it has none, or none that was measured."""
+    if not purchase.workload:
+        return 0
+    followed = running.follow(office, purchase)
+    return followed.usage.exit_code if followed.usage else 0
 
 
 def _carried_out(desk: Desk, office: Office, name: str, at: datetime) -> Purchase:

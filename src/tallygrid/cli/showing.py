@@ -8,12 +8,12 @@ from tallygrid.cli.common import Desk
 from tallygrid.service import lines
 from tallygrid.service.applying import Applied
 from tallygrid.service.asking import Asked
-from tallygrid.service.intent import Refused
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.prospect import Prospect
 from tallygrid.service.purchase import Purchase
 from tallygrid.service.quoting import Counter, Proposal
+from tallygrid.service.wish import Refused
 from tallygrid.settings import Language
 from tallygrid.text import money, render
 from tallygrid.text.decision import outcome_said

@@ -9,15 +9,16 @@ from typing import Any
 from tallygrid.core.condition import Facts
 from tallygrid.core.workload import Workload
 from tallygrid.service import applying, buying, parties
+from tallygrid.service import purchase as purchases
 from tallygrid.service.applying import Applied
 from tallygrid.service.buying import Wanted
-from tallygrid.service.intent import Answer
 from tallygrid.service.issuing import Request
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.prospect import Prospect, propose, prospect
-from tallygrid.service.purchase import Cards
+from tallygrid.service.purchase import Cards, Purchase
 from tallygrid.service.quoting import Counter, Proposal, Purse
+from tallygrid.service.wish import Answer
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,33 @@ def apply(counter: Counter, one: Ask, *, at: datetime) -> tuple[Prospect, tuple[
         )
         for match in found.chosen
     )
+
+
+class NameTakenError(Exception):
+    """A purchase of this name is something else."""
+
+    def __init__(self, one: Ask, taken: Purchase) -> None:
+        super().__init__(
+            f"{one.id!r} is the name of another purchase: {taken.quantity} {taken.unit} of "
+            f"{taken.offer} by {taken.applicant}. Choose another --id."
+        )
+
+
+def before(office: Office, one: Ask) -> Purchase | None:
+    """Return the purchase that was made under this name, if there is one.
+
+    Raises:
+        NameTakenError: It is not what is asked for now.
+    """
+    found = office.transact("web", lambda connection: purchases.find(connection, one.id))
+    if found is None:
+        return None
+    unit, quantity = one.workload.unit, one.workload.order and one.workload.order.quantity
+    asked = (one.applicant, one.contract, unit, quantity or found.quantity)
+    made = (found.applicant, found.contract, found.unit, found.quantity)
+    if asked != made or (_work(one.workload) or {}) != found.workload:
+        raise NameTakenError(one, found)
+    return found
 
 
 def ask(counter: Counter, one: Ask, *, at: datetime) -> Asked:

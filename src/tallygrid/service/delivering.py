@@ -1,15 +1,16 @@
 """Delivering: what was ordered without a job arrives in parts, each with its evidence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from hashlib import sha256
 
 from tallygrid.service import lines
-from tallygrid.service.intent import Answer
-from tallygrid.service.lines import Accepted
+from tallygrid.service.lines import Accepted, Line
 from tallygrid.service.office import Office
 from tallygrid.service.purchase import Purchase
+from tallygrid.service.wish import Answer
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class Delivery:
     final: bool
 
 
+class DeliveryError(Exception):
+    """A delivery cannot be what was ordered."""
+
+
 def number_of(office: Office, purchase: Purchase, evidence: bytes) -> int:
     """Return the number of a delivery: the one its evidence had before, or the next."""
     document = sha256(evidence).hexdigest()
@@ -36,8 +41,14 @@ def number_of(office: Office, purchase: Purchase, evidence: bytes) -> int:
 def accept(office: Office, purchase: Purchase, delivery: Delivery) -> Answer:
     """Accept a delivery: it becomes a line, and what it comes to is owed.
 
-    Whoever calls this has examined the evidence; the books keep its hash.
+    Whoever calls this has examined the evidence; the books keep its hash. Nothing at all may be
+    delivered last: then only the rest of what is held is given back.
+
+    Raises:
+        DeliveryError: The evidence was accepted for another quantity, or more has come than
+            was ordered.
     """
+    _check(purchase, delivery, lines.of_purchase(office, purchase))
     document = sha256(delivery.evidence).hexdigest()
     return lines.capture(
         office,
@@ -51,3 +62,26 @@ def accept(office: Office, purchase: Purchase, delivery: Delivery) -> Answer:
             final=delivery.final,
         ),
     )
+
+
+def _check(purchase: Purchase, delivery: Delivery, before: Sequence[Line]) -> None:
+    """Refuse what cannot be: nothing, more than was ordered, or other contents of one paper."""
+    same = [one for one in before if one.n == delivery.n]
+    if same and same[0].quantity != delivery.quantity:
+        raise DeliveryError(
+            f"Delivery {delivery.n} of {purchase.id} was accepted for {same[0].quantity} "
+            f"{purchase.unit}, not for {delivery.quantity}. Repeat it as it was, or give the "
+            "evidence of another delivery."
+        )
+    if delivery.quantity < 0 or not (delivery.quantity or delivery.final):
+        raise DeliveryError(
+            f"A delivery of {delivery.quantity} {purchase.unit} is none. Say what was delivered; "
+            "nothing may be delivered only at the end."
+        )
+    delivered = sum((one.quantity for one in before if one.n != delivery.n), Fraction(0))
+    if delivered + delivery.quantity > purchase.quantity:
+        raise DeliveryError(
+            f"{purchase.quantity} {purchase.unit} were ordered as {purchase.id} and {delivered} "
+            f"delivered before: {delivery.quantity} more is too much. Correct the quantity, or "
+            "let the rest be a purchase of its own."
+        )
