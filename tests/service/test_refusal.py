@@ -8,7 +8,8 @@ import pytest
 from desk import AT, CARD, CITY, PROVINCE, Desk, DiedError, wanted
 
 from tallygrid.service import buying, intent
-from tallygrid.service.intent import Answer, ConflictError
+from tallygrid.service.intent import ConflictError
+from tallygrid.service.wish import Answer
 
 STACKED: Final = wanted("O-1", "V-A-1", "V-A-2")
 RIVAL: Final = wanted("O-2", "V-A-2", offer=CARD, quantity=5_760)

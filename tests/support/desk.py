@@ -26,11 +26,11 @@ from tallygrid.service.applying import Applied
 from tallygrid.service.buying import Wanted
 from tallygrid.service.delivering import Delivery
 from tallygrid.service.install import install
-from tallygrid.service.intent import Answer
 from tallygrid.service.issuing import Request
 from tallygrid.service.office import Office
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.purchase import Purchase
+from tallygrid.service.wish import Answer
 from tallygrid.sites.local import LocalSite
 
 AT: Final = datetime(2026, 5, 11, 9, tzinfo=ZoneInfo("Asia/Shanghai"))

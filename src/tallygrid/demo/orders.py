@@ -138,11 +138,17 @@ def _contract(stage: Stage, order: Order, firm: Firm, amount_fen: int, at: datet
 def _deliver(
     stage: Stage, purchase: Purchase, parts: Sequence[Fraction], ends: Sequence[datetime]
 ) -> None:
-    """Accept part after part; before each but the first, hold for it where that was not done."""
-    buying.begin(stage.office, purchase, at=purchase.placed_at)
+    """Accept part after part; before each but the first, hold for it where that was not done.
+
+    A part that no money can be held for is not delivered, nor is any after it.
+    """
+    if not buying.begin(stage.office, purchase, at=purchase.placed_at).accepted:
+        return
     for n, (part, end) in enumerate(zip(parts, ends, strict=True), start=1):
         if n > 1 and purchase.is_staged:
-            buying.extend(stage.office, purchase, stage=n, quantity=part, at=end)
+            held = buying.extend(stage.office, purchase, stage=n, quantity=part, at=end)
+            if not held.accepted:
+                return
         delivery = Delivery(
             n=n,
             quantity=part,

@@ -14,13 +14,13 @@ from tallygrid.demo.script import Script
 from tallygrid.service import applying, buying, intent
 from tallygrid.service.applying import Applied
 from tallygrid.service.buying import Wanted
-from tallygrid.service.intent import Wish
 from tallygrid.service.issuing import Request
 from tallygrid.service.matching import Match, eligible, match
 from tallygrid.service.office import Office
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.purchase import Cards, Purchase
 from tallygrid.service.quoting import Counter, Proposal, Purse
+from tallygrid.service.wish import Wish
 
 Watch = Callable[[str, int, int], None]
 """Is told the scene, how much of it is done, and how much there is."""

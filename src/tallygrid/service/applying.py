@@ -11,11 +11,12 @@ from psycopg.types.json import Jsonb
 from tallygrid.core.application import ApplicationAct, ApplicationState, application_after
 from tallygrid.core.decision import Decision, decide, from_json
 from tallygrid.core.key import key_of
-from tallygrid.service.intent import Answer, Posting, Refused, Wish, carry_out, postings
+from tallygrid.service.intent import carry_out
 from tallygrid.service.issuing import Issue, Request
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.publishing import Scheme
+from tallygrid.service.wish import Answer, Posting, Refused, Wish, postings
 
 
 @dataclass(frozen=True)

@@ -16,19 +16,12 @@ from tallygrid.service import lines
 from tallygrid.service import purchase as purchases
 from tallygrid.service import voucher as vouchers
 from tallygrid.service.holding import held_fen, is_open, lacking
-from tallygrid.service.intent import (
-    Answer,
-    Posting,
-    Step,
-    Wish,
-    carry_out,
-    followed,
-    postings,
-)
+from tallygrid.service.intent import carry_out, followed
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.purchase import HOLD_TTL_S, Cards, Purchase, Share, require_state
 from tallygrid.service.voucher import Voucher
+from tallygrid.service.wish import Answer, Posting, Step, Wish, postings
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ any instant, it is carried out again from what the intent says, under the same k
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,107 +17,23 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from tallygrid import ledger
-from tallygrid.core.books import Event, Outcome
+from tallygrid.core.books import Outcome
 from tallygrid.core.key import key_of
 from tallygrid.service import outbox
 from tallygrid.service.office import Office
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a caller wants, under a key of its own: the same key is the same wish."""
-
-    key: UUID
-    kind: str
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Posting:
-    """Events for one programme's books, posted together by one role."""
-
-    programme: str
-    role: str
-    events: tuple[Event, ...]
-
-
-@dataclass(frozen=True)
-class Refused:
-    """Why the books said no to one event of an intent."""
-
-    programme: str
-    code: str
-    detail: Mapping[str, Any] = field(default_factory=dict)
-    final: bool = False
-    """Whether holds had to be given back, so that the key is spent."""
-    after: int = 0
-    """How many postings of the intent stood before the one that was refused."""
-
-
-@dataclass(frozen=True)
-class Intent:
-    """A wish, and the postings it leads to, worked out once."""
-
-    wish: Wish
-    postings: tuple[Posting, ...]
-    refused: Refused | None = None
-    """A refusal that was noted, while what was held before it may still have to be given back."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What became of an intent."""
-
-    key: UUID
-    attempt: int
-    refused: Refused | None = None
-
-    @property
-    def accepted(self) -> bool:
-        """Tell whether everything the intent asked for was posted."""
-        return self.refused is None
-
-    @property
-    def final(self) -> bool:
-        """Tell whether the same key can never get another answer."""
-        return self.refused is None or self.refused.final
-
-
-@dataclass(frozen=True)
-class Step:
-    """One event on its way into a programme's books, and the role that posts it."""
-
-    programme: str
-    role: str
-    event: Event
-
-
-def postings(
-    steps: Sequence[Step], *, outbox: Mapping[str, Any] | None = None
-) -> tuple[Posting, ...]:
-    """Group steps into postings in their order; the last event carries what the rows learn.
-
-    Neighbours of one programme and role go together, all or none of them.
-    """
-    if outbox is not None:
-        last = steps[-1]
-        steps = (*steps[:-1], replace(last, event=replace(last.event, outbox=outbox)))
-    grouped = groupby(steps, key=lambda step: (step.programme, step.role))
-    return tuple(
-        Posting(programme, role, tuple(replace(step.event, chain=1) for step in together))
-        for (programme, role), together in grouped
-    )
-
-
-def followed(
-    connection: Connection, steps: Sequence[Step], payload: Mapping[str, Any]
-) -> tuple[Posting, ...]:
-    """Return the postings that rows shall follow; where no money moves they follow at once."""
-    if steps:
-        return postings(steps, outbox=payload)
-    outbox.carry(connection, payload)
-    return ()
-
+from tallygrid.service.wish import (
+    Answer,
+    Intent,
+    Posting,
+    Refused,
+    Step,
+    Wish,
+    answer_of,
+    outcome_json,
+    postings,
+    postings_json,
+    postings_of,
+)
 
 Compose = Callable[[Connection], Sequence[Posting]]
 """Works out the postings of a wish, in the transaction that writes its intent."""
@@ -182,7 +97,7 @@ def given(office: Office, key: UUID) -> Answer | None:
         row = connection.execute(
             "SELECT outcome FROM service.intent WHERE key = %s AND settled_at IS NOT NULL", (key,)
         ).fetchone()
-        return None if row is None else _answer(key, row[0])
+        return None if row is None else answer_of(key, row[0])
 
     return office.transact("web", load)
 
@@ -191,6 +106,16 @@ def attempts(connection: Connection, key: UUID) -> int:
     """Return how many answers a key has had."""
     row = connection.execute("SELECT attempt FROM service.intent WHERE key = %s", (key,)).fetchone()
     return 0 if row is None else int(row[0])
+
+
+def followed(
+    connection: Connection, steps: Sequence[Step], payload: Mapping[str, Any]
+) -> tuple[Posting, ...]:
+    """Return the postings that rows shall follow; where no money moves they follow at once."""
+    if steps:
+        return postings(steps, outbox=payload)
+    outbox.carry(connection, payload)
+    return ()
 
 
 def write(
@@ -210,15 +135,15 @@ def write(
             INSERT INTO service.intent (key, kind, body, postings)
             VALUES (%s, %s, %s, %s) ON CONFLICT (key) DO NOTHING
             """,
-            (wish.key, wish.kind, Jsonb(wish.body), Jsonb(_as_json(postings))),
+            (wish.key, wish.kind, Jsonb(wish.body), Jsonb(postings_json(postings))),
         )
         row = _found(connection, wish)
     assert row is not None, "the intent was just written"
-    kind, same_body, postings_json, outcome, is_settled = row
+    kind, same_body, written, outcome, is_settled = row
     if kind != wish.kind or not same_body:
         raise ConflictError(wish)
-    intent = Intent(wish, _from_json(postings_json))
-    answer = _answer(wish.key, outcome) if is_settled else None
+    intent = Intent(wish, postings_of(written))
+    answer = answer_of(wish.key, outcome) if is_settled else None
     if anew and answer is not None and not answer.final:
         return _rewritten(connection, wish, compose), None
     return intent, answer
@@ -251,7 +176,7 @@ def settle(connection: Connection, intent: Intent, refused: Refused | None) -> A
         UPDATE service.intent
         SET outcome = %s, attempt = %s, settled_at = clock_timestamp() WHERE key = %s
         """,
-        (Jsonb(_outcome(answer)), answer.attempt, key),
+        (Jsonb(outcome_json(answer)), answer.attempt, key),
     )
     return answer
 
@@ -271,7 +196,7 @@ def unsettled(
         {"kind": kind, "body": Jsonb(body or {})},
     ).fetchall()
     return tuple(
-        Intent(Wish(key, kind_, body_), _from_json(postings), _noted(key, outcome))
+        Intent(Wish(key, kind_, body_), postings_of(postings), _noted(key, outcome))
         for key, kind_, body_, postings, outcome in rows
     )
 
@@ -304,7 +229,7 @@ def _alone(connection: Connection, key: UUID) -> tuple[Answer | None, Refused | 
     outcome, is_settled = row
     if not is_settled:
         return None, _noted(key, outcome)
-    if (answer := _answer(key, outcome)).final:
+    if (answer := answer_of(key, outcome)).final:
         return answer, None
     connection.execute(
         "UPDATE service.intent SET outcome = NULL, settled_at = NULL WHERE key = %s", (key,)
@@ -347,20 +272,20 @@ def _rewritten(connection: Connection, wish: Wish, compose: Compose) -> Intent:
         """
         UPDATE service.intent SET postings = %s, outcome = NULL, settled_at = NULL WHERE key = %s
         """,
-        (Jsonb(_as_json(postings)), wish.key),
+        (Jsonb(postings_json(postings)), wish.key),
     )
     return Intent(wish, postings)
 
 
 def _note(connection: Connection, *, key: UUID, refused: Refused) -> None:
-    outcome = _outcome(Answer(key, attempt=0, refused=refused))
+    outcome = outcome_json(Answer(key, attempt=0, refused=refused))
     connection.execute(
         "UPDATE service.intent SET outcome = %s WHERE key = %s", (Jsonb(outcome), key)
     )
 
 
 def _noted(key: UUID, outcome: Mapping[str, Any] | None) -> Refused | None:
-    return None if outcome is None else _answer(key, outcome).refused
+    return None if outcome is None else answer_of(key, outcome).refused
 
 
 def _posted(office: Office, posting: Posting) -> Refused | None:
@@ -401,37 +326,3 @@ def _give_back(office: Office, posting: Posting) -> None:
     if releases:
         refused = _posted(office, Posting(posting.programme, "worker", releases))
         assert refused is None or refused.code in _GONE, refused
-
-
-def _as_json(postings: Sequence[Posting]) -> list[dict[str, Any]]:
-    return [
-        {
-            "programme": posting.programme,
-            "role": posting.role,
-            "events": [event.as_json() for event in posting.events],
-        }
-        for posting in postings
-    ]
-
-
-def _from_json(postings: Sequence[Mapping[str, Any]]) -> tuple[Posting, ...]:
-    return tuple(
-        Posting(
-            programme=posting["programme"],
-            role=posting["role"],
-            events=tuple(Event.from_json(event) for event in posting["events"]),
-        )
-        for posting in postings
-    )
-
-
-def _outcome(answer: Answer) -> dict[str, Any]:
-    return {
-        "attempt": answer.attempt,
-        "refused": asdict(answer.refused) if answer.refused else None,
-    }
-
-
-def _answer(key: UUID, outcome: Mapping[str, Any]) -> Answer:
-    refused = outcome["refused"]
-    return Answer(key, outcome["attempt"], Refused(**refused) if refused else None)

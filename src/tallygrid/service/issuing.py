@@ -23,9 +23,9 @@ from tallygrid.core.key import key_of
 from tallygrid.core.money import FEN_PER_YUAN, split
 from tallygrid.core.programme import Cap, Programme
 from tallygrid.core.validity import valid_until
-from tallygrid.service.intent import Step
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.voucher import Voucher
+from tallygrid.service.wish import Step
 
 REGISTRY_TTL_S: Final = 10 * 365 * 24 * 3_600
 """How long the registry keeps a claim open while the programme's own books answer.

@@ -13,20 +13,11 @@ from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.key import key_of
 from tallygrid.core.rating import Bill, Subsidy, Terms, line, together
 from tallygrid.service.holding import held_fen, lacking, room_fen
-from tallygrid.service.intent import (
-    Answer,
-    Posting,
-    Step,
-    Wish,
-    attempts,
-    carry_out,
-    followed,
-    resume,
-    unsettled,
-)
+from tallygrid.service.intent import attempts, carry_out, followed, resume, unsettled
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump, load
 from tallygrid.service.purchase import Purchase, Share, require_state
+from tallygrid.service.wish import Answer, Posting, Step, Wish
 
 _TRIES_MAX: Final = 10
 

@@ -10,9 +10,10 @@ from psycopg.rows import class_row
 from tallygrid import ledger
 from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.key import key_of
-from tallygrid.service.intent import Answer, Posting, Wish, carry_out
+from tallygrid.service.intent import carry_out
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
+from tallygrid.service.wish import Answer, Posting, Wish
 
 
 @dataclass(frozen=True)

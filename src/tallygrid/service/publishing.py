@@ -14,8 +14,9 @@ from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.key import key_of
 from tallygrid.core.money import split
 from tallygrid.core.programme import Programme
-from tallygrid.service.intent import Answer, Posting, Wish, carry_out
+from tallygrid.service.intent import carry_out
 from tallygrid.service.office import Office
+from tallygrid.service.wish import Answer, Posting, Wish
 
 
 @dataclass(frozen=True)

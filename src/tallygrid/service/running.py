@@ -13,10 +13,10 @@ from uuid import UUID
 from tallygrid.core.job import JobOrder, JobState, Status, Usage
 from tallygrid.core.key import key_of
 from tallygrid.service import buying, lines
-from tallygrid.service.intent import Answer
 from tallygrid.service.lines import Accepted
 from tallygrid.service.office import Office
 from tallygrid.service.purchase import Purchase
+from tallygrid.service.wish import Answer
 
 ATTEMPTS_MAX: Final = 3
 """A job whose meter died is run again, under a key of its own, so many times in all."""
