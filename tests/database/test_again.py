@@ -11,7 +11,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from tallygrid.database import Server, Sessions, resolve, retrying
+from tallygrid.database import Server, Sessions, persistently, resolve, retrying
 from tallygrid.settings import Settings
 
 Kill = Callable[[Server], None]
@@ -97,6 +97,24 @@ def test_an_open_connection_that_has_died_meanwhile_is_replaced(
         sessions.run("migrator", lambda connection: connection.execute(INSERT, [6]))
 
     assert _things(own_server) == [5, 6]
+
+
+def test_work_that_connects_by_itself_is_repeated_when_the_server_was_killed(
+    own_server: Server, kill: Kill
+) -> None:
+    attempts: list[int] = []
+
+    def work() -> str:
+        attempts.append(1)
+        with own_server.connect("migrator") as connection:
+            if len(attempts) == 1:
+                kill(own_server)
+            connection.execute(INSERT, [7])
+        return "done"
+
+    assert persistently(own_server, work) == "done"
+    assert len(attempts) == 2
+    assert _things(own_server) == [7]
 
 
 def test_a_mistake_in_the_work_is_not_repeated(own_server: Server) -> None:

@@ -66,11 +66,11 @@ class Desk:
 
     def server(self) -> "Server":
         """Return the database server, started and brought to this version."""
-        from tallygrid.database import resolve
+        from tallygrid.database import persistently, resolve
         from tallygrid.service.install import install
 
         server = resolve(self.settings, self.say)
-        for name in install(server):
+        for name in persistently(server, lambda: install(server)):
             self.say(name)
         return server
 

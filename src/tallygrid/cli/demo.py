@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tallygrid import clock, ledger
 from tallygrid.cli.common import REFUSED, Desk
 from tallygrid.core.demand import Demand
+from tallygrid.database import persistently
 from tallygrid.demo import marker
 from tallygrid.demo.figures import figures_of, run_of
 from tallygrid.demo.gather import gather
@@ -58,7 +59,8 @@ def demo(  # one argument per option
     begun = monotonic()
     plan = Plan(seed=seed, jobs=jobs, firms=firms, trace=str(trace.resolve()) if trace else "")
     cast = _cast(_demand(plan))
-    marker.prepare(desk.server(), plan, desk.say, desk.language)
+    server = desk.server()
+    persistently(server, lambda: marker.prepare(server, plan, desk.say, desk.language))
     with desk.office() as office, _progress(desk) as watch:
         stage = perform(office, cast, seed=seed, watch=watch)
         watch("report", 0, 1)

@@ -1,6 +1,6 @@
 """PostgreSQL, the only database: found or started, with its roles, migrated forward."""
 
-from tallygrid.database.again import Sessions, retrying
+from tallygrid.database.again import Sessions, persistently, retrying
 from tallygrid.database.doctor import Finding, examine
 from tallygrid.database.error import DatabaseError
 from tallygrid.database.migrations import migrate
@@ -14,6 +14,7 @@ __all__ = [
     "examine",
     "locate",
     "migrate",
+    "persistently",
     "resolve",
     "retrying",
 ]

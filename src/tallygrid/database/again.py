@@ -21,6 +21,7 @@ from tallygrid.database.voice import Voice
 T = TypeVar("T")
 _PATIENCE_S: Final = 600
 _PAUSE_S_MAX: Final = 5
+_REPETITIONS_MAX: Final = 5
 _PASSING: Final = frozenset({"database.unreachable", "database.did_not_start"})
 
 
@@ -104,6 +105,20 @@ class Sessions:
                 return False
             self._open.pop(key, None)
         return True
+
+
+def persistently(server: Server, work: Callable[[], T]) -> T:
+    """Do work that opens connections of its own; if the server goes away meanwhile, do it again.
+
+    Raises:
+        psycopg.Error: The work itself fails, or the server goes away again and again.
+    """
+    for _ in range(_REPETITIONS_MAX):
+        try:
+            return work()
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            server.start()
+    return work()
 
 
 def retrying(
