@@ -31,6 +31,7 @@ LEFT_OUT: Final = "…"
 _BLOCK: Final = re.compile(
     r"^```console(?P<kind>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
+_HOME: Final = re.compile(r"^export TALLYGRID_HOME=(?P<home>\S+)$", re.MULTILINE)
 _VARIES: Final = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "KEY"),
     (re.compile(r"sha256:[0-9a-f]+"), "sha256:HASH"),
@@ -186,6 +187,8 @@ def record(page: Path) -> None:
                 text = _BLOCK.sub(lambda one: _recorded(walk, one), text)
             finally:
                 walk.run("tallygrid stop")
+        shown = _HOME.search(text)
+        text = text.replace(str(folder / "home"), shown["home"] if shown else "…")
         page.write_text(text, encoding="utf-8")
 
 
