@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from tallygrid import ledger
-from tallygrid.cli.common import REFUSED, Desk, json_option, write_json
+from tallygrid.cli.common import REFUSED, Desk, json_option, require_published, write_json
 from tallygrid.text import render
 
 
@@ -28,6 +28,7 @@ def verify(desk: Desk, *, programme: str | None, heads: Path | None, as_json: bo
     """Re-hash and re-sum everything; silent if the books are sound."""
     saved = ledger.read_heads(heads) if heads else None
     with desk.server().connect("auditor") as connection:
+        require_published(programme, ledger.programmes(connection))
         problems = ledger.verify(connection, programme, saved)
     if as_json:
         write_json([{"code": one.code, **one.values} for one in problems])
@@ -45,6 +46,7 @@ def verify(desk: Desk, *, programme: str | None, heads: Path | None, as_json: bo
 def export(desk: Desk, *, as_format: str, programme: str | None) -> None:  # noqa: ARG001  # one format so far
     """Write the journal on standard output, for `bean-check` to recompute."""
     with desk.server().connect("auditor") as connection:
+        require_published(programme, ledger.programmes(connection))
         for text in ledger.export_beancount(connection, programme):
             click.echo(text)
 

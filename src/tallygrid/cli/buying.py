@@ -37,7 +37,7 @@ from tallygrid.files.facts import read_facts
 from tallygrid.files.nearest import nearest
 from tallygrid.files.programme import known_facts
 from tallygrid.files.workload import WorkloadFile, read_workload
-from tallygrid.service import asking, buying, delivering, publishing, running
+from tallygrid.service import asking, buying, delivering, lines, publishing, running
 from tallygrid.service.asking import Ask
 from tallygrid.service.delivering import Delivery
 from tallygrid.service.intent import recover
@@ -230,9 +230,10 @@ def deliver(  # noqa: PLR0913  # one argument per option
             describes=evidence.name,
             final=last,
         )
+        stage = _quantity(found, None, then_days) if then_days and not last else Fraction(0)
+        delivering.check(found, delivery, lines.of_purchase(office, found), then=stage)
         answer = delivering.accept(office, found, delivery)
-        if answer.accepted and then_days and not last:
-            stage = _quantity(found, None, then_days)
+        if answer.accepted and stage:
             answer = buying.extend(office, found, stage=delivery.n + 1, quantity=stage, at=when)
         if not answer.accepted:
             _leave_refused(desk, answer.refused)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -142,6 +142,20 @@ def programme_of(name: str) -> "Programme":
     remedy = nearest(name, found)
     message = f"There is no programme {name!r}. {remedy} Or name a file that ends in .yaml."
     raise click.BadParameter(message)
+
+
+def require_published(name: str | None, published: Collection[str]) -> None:
+    """Refuse a programme that has no books here.
+
+    Raises:
+        click.BadParameter: With the nearest name.
+    """
+    from tallygrid.files.nearest import nearest
+
+    if name is not None and name not in published:
+        remedy = nearest(name, published) if published else "Publish it first."
+        message = f"There is no programme {name!r} in these books. {remedy}"
+        raise click.BadParameter(message, param_hint="--programme")
 
 
 def assumptions(name: str | None) -> "Assumptions | None":

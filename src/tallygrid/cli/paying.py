@@ -1,15 +1,16 @@
 """`tallygrid pay` and `confirm`: the treasury's list, and its receipts."""
 
 import csv
+import os
 import sys
 from pathlib import Path
 
 import click
 
-from tallygrid.cli.common import REFUSED, Desk, at_option, instant
+from tallygrid.cli.common import REFUSED, Desk, at_option, instant, require_published
 from tallygrid.core.money import yuan
 from tallygrid.files.receipts import read_receipts
-from tallygrid.service import paying
+from tallygrid.service import paying, publishing
 from tallygrid.service.paying import Payment, Receipt
 from tallygrid.text import render
 
@@ -17,19 +18,25 @@ from tallygrid.text import render
 @click.command()
 @click.option("--programme", required=True, metavar="ID")
 @click.option("--batch", help="A name for the batch: the same name pays once.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where the list goes.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="Where the list goes.",
+)
 @at_option
 @click.pass_obj
 def pay(desk: Desk, programme: str, batch: str | None, out: Path | None, at: str | None) -> None:
     """Send all that a programme owes to the treasury, as a payment list in CSV."""
     when = instant(at)
     name = batch or f"P-{programme}-{when:%Y%m%d}"
+    file = out or Path(f"{name}.csv")
+    _require_folder(file)
     with desk.office() as office:
+        require_published(programme, publishing.published(office))
         sent = paying.prepare(office, programme=programme, batch=name, at=when)
     if not sent:
         click.echo(render("cli.nothing_owed", desk.language))
         return
-    file = out or Path(f"{name}.csv")
     _write_list(file, sent)
     total_fen = sum(one.amount_fen for one in sent)
     words = render(
@@ -50,6 +57,13 @@ def confirm(desk: Desk, receipts: Path, at: str | None) -> None:
     click.echo(render("cli.confirmed", desk.language, count=len(answers)))
     if not all(answer.accepted for answer in answers):
         sys.exit(REFUSED)
+
+
+def _require_folder(file: Path) -> None:
+    """Refuse a list that could not be written, before anything is sent."""
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        message = f"{file} cannot be written: check the folder {file.parent}."
+        raise click.BadParameter(message, param_hint="--out")
 
 
 def _write_list(file: Path, sent: tuple[Payment, ...]) -> None:

@@ -60,6 +60,9 @@ class Document:
                 yield self.mistake(where, f"`{name}` is missing.", "Add it.")
             elif detail["type"] == "extra_forbidden":
                 yield self.mistake(where, f"`{name}` is not known here.", "Remove it, or mend it.")
+            elif detail["type"] in {"model_type", "dict_type"}:
+                problem = f"`{name}` is {shown(detail['input'])}."
+                yield self.mistake(where, problem, "Write `name: value` pairs.")
             else:
                 found = shown(detail["input"])
                 said = detail["msg"].removeprefix("Value error, ")

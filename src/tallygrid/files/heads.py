@@ -1,14 +1,14 @@
 """Heads of the books, saved outside the database: JSON, one object per line."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tallygrid.core.books import Head
-from tallygrid.files.document import FileError, Mistake, parse
+from tallygrid.files.document import FileError, Mistake, parse, read_text
 
+_BYTES_MAX: Final = 64_000_000
 _SHA256_HEX: Final = r"^[0-9a-f]{64}$"
 
 
@@ -20,11 +20,14 @@ def read_heads(path: Path) -> tuple[Head, ...]:
     """
     found: list[Head] = []
     mistakes: list[Mistake] = []
-    for number, line in enumerate(_lines(path), start=1):
+    lines = read_text(path, bytes_max=_BYTES_MAX).splitlines()
+    for number, line in enumerate(lines, start=1):
         try:
             found.append(parse(line, file=str(path)).parsed(_HeadIn).parsed())
         except FileError as error:
             mistakes += [_at_line(mistake, number) for mistake in error.mistakes]
+    if not (found or mistakes):
+        mistakes = [Mistake(str(path), 1, 1, "There is no head.", "Name a file of heads.")]
     if mistakes:
         raise FileError(mistakes)
     return tuple(found)
@@ -45,14 +48,6 @@ class _HeadIn(BaseModel):
     def parsed(self) -> Head:
         """Return the head in the core's own terms."""
         return Head(self.programme, self.batch, self.seq, self.hash, self.algorithm, self.at)
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        yield from path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"The file cannot be read: {error}."
-        raise FileError([Mistake(str(path), 1, 1, problem, "Name a file of heads.")]) from None
 
 
 def _at_line(mistake: Mistake, number: int) -> Mistake:

@@ -1,15 +1,20 @@
 """The treasury's receipts as CSV, matched by the number of its document (支付凭证号)."""
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from tallygrid.core.money import FEN_PER_YUAN
-from tallygrid.files.document import FileError, Mistake, read_text
+from tallygrid.files.document import read_text
+from tallygrid.files.mistake import FileError, Mistake, shown
 
 COLUMNS: Final = ("payment", "receipt", "amount_yuan", "paid")
 _DECIMALS_MAX: Final = 2
+_AMOUNT: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{0,2})?")
+_BYTES_MAX: Final = 64_000_000
+"""Some half a million receipts."""
 
 
 class ReceiptRow(NamedTuple):
@@ -27,13 +32,20 @@ def read_receipts(path: Path) -> tuple[ReceiptRow, ...]:
     Raises:
         FileError: With every mistake in the file.
     """
-    text = read_text(path)
-    table = csv.DictReader(text.splitlines())
-    if tuple(table.fieldnames or ()) != COLUMNS:
-        problem = f"The first line is {','.join(table.fieldnames or ())!r}."
-        remedy = f"Write {','.join(COLUMNS)}."
-        raise FileError([Mistake(str(path), 1, 1, problem, remedy)])
-    rows = [(table.line_num, row) for row in table]
+    table = csv.DictReader(
+        read_text(path, bytes_max=_BYTES_MAX).splitlines(), restval="", strict=True
+    )
+    try:
+        header = tuple(table.fieldnames or ())
+        rows = [(table.line_num, row) for row in table]
+    except csv.Error as error:
+        problem = f"The row cannot be read: {error}."
+        raise FileError([Mistake(str(path), table.line_num, 1, problem, "Mend it.")]) from None
+    if header != COLUMNS:
+        problem, remedy = f"The first line is {shown(','.join(header))}.", ",".join(COLUMNS)
+        raise FileError([Mistake(str(path), 1, 1, problem, f"Write {remedy}.")])
+    if not rows:
+        raise FileError([Mistake(str(path), 2, 1, "There is no receipt.", "Add a row.")])
     mistakes = [one for line, row in rows for one in _mistakes(str(path), line, row)]
     if mistakes:
         raise FileError(mistakes)
@@ -44,16 +56,19 @@ def read_receipts(path: Path) -> tuple[ReceiptRow, ...]:
 
 
 def _mistakes(file: str, line: int, row: dict[str, str]) -> Iterator[Mistake]:
-    if row.get("paid") not in {"yes", "no"}:
-        problem = f"`paid` is {row.get('paid')!r}."
+    if len(row) > len(COLUMNS):
+        problem = "The row has more cells than there are columns."
+        yield Mistake(file, line, 1, problem, f"Write {len(COLUMNS)} cells.")
+    if row["paid"] not in {"yes", "no"}:
+        problem = f"`paid` is {shown(row['paid'])}."
         yield Mistake(file, line, 1, problem, "Write yes, or no if the payment came back.")
     try:
-        _fen(row.get("amount_yuan") or "")
+        _fen(row["amount_yuan"])
     except ValueError:
-        problem = f"`amount_yuan` is {row.get('amount_yuan')!r}."
+        problem = f"`amount_yuan` is {shown(row['amount_yuan'])}."
         yield Mistake(file, line, 1, problem, "Write an amount such as 1234.50.")
     for name in ("payment", "receipt"):
-        if not row.get(name):
+        if not row[name].strip():
             yield Mistake(file, line, 1, f"`{name}` is empty.", "Fill it in.")
 
 
@@ -63,7 +78,7 @@ def _fen(written: str) -> int:
     >>> _fen("1234.5")
     123450
     """
-    whole, _, odd = written.partition(".")
-    if not whole.isdecimal() or len(odd) > _DECIMALS_MAX or (odd and not odd.isdecimal()):
+    if not _AMOUNT.fullmatch(written):
         raise ValueError(written)
+    whole, _, odd = written.partition(".")
     return int(whole) * FEN_PER_YUAN + int(odd.ljust(_DECIMALS_MAX, "0") or 0)

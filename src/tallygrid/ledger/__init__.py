@@ -11,7 +11,13 @@ from typing import Final
 from tallygrid.ledger.balance import balance, balances
 from tallygrid.ledger.export import export_beancount
 from tallygrid.ledger.heads import heads, read_heads, write_heads
-from tallygrid.ledger.post import EVENTS_PER_BATCH_MAX, expire_holds, open_programme, post
+from tallygrid.ledger.post import (
+    EVENTS_PER_BATCH_MAX,
+    expire_holds,
+    open_programme,
+    post,
+    programmes,
+)
 from tallygrid.ledger.verify import verify
 
 MIGRATIONS: Final[Traversable] = files("tallygrid.ledger").joinpath("migrations")
@@ -27,6 +33,7 @@ __all__ = [
     "heads",
     "open_programme",
     "post",
+    "programmes",
     "read_heads",
     "verify",
     "write_heads",

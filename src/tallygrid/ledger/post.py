@@ -41,6 +41,12 @@ def open_programme(connection: Connection[Any], code: str, currency: str = "CNY"
     connection.execute("SELECT books.open_programme(%s, %s)", [code, currency])
 
 
+def programmes(connection: Connection[Any]) -> tuple[str, ...]:
+    """Return the programmes that have books, sorted."""
+    found = connection.execute("SELECT code FROM books.programme ORDER BY code")
+    return tuple(code for (code,) in found)
+
+
 def expire_holds(connection: Connection[Any], programme: str, *, limit: int = 100) -> int:
     """Expire overdue holds of unstarted work; return how many.
 

@@ -41,14 +41,8 @@ def number_of(office: Office, purchase: Purchase, evidence: bytes) -> int:
 def accept(office: Office, purchase: Purchase, delivery: Delivery) -> Answer:
     """Accept a delivery: it becomes a line, and what it comes to is owed.
 
-    Whoever calls this has examined the evidence; the books keep its hash. Nothing at all may be
-    delivered last: then only the rest of what is held is given back.
-
-    Raises:
-        DeliveryError: The evidence was accepted for another quantity, or more has come than
-            was ordered.
+    Whoever calls this has examined the evidence; the books keep its hash.
     """
-    _check(purchase, delivery, lines.of_purchase(office, purchase))
     document = sha256(delivery.evidence).hexdigest()
     return lines.capture(
         office,
@@ -64,8 +58,18 @@ def accept(office: Office, purchase: Purchase, delivery: Delivery) -> Answer:
     )
 
 
-def _check(purchase: Purchase, delivery: Delivery, before: Sequence[Line]) -> None:
-    """Refuse what cannot be: nothing, more than was ordered, or other contents of one paper."""
+def check(
+    purchase: Purchase, delivery: Delivery, before: Sequence[Line], *, then: Fraction = Fraction(0)
+) -> None:
+    """Check a delivery against the order and what came before, as a clerk does.
+
+    Use that is measured may go beyond what was ordered; what is declared may not. Nothing at
+    all may be delivered last: then only the rest of what is held is given back. What shall be
+    held for `then` counts as ordered too.
+
+    Raises:
+        DeliveryError: It is nothing, more than was ordered, or one paper with other contents.
+    """
     same = [one for one in before if one.n == delivery.n]
     if same and same[0].quantity != delivery.quantity:
         raise DeliveryError(
@@ -79,9 +83,9 @@ def _check(purchase: Purchase, delivery: Delivery, before: Sequence[Line]) -> No
             "nothing may be delivered only at the end."
         )
     delivered = sum((one.quantity for one in before if one.n != delivery.n), Fraction(0))
-    if delivered + delivery.quantity > purchase.quantity:
+    if delivered + delivery.quantity + then > purchase.quantity:
         raise DeliveryError(
             f"{purchase.quantity} {purchase.unit} were ordered as {purchase.id} and {delivered} "
-            f"delivered before: {delivery.quantity} more is too much. Correct the quantity, or "
+            f"delivered before: {delivery.quantity + then} more is too much. Correct the quantity, or "
             "let the rest be a purchase of its own."
         )
