@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -52,11 +52,12 @@ class UnknownError(Exception):
 class VoucherError(Exception):
     """A voucher cannot pay for a purchase."""
 
-    def __init__(self, voucher: Voucher, wanted: Wanted, on: date) -> None:
+    def __init__(self, voucher: Voucher, wanted: Wanted, at: datetime) -> None:
         super().__init__(
             f"Voucher {voucher.id} ({voucher.state}, held by {voucher.applicant}) is valid from "
             f"{voucher.valid_from} until the day before {voucher.valid_until}; it cannot pay for "
-            f"{wanted.id} of {wanted.applicant} on {on}. Use a valid voucher of the same applicant."
+            f"{wanted.id} of {wanted.applicant} at {at:%Y-%m-%d %H:%M %Z}. "
+            "Use a valid voucher of the same applicant."
         )
 
 
@@ -126,7 +127,7 @@ def terms_of(office: Office, offer: Offer, grants: Sequence[Grant], stacking: St
 def _bought(
     connection: Connection, office: Office, wanted: Wanted, at: datetime
 ) -> tuple[Posting, ...]:
-    valid = [_voucher(connection, name, wanted, at.date()) for name in wanted.vouchers]
+    valid = [_voucher(connection, name, wanted, at) for name in wanted.vouchers]
     left = [(voucher, vouchers.free_fen(connection, voucher)) for voucher in valid]
     used = [voucher for voucher, free in left if any(free.values())]
     free_fen = [free for _, free in left if any(free.values())]
@@ -175,12 +176,12 @@ def _stage(
     return postings(steps)
 
 
-def _voucher(connection: Connection, name: str, wanted: Wanted, on: date) -> Voucher:
+def _voucher(connection: Connection, name: str, wanted: Wanted, at: datetime) -> Voucher:
     found = vouchers.find(connection, name)
     if found is None:
         raise UnknownError("voucher", name)
-    if found.applicant != wanted.applicant or not found.is_valid(on):
-        raise VoucherError(found, wanted, on)
+    if found.applicant != wanted.applicant or not found.is_valid(at):
+        raise VoucherError(found, wanted, at)
     return found
 
 

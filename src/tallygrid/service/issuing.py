@@ -112,6 +112,7 @@ class Issue:
             cap=self._cap_of_redemption(decision),
             paid_to=programme.paid_to.value,
             assumptions=self.scheme.assumed,
+            zone=programme.place.zone,
             valid_from=self.day,
             valid_until=valid_until(programme.validity.value, issued_on=self.day),
             state="issued",

@@ -134,7 +134,7 @@ class Counter:
     ) -> Iterator[Purse]:
         for voucher in held:
             scheme = self.schemes[voucher.programme]
-            if scheme.programme.kind != kind or not voucher.is_valid(at.date()):
+            if scheme.programme.kind != kind or not voucher.is_valid(at):
                 continue
             free_fen = sum(vouchers.free_fen(connection, voucher).values())
             if free_fen:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 from psycopg import Connection
 
 from tallygrid.core.key import key_of
 from tallygrid.core.rating import Grant
+from tallygrid.core.window import day_of
 from tallygrid.service.plain import dump, load
 from tallygrid.service.purchase import Share
 
@@ -30,6 +31,8 @@ class Voucher:
     """The holder of the yearly cap that a redemption counts under; empty if issue counts."""
     paid_to: Literal["provider", "applicant"]
     assumptions: tuple[str, ...]
+    zone: str
+    """The zone in which its days are read: the programme's own."""
     valid_from: date
     valid_until: date
     """The first day on which it may no longer be redeemed."""
@@ -40,9 +43,10 @@ class Voucher:
         """The most the voucher pays in all."""
         return self.grant_terms.room_fen
 
-    def is_valid(self, on: date) -> bool:
-        """Tell whether the voucher may be redeemed on a day."""
-        return self.valid_from <= on < self.valid_until and self.state in {"issued", "part_used"}
+    def is_valid(self, at: datetime) -> bool:
+        """Tell whether the voucher may be redeemed at an instant."""
+        day = day_of(at, self.zone)
+        return self.valid_from <= day < self.valid_until and self.state in {"issued", "part_used"}
 
     def share_of(self, purchase: str, *, provider: str, year: int) -> Share:
         """Return this voucher's part in a purchase that is made from a provider in a year."""

@@ -73,6 +73,7 @@ CREATE TABLE service.voucher (
     cap         text NOT NULL,
     paid_to     text NOT NULL CHECK (paid_to IN ('provider', 'applicant')),
     assumptions jsonb NOT NULL,
+    zone        text NOT NULL,
     valid_from  date NOT NULL,
     valid_until date NOT NULL CHECK (valid_until > valid_from),
     state       text NOT NULL
