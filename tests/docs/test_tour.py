@@ -9,7 +9,7 @@ import pytest
 from walk import ROOT, Step, Walk, books_of_its_own, differences, steps
 
 from tallygrid import ledger, settings
-from tallygrid.core.books import Account, Balance
+from tallygrid.core.books import REGISTRY, Account, Balance
 from tallygrid.database import resolve
 
 PAGE: Final = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
@@ -27,6 +27,7 @@ class Log:
     def __init__(self) -> None:
         self.differences: list[str] = []
         self.sums: dict[str, dict[str, tuple[int, ...]]] = {name: {} for name in PROGRAMMES}
+        self.memoranda: dict[str, int] = {}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def walked(own_home: Path) -> Iterator[Log]:
             if act and "confirm" not in log.sums["Zhengzhou city"]:
                 for title, programme in PROGRAMMES.items():
                     log.sums[title][act] = _sums(programme)
+                log.memoranda = _memoranda()
         yield log
 
 
@@ -51,6 +53,15 @@ def test_every_command_of_the_tour_prints_what_the_tour_shows(walked: Log) -> No
 @pytest.mark.parametrize("title", PROGRAMMES)
 def test_the_tour_tells_where_every_fen_was(walked: Log, title: str) -> None:
     assert _table(title) == walked.sums[title]
+
+
+def test_the_tour_tells_what_is_counted_beside_the_money(walked: Log) -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` `(\S+)` \| ([\d,]+) \|", PAGE, re.MULTILINE)
+
+    assert len(rows) == len(walked.memoranda)
+    assert {f"{where} {code}": int(fen.replace(",", "")) for where, code, fen in rows} == (
+        walked.memoranda
+    )
 
 
 @pytest.mark.parametrize("title", PROGRAMMES)
@@ -69,10 +80,24 @@ def _act(step: Step) -> str:
     return f"{words[1]} {week[1]}" if week else words[1]
 
 
+def _memoranda() -> dict[str, int]:
+    """Return what every account beside the money holds, but for sources and empty ones."""
+    return {
+        f"{programme} {where.code}": one.total_fen
+        for programme in (*PROGRAMMES.values(), REGISTRY)
+        for where, one in _balances(programme).items()
+        if where.family != "money" and not where.is_source and one.total_fen
+    }
+
+
+def _balances(programme: str) -> Mapping[Account, Balance]:
+    with resolve(settings.from_machine(), print).connect("auditor") as connection:
+        return ledger.balances(connection, programme)
+
+
 def _sums(programme: str) -> tuple[int, ...]:
     """Add up a programme's accounts by their kind, over its funders and holders."""
-    with resolve(settings.from_machine(), print).connect("auditor") as connection:
-        found = ledger.balances(connection, programme)
+    found = _balances(programme)
     sums = tuple(_sum(found, column) for column in COLUMNS)
     return (*sums, sum(sums))
 
