@@ -86,6 +86,6 @@ def check(
     if delivered + delivery.quantity + then > purchase.quantity:
         raise DeliveryError(
             f"{purchase.quantity} {purchase.unit} were ordered as {purchase.id} and {delivered} "
-            f"delivered before: {delivery.quantity + then} more is too much. Correct the quantity, or "
-            "let the rest be a purchase of its own."
+            f"delivered before: {delivery.quantity + then} more is too much. Correct the quantity, "
+            "or let the rest be a purchase of its own."
         )
