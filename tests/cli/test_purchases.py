@@ -1,0 +1,177 @@
+"""Buying, delivering and paying by hand, with every slip of the pen: refused, and nothing moves."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from terminal import AT, EXAMPLES, FACTS, Terminal
+
+PROGRAMMES = ("henan-compute-issued", "zhengzhou-compute-issued")
+BLOCK = f"facts: {FACTS}"
+WORKLOADS = {
+    "job": f"resources: {{accelerators: H100:8}}\nrun: echo hi\ntallygrid: {{hours: 1, {BLOCK}}}",
+    "broken": f"resources: {{accelerators: H100:8}}\nrun: exit 3\ntallygrid: {{hours: 1, {BLOCK}}}",
+    "huge": "num_nodes: 1000000\nresources: {accelerators: H100:8}\nrun: echo\n"
+    f"tallygrid: {{hours: 1, {BLOCK}}}",
+    "tokens": f"tallygrid: {{order: {{unit: million_tokens, quantity: 500}}, {BLOCK}}}",
+    "stray": f"tallygrid: {{order: {{unit: million_tokens, quantity: 5}}, programmes: x, {BLOCK}}}",
+    "no-corpus": "tallygrid: {order: {unit: million_tokens, quantity: 5}, kind: corpus, "
+    f"{BLOCK}}}",
+}
+
+
+@pytest.fixture(scope="module")
+def terminal(own_home: Path) -> Iterator[Terminal]:
+    found = Terminal(own_home)
+    assert "as reported" in found.fails("programme", "publish", "shanghai-compute-reported")
+    for name in PROGRAMMES:
+        found.does(
+            *("programme", "publish", name, "--assume", "demonstration"),
+            *("--budget", 2026, 10_000_000, "--at", "2026-05-01"),
+        )
+    yield found
+    found.does("stop")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in WORKLOADS.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    for n in range(4):
+        (tmp_path / f"paper-{n}").write_text(f"delivery {n}")
+    return tmp_path
+
+
+def _heads(terminal: Terminal, folder: Path) -> str:
+    """Return where all books stand: the same text means that nothing was posted."""
+    file = folder / "heads.jsonl"
+    file.unlink(missing_ok=True)
+    terminal.does("books", "heads", file)
+    return file.read_text()
+
+
+def test_the_same_name_is_the_same_purchase(terminal: Terminal, folder: Path) -> None:
+    first = terminal.reads("run", folder / "job.yaml", "--id", "same", *AT)
+    before = _heads(terminal, folder)
+
+    assert terminal.reads("run", folder / "job.yaml", "--id", "same", *AT) == first
+    assert terminal.reads("run", folder / "job.yaml", "--id", "same") == first
+    taken = terminal.fails("run", folder / "tokens.yaml", "--id", "same")
+
+    assert "'same' is the name of another purchase" in taken
+    assert _heads(terminal, folder) == before
+
+
+def test_a_program_that_fails_is_billed_and_fails_the_run(terminal: Terminal, folder: Path) -> None:
+    said = terminal.fails("run", folder / "broken.yaml", "--id", "broken", *AT)
+
+    assert "The program ended with exit code 3" in said
+
+
+@pytest.mark.parametrize("command", ["quote", "run"])
+def test_a_job_larger_than_every_site_is_refused(
+    terminal: Terminal, folder: Path, command: str
+) -> None:
+    before = _heads(terminal, folder)
+
+    said = terminal.types(command, folder / "huge.yaml", *AT)
+
+    assert said.exit_code == 1
+    assert "the job is larger than the whole site" in said.stdout
+    assert _heads(terminal, folder) == before
+
+
+def test_what_is_not_there_is_told_with_what_is(terminal: Terminal, folder: Path) -> None:
+    before = _heads(terminal, folder)
+    paper = ("--evidence", folder / "paper-0", "--quantity", 1)
+
+    assert "There is no programme 'x' here." in terminal.errs("quote", folder / "stray.yaml")
+    assert "Nothing is offered" in terminal.fails("quote", folder / "no-corpus.yaml")
+    assert "There is no purchase 'none'" in terminal.errs("deliver", "none", *paper)
+    for words in (("pay",), ("books", "verify"), ("books", "export")):
+        said = terminal.errs(*words, "--programme", "henan-compute-isued")
+        assert "Did you mean `henan-compute-issued`?" in said
+    assert _heads(terminal, folder) == before
+
+
+def test_money_is_appropriated_once_under_one_document(terminal: Terminal, folder: Path) -> None:
+    words = ("programme", "publish", PROGRAMMES[0], "--at", "2026-05-01", "--budget", 2026)
+    before = _heads(terminal, folder)
+
+    terminal.does(*words, 10_000_000)
+    assert "stands for another wish" in terminal.fails(*words, 20_000_000)
+
+    assert _heads(terminal, folder) == before
+
+
+def test_deliveries_are_held_against_the_order(terminal: Terminal, folder: Path) -> None:
+    terminal.does("run", folder / "tokens.yaml", "--id", "tokens", *AT)
+    papers = [("deliver", "tokens", *AT, "--evidence", folder / f"paper-{n}") for n in range(4)]
+
+    for wrong in ("abc", "-5", "1/0", "nan", "1_000", "٣", "0.0000001"):
+        assert "is no quantity" in terminal.errs(*papers[0], f"--quantity={wrong}")
+    assert "--days is for server-months" in terminal.errs(*papers[0], "--days", 3)
+    assert "Give one of them" in terminal.errs(*papers[0], "--days", 3, "--quantity", 3)
+    assert "is none" in terminal.fails(*papers[0], "--quantity", 0)
+    assert "501 more is too much" in terminal.fails(*papers[0], "--quantity", 501)
+    first = terminal.does(*papers[0], "--quantity", 100)
+    before = _heads(terminal, folder)
+    assert terminal.does(*papers[0], "--quantity", 100) == first
+    assert "accepted for 100" in terminal.fails(*papers[0], "--quantity", 50)
+    assert "401 more is too much" in terminal.fails(*papers[1], "--quantity", 401)
+    assert _heads(terminal, folder) == before
+    terminal.does(*papers[1], "--quantity", 400, "--last")
+    assert "is settled" in terminal.fails(*papers[2], "--quantity", 0, "--last")
+
+
+def test_stages_stay_within_the_order(terminal: Terminal, folder: Path) -> None:
+    words = ("run", EXAMPLES / "reservation.yaml", "--id", "stages", *AT, "--first-days")
+    paper = ("deliver", "stages", *AT, "--evidence", folder / "paper-0", "--days", 7)
+
+    assert "Write at most 30" in terminal.errs(*words, 31)
+    assert "orders none" in terminal.errs("run", folder / "job.yaml", *words[2:], 7)
+    terminal.does(*words, 7)
+    before = _heads(terminal, folder)
+    assert "is too much" in terminal.fails(*paper, "--then-days", 24)
+    assert _heads(terminal, folder) == before
+    terminal.does(*paper, "--last")
+
+
+def test_receipts_are_held_against_the_payments(terminal: Terminal, folder: Path) -> None:
+    out, receipts = folder / "list.csv", folder / "receipts.csv"
+    words = ("pay", "--programme", PROGRAMMES[0], "--batch", "B", *AT, "--out", out)
+    terminal.does(*words)
+    sent = list(csv.DictReader(out.read_text().splitlines()))
+    before = _heads(terminal, folder)
+    header = "payment,receipt,amount_yuan,paid\n"
+    first = sent[0]["payment"]
+
+    receipts.write_text(header + f"none,R-1,5,yes\n{first},R-2,0.01,yes\n{first},R-3,0.01,no\n")
+    said = terminal.errs("confirm", receipts)
+    assert "R-1 names payment none, which was never sent" in said
+    assert "R-2 is for 1 fen" in said
+    assert "Receipts R-2 and R-3 both name payment" in said
+    terminal.does(*words)
+    assert _heads(terminal, folder) == before
+
+    rows = [f"{one['payment']},R-{one['payment']},{one['amount_yuan']},yes" for one in sent]
+    receipts.write_text("\ufeff" + header + "\r\n".join(rows) + "\r\n", encoding="utf-8")
+    terminal.does("confirm", receipts)
+    after = _heads(terminal, folder)
+    assert after != before
+    terminal.does("confirm", receipts)
+    assert _heads(terminal, folder) == after
+    receipts.write_text(receipts.read_text(encoding="utf-8-sig").replace(",R-", ",Q-"))
+    assert "which is confirmed already by receipt" in terminal.errs("confirm", receipts)
+    assert terminal.does("books", "verify") == ""
+
+
+def test_a_demonstration_leaves_other_data_alone(terminal: Terminal, folder: Path) -> None:
+    before = _heads(terminal, folder)
+
+    said = terminal.fails("demo", "--jobs", 1, "--out", folder / "out")
+
+    assert "not a demonstration's" in said
+    assert not (folder / "out").exists()
+    assert _heads(terminal, folder) == before
