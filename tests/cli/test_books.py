@@ -1,0 +1,141 @@
+"""The books from the terminal: silent while they are sound, and exact about what is not."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from terminal import Terminal
+
+from tallygrid.database import Server, locate
+from tallygrid.settings import Settings
+
+JOBS = 12
+# ruff: noqa: S608  # the names in our statements are our own
+
+
+@pytest.fixture(scope="module")
+def played(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    terminal = Terminal(own_home)
+    out = tmp_path_factory.mktemp("out")
+    result = terminal.types("demo", "--jobs", JOBS, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.output, "no colours and no progress where nobody looks"
+    assert (out / "report.en.html").exists()
+    yield terminal
+    terminal.does("stop")
+
+
+@pytest.fixture
+def administrator(played: Terminal) -> Server:
+    return locate(Settings(home=played.home), print)
+
+
+def _edit(server: Server, *statements: str) -> None:
+    """Edit the books as an administrator who first switches every guard off."""
+    with server.administer(server.database) as connection, connection.transaction():
+        connection.execute("SET LOCAL session_replication_role = replica")
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def test_sound_books_are_silent(played: Terminal) -> None:
+    assert played.does("books", "verify") == ""
+    assert played.reads("books", "verify") == []
+
+
+def test_an_independent_program_accepts_the_journal(played: Terminal, tmp_path: Path) -> None:
+    journal = tmp_path / "journal.beancount"
+    journal.write_text(played.does("books", "export"), encoding="utf-8")
+    program = shutil.which("bean-check", path=Path(sys.executable).parent)
+    assert program is not None
+
+    done = subprocess.run([program, journal], check=False, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(journal.read_text(encoding="utf-8")) > 10_000
+
+
+LONGEST = "(SELECT id FROM books.programme ORDER BY last_batch DESC, id LIMIT 1)"
+SWAP = tuple(
+    f"UPDATE books.{table} SET seq = {there} WHERE programme = {LONGEST} AND seq {here}"
+    for table in ("event", "leg")
+    for there, here in (("seq + 1000000", "IN (5, 6)"), ("1000011 - seq", "> 1000000"))
+)
+AMOUNT = (
+    "UPDATE books.leg SET amount_fen = amount_fen {} 1 WHERE seq = 5 AND programme = " + LONGEST
+)
+BALANCE = (
+    "UPDATE books.account SET in_fen = in_fen {} 1 WHERE id ="
+    f" (SELECT min(id) FROM books.account WHERE in_fen > 0 AND programme = {LONGEST})"
+)
+EDITS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
+    "an amount": ((AMOUNT.format("+"),), (AMOUNT.format("-"),), r"batch \d+, event 5 "),
+    "a balance": (
+        (BALANCE.format("+"),),
+        (BALANCE.format("-"),),
+        r"account .* batch \d+, event \d+",
+    ),
+    "the order": (SWAP, SWAP, r"batch \d+, event 5 "),
+}
+
+
+@pytest.mark.parametrize("edited", EDITS)
+def test_what_a_superuser_edits_is_named_with_its_batch_and_row(
+    played: Terminal, administrator: Server, edited: str
+) -> None:
+    edit, mend, named = EDITS[edited]
+    _edit(administrator, *edit)
+
+    told = played.types("books", "verify")
+
+    _edit(administrator, *mend)
+    assert told.exit_code == 1
+    assert re.search(named, told.stdout.splitlines()[0]), told.stdout
+    assert played.does("books", "verify") == ""
+
+
+ENDS_ALONE = """
+(SELECT programme.id FROM books.programme
+ JOIN books.batch ON batch.programme = programme.id AND batch.no = programme.last_batch
+ WHERE batch.first_seq = batch.last_seq ORDER BY programme.id LIMIT 1)
+"""
+REWRITE = (
+    f"""
+    UPDATE books.event SET posted_at = posted_at + interval '1 us',
+      leaf = books.leaf(programme.code, seq, batch, key, body, posted_at + interval '1 us',
+        posted_by)
+    FROM books.programme
+    WHERE event.programme = programme.id AND programme.id = {ENDS_ALONE} AND seq = last_seq
+    """,
+    f"""
+    UPDATE books.batch SET hash = books.link(previous, leaf)
+    FROM books.programme JOIN books.event ON event.programme = programme.id AND seq = last_seq
+    WHERE batch.programme = programme.id AND no = last_batch AND programme.id = {ENDS_ALONE}
+    """,
+    f"""
+    UPDATE books.programme SET head = hash FROM books.batch
+    WHERE batch.programme = programme.id AND no = last_batch AND programme.id = {ENDS_ALONE}
+    """,
+)
+
+
+def test_a_rewritten_end_shows_against_heads_saved_outside(
+    played: Terminal, administrator: Server, tmp_path: Path
+) -> None:
+    """Last in this file: these books stay rewritten."""
+    heads = tmp_path / "heads.jsonl"
+    played.does("books", "heads", heads)
+    assert played.does("books", "verify", "--heads", heads) == ""
+
+    _edit(administrator, *REWRITE)
+
+    assert played.does("books", "verify") == ""
+    told = played.types("books", "verify", "--heads", heads)
+    assert told.exit_code == 1
+    assert "batch" in told.stdout
+    assert len(told.stdout.splitlines()) == 1
+    assert len(played.types("books", "verify", "--heads", heads, "--json").stdout) > 10
