@@ -25,9 +25,11 @@ from tallygrid.cli.showing import (
     prospect_json,
     tell_applied,
     tell_asked,
-    tell_lines,
+    tell_line,
+    tell_no_help,
     tell_prospect,
     tell_purchase,
+    tell_state,
     values_of,
 )
 from tallygrid.core.condition import Facts
@@ -188,6 +190,9 @@ def apply(  # noqa: PLR0913  # one argument per option
             return
         for each in applied:
             tell_applied(desk, each)
+        if not applied:
+            tell_no_help(desk)
+            sys.exit(REFUSED)
 
 
 @click.command()
@@ -231,13 +236,21 @@ def deliver(  # noqa: PLR0913  # one argument per option
             final=last,
         )
         stage = _quantity(found, None, then_days) if then_days and not last else Fraction(0)
-        delivering.check(found, delivery, lines.of_purchase(office, found), then=stage)
+        before = lines.of_purchase(office, found)
+        delivering.check(found, delivery, before, then=stage)
         answer = delivering.accept(office, found, delivery)
         if answer.accepted and stage:
             answer = buying.extend(office, found, stage=delivery.n + 1, quantity=stage, at=when)
         if not answer.accepted:
             _leave_refused(desk, answer.refused)
-        tell_lines(desk, office, found)
+        known = delivery.n <= len(before)
+        if known:
+            desk.say(render("cli.known_already", desk.language))
+        tell_line(desk, office, found, lines.of_purchase(office, found)[delivery.n - 1])
+        tell_state(desk, buying.found(office, purchase))
+        if stage and not known:
+            held_fen = buying.set_aside_fen(office, found)
+            desk.out.print(render("cli.held_next", desk.language, amount=held_fen), markup=False)
 
 
 def _counter(office: Office, assume: str, asked: WorkloadFile) -> Counter:

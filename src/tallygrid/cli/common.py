@@ -68,10 +68,11 @@ class Desk:
         """Return the database server, started and brought to this version."""
         from tallygrid.database import persistently, resolve
         from tallygrid.service.install import install
+        from tallygrid.text import render
 
         server = resolve(self.settings, self.say)
-        for name in persistently(server, lambda: install(server)):
-            self.say(name)
+        if applied := persistently(server, lambda: install(server)):
+            self.say(render("cli.migrated", self.language, count=len(applied)))
         return server
 
     @contextmanager

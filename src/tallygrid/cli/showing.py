@@ -1,16 +1,19 @@
 """Showing a purchase on a terminal: where it goes, who pays what, what has been delivered."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
 from typing import Final
 
 from tallygrid.cli.common import Desk
-from tallygrid.service import lines
+from tallygrid.service import lines, publishing
 from tallygrid.service.applying import Applied
 from tallygrid.service.asking import Asked
+from tallygrid.service.lines import Line
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.prospect import Prospect
+from tallygrid.service.publishing import Scheme
 from tallygrid.service.purchase import Purchase
 from tallygrid.service.quoting import Counter, Proposal
 from tallygrid.service.wish import Refused
@@ -36,8 +39,9 @@ def tell_prospect(
     for match in found.chosen:
         said = outcome_said(match.decision, desk.language)
         desk.out.print(f"{match.scheme.id}: {said}", markup=False, soft_wrap=True)
-    if found.chosen:
-        desk.out.print()
+    if not found.chosen:
+        tell_no_help(desk)
+    desk.out.print()
     _tell_proposal(desk, counter, found.proposal, at, shown=shown)
 
 
@@ -56,7 +60,9 @@ def _tell_proposal(
             desk.out.print("  " + more, markup=False)
         desk.out.print()
     if proposal.quote is not None:
-        for sentence in sentences(proposal.quote, language, _names(counter, language)):
+        for sentence in sentences(
+            proposal.quote, language, names_of(counter.schemes.values(), language)
+        ):
             desk.out.print(sentence, markup=False, soft_wrap=True)
     used = {name for scheme in counter.schemes.values() for name in scheme.assumed}
     if used and proposal.vouchers:
@@ -64,9 +70,10 @@ def _tell_proposal(
         desk.out.print(assumed, markup=False, soft_wrap=True)
 
 
-def _names(counter: Counter, language: Language) -> dict[str, str]:
+def names_of(schemes: Iterable[Scheme], language: Language) -> dict[str, str]:
+    """Return what programmes and funders are called, by id."""
     names: dict[str, str] = {}
-    for scheme in counter.schemes.values():
+    for scheme in schemes:
         words = scheme.programme.name
         names[scheme.id] = words.zh if language == "zh" else words.en
         for funder in scheme.programme.budget.funders:
@@ -83,6 +90,11 @@ def tell_asked(desk: Desk, counter: Counter, done: Asked, at: datetime) -> None:
     _tell_proposal(desk, counter, done.proposal, at, shown=5)
 
 
+def tell_no_help(desk: Desk) -> None:
+    """Tell that no programme pays for this, and how to learn why."""
+    desk.out.print(render("cli.nothing_helps", desk.language), markup=False, soft_wrap=True)
+
+
 def tell_applied(desk: Desk, one: Applied) -> None:
     """Tell one decision, and what became of its application."""
     said = outcome_said(one.decision, desk.language)
@@ -93,40 +105,45 @@ def tell_applied(desk: Desk, one: Applied) -> None:
 
 
 def tell_purchase(desk: Desk, office: Office, purchase: Purchase) -> None:
-    """Tell how a purchase stands."""
+    """Tell how a purchase stands, and every line of it."""
     desk.out.print()
-    state = render(f"cli.purchase.{purchase.state}", desk.language, purchase=purchase.id)
-    desk.out.print(state, markup=False, soft_wrap=True)
-    tell_lines(desk, office, purchase)
-
-
-def tell_lines(desk: Desk, office: Office, purchase: Purchase) -> None:
-    """Tell every line of a purchase, and what the books hold for it."""
-    language = desk.language
+    tell_state(desk, purchase)
     for line in lines.of_purchase(office, purchase):
-        desk.out.print(
-            render(
-                "cli.line",
-                language,
-                n=line.n,
-                quantity=_amount_of(purchase, line.quantity, language),
-                gross=line.bill.gross_fen,
-                subsidy=line.bill.subsidy_fen,
-                own=line.bill.co_payment_fen,
-            ),
-            markup=False,
-            soft_wrap=True,
+        tell_line(desk, office, purchase, line)
+
+
+def tell_state(desk: Desk, purchase: Purchase) -> None:
+    """Tell how a purchase stands."""
+    code = f"cli.purchase.{purchase.state}"
+    desk.out.print(render(code, desk.language, purchase=purchase.id), markup=False, soft_wrap=True)
+
+
+def tell_line(desk: Desk, office: Office, purchase: Purchase, line: Line) -> None:
+    """Tell what was accepted, and who pays which part of it."""
+    language, bill = desk.language, line.bill
+    said = render(
+        "cli.line",
+        language,
+        n=line.n,
+        quantity=_amount_of(purchase, line.quantity, language),
+        gross=bill.gross_fen,
+        subsidy=bill.subsidy_fen,
+        own=bill.co_payment_fen,
+    )
+    desk.out.print(said, markup=False, soft_wrap=True)
+    names = names_of(publishing.published(office).values(), language)
+    for part in bill.subsidies:
+        funders = ", ".join(
+            f"{names.get(name, name)} {money(fen, language)}" for name, fen in part.funders
         )
-        for part in line.bill.subsidies:
-            funders = ", ".join(f"{name} {money(fen, language)}" for name, fen in part.funders)
-            text = render(
-                "cli.line_part",
-                language,
-                programme=part.programme,
-                amount=part.subsidy_fen,
-                funders=funders,
-            )
-            desk.out.print("  " + text, markup=False, soft_wrap=True)
+        text = render(
+            "cli.line_part",
+            language,
+            programme=names.get(part.programme, part.programme),
+            amount=part.subsidy_fen,
+            funders=funders,
+        )
+        desk.out.print("  " + text, markup=False, soft_wrap=True)
 
 
 def _amount_of(purchase: Purchase, quantity: Fraction, language: Language) -> str:

@@ -219,9 +219,9 @@ def _subsidies(terms: Terms, quantity: Fraction, billed_fen: int) -> tuple[Subsi
         by_rate = Fraction(base_fen * grant.rate_bp, BASIS_POINTS)
         exact = min(by_rate, Fraction(grant.room_fen), left)
         limit: Limit = "reference" if capped_fen < full_fen else "rate"
-        if exact < by_rate:
-            limit = "bill" if exact == left else "room"
         subsidy_fen = floor(exact / grant.unit_fen) * grant.unit_fen
+        if subsidy_fen < floor(by_rate / grant.unit_fen) * grant.unit_fen:
+            limit = "bill" if exact == left else "room"
         subsidies.append(_subsidy(grant, base_fen, subsidy_fen, limit))
         left -= exact if terms.stacking == "parallel" else floor(exact)
     return tuple(subsidies)

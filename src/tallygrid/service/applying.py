@@ -1,11 +1,11 @@
 """Applying: a case is decided, and if nothing is open and the money is there, a voucher issued."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
 from tallygrid.core.application import ApplicationAct, ApplicationState, application_after
@@ -48,11 +48,17 @@ def apply(office: Office, scheme: Scheme, request: Request, *, at: datetime) -> 
             "assumed": list(scheme.assumed),
             "at": at.isoformat(),
         },
+        name=f"Application {request.id}",
     )
     answer = carry_out(
         office, wish, lambda connection: _decided(Issue(connection, scheme, request, at))
     )
     return office.transact("web", lambda connection: _answered(connection, request.id, answer))
+
+
+def of_contract(office: Office, contract: str) -> tuple[Applied, ...]:
+    """Return what was answered to the applications for a contract, in the order of their ids."""
+    return office.transact("web", lambda connection: _stored(connection, "contract", contract))
 
 
 def _decided(issue: Issue) -> tuple[Posting, ...]:
@@ -114,15 +120,26 @@ def _answered(connection: Connection, application: str, answer: Answer) -> Appli
             "UPDATE service.application SET state = 'waiting' WHERE id = %s AND state = 'approved'",
             (application,),
         )
-    row = connection.execute(
-        """
-        SELECT application.state, application.decision, voucher.id
-        FROM service.application
-        LEFT JOIN service.voucher ON voucher.application = application.id
-        WHERE application.id = %s
-        """,
-        (application,),
-    ).fetchone()
-    assert row is not None, "the application was written with its intent"
-    state, decision, voucher = row
-    return Applied(application, state, from_json(decision), voucher, answer.refused)
+    (applied,) = _stored(connection, "application", application)
+    return replace(applied, refused=answer.refused)
+
+
+def _stored(
+    connection: Connection, by: Literal["application", "contract"], name: str
+) -> tuple[Applied, ...]:
+    column = {"application": "id", "contract": "contract"}[by]
+    rows = connection.execute(
+        sql.SQL(
+            """
+            SELECT application.id, application.state, application.decision, voucher.id
+            FROM service.application
+            LEFT JOIN service.voucher ON voucher.application = application.id
+            WHERE application.{} = %s ORDER BY application.id
+            """
+        ).format(sql.Identifier(column)),
+        (name,),
+    ).fetchall()
+    return tuple(
+        Applied(application, state, from_json(decision), voucher, None)
+        for application, state, decision, voucher in rows
+    )

@@ -55,7 +55,7 @@ def apply(counter: Counter, one: Ask, *, at: datetime) -> tuple[Prospect, tuple[
     _register(counter.office, one)
     found = prospect(counter, one.workload, one.facts, programmes=one.programmes, at=at)
     if _purses(counter, one, found, at):
-        return found, ()
+        return found, applying.of_contract(counter.office, one.contract)
     return found, tuple(
         applying.apply(
             counter.office,

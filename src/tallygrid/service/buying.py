@@ -72,7 +72,10 @@ def buy(office: Office, wanted: Wanted, *, at: datetime) -> Answer:
     if wanted.offer not in office.catalogue.offers:
         raise UnknownError("offer", wanted.offer)
     wish = Wish(
-        key=key_of("buy", wanted.id), kind="buy", body={**dump(wanted), "at": at.isoformat()}
+        key=key_of("buy", wanted.id),
+        kind="buy",
+        body={**dump(wanted), "at": at.isoformat()},
+        name=f"Purchase {wanted.id}",
     )
     return carry_out(office, wish, lambda connection: _bought(connection, office, wanted, at))
 
@@ -117,6 +120,18 @@ def extend(
     return carry_out(
         office, wish, lambda connection: _stage(connection, purchase, stage, quantity, at)
     )
+
+
+def set_aside_fen(office: Office, purchase: Purchase) -> int:
+    """Return how much public money is held for a purchase now, all its vouchers together."""
+
+    def load(connection: Connection) -> int:
+        ways = [held_fen(connection, share) for share in purchase.shares]
+        return sum(
+            fen for way in ways for (source, _), fen in way.items() if source.family == "money"
+        )
+
+    return office.transact("web", load)
 
 
 def terms_of(office: Office, offer: Offer, grants: Sequence[Grant], stacking: Stacking) -> Terms:

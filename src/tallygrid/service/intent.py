@@ -48,8 +48,8 @@ class ConflictError(Exception):
 
     def __init__(self, wish: Wish) -> None:
         super().__init__(
-            f"Key {wish.key} stands for another wish already, not for this {wish.kind}. "
-            "The same key means the same wish; take a new key for a new one."
+            f"{wish.name or f'Key {wish.key}'} was asked for before, with other contents. "
+            "The same name means the same thing; take a new name for a new one."
         )
 
 

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 from tallygrid import ledger
 from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.key import key_of
+from tallygrid.core.money import yuan
 from tallygrid.service.intent import carry_out
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
@@ -56,7 +57,9 @@ def prepare(office: Office, *, programme: str, batch: str, at: datetime) -> tupl
 
     A batch that was prepared before is returned as it was: the same name pays once.
     """
-    wish = Wish(key_of("prepare", batch), "prepare", {"programme": programme, "batch": batch})
+    wish = Wish(
+        key_of("prepare", batch), "prepare", {"programme": programme, "batch": batch}, batch
+    )
     carry_out(office, wish, lambda connection: _batch(connection, programme, batch, at))
     return payments(office, batch=batch)
 
@@ -172,8 +175,8 @@ def _difference(payment: Payment | None, receipt: Receipt) -> str:
         return f"Receipt {receipt.number} names payment {receipt.payment}, which was never sent."
     if payment.amount_fen != receipt.amount_fen:
         return (
-            f"Receipt {receipt.number} is for {receipt.amount_fen} fen; "
-            f"payment {payment.id} was {payment.amount_fen} fen."
+            f"Receipt {receipt.number} is for {yuan(receipt.amount_fen)} yuan; "
+            f"payment {payment.id} was {yuan(payment.amount_fen)} yuan."
         )
     state = "confirmed" if receipt.is_paid else "failed"
     if payment.state != "sent" and (payment.state, payment.receipt) != (state, receipt.number):

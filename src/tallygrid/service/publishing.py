@@ -119,6 +119,7 @@ def appropriate(
         key=key_of("appropriate", scheme.id, year, name),
         kind="appropriate",
         body={"programme": scheme.id, "year": year, "amount_fen": amount_fen, "name": name},
+        name=f"Document {name} for {scheme.id} in {year}",
     )
     funders = scheme.programme.funders
     parts = split(amount_fen, tuple(weight for _, weight in funders))

@@ -16,6 +16,8 @@ class Wish:
     key: UUID
     kind: str
     body: Mapping[str, Any]
+    name: str = ""
+    """What its caller calls it, for the sentence that refuses another wish of the same name."""
 
 
 @dataclass(frozen=True)

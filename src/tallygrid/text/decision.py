@@ -161,6 +161,7 @@ def _sums(decision: Decision, language: Language) -> Iterator[str]:
     for reading in reversed(ways.values()):
         fills = {item: value for item, value in reading.fills.items() if item in decision.open}
         code = "sums_of" if len(ways) > 1 and fills else "sums"
+        code = "would_be" if decision.outcome == "refused" else code
         yield render(f"decision.heading.{code}", language, readings=_readings(fills, language))
         yield from ("  " + line_said(line, language) for line in reading.lines)
 

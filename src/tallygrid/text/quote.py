@@ -8,6 +8,8 @@ from tallygrid.settings import Language
 from tallygrid.text import render
 
 _DECIMALS = 4
+NOT_YET = "("
+"""How the name of a voucher begins that could be had and was not issued."""
 
 
 def sentences(
@@ -26,9 +28,12 @@ def sentences(
 def sentence(line: QuoteLine, language: Language, names: Mapping[str, str] | None = None) -> str:
     """Return the sentence of one line."""
     written = {name: _written(value) for name, value in line.values.items()}
+    code = line.code
+    if str(written.get("voucher", "")).startswith(NOT_YET):
+        code += ".not_yet"
     for role in {"programme", "funder"} & written.keys():
         written[role] = (names or {}).get(str(written[role]), written[role])
-    return render(line.code, language, **written)
+    return render(code, language, **written)
 
 
 def _written(value: object) -> object:
