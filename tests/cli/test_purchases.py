@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
     for name, text in WORKLOADS.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     for n in range(4):
-        (tmp_path / f"paper-{n}").write_text(f"delivery {n}")
+        (tmp_path / f"paper-{n}").write_text(f"{tmp_path.name} {n}")
     return tmp_path
 
 
@@ -100,7 +100,7 @@ def test_money_is_appropriated_once_under_one_document(terminal: Terminal, folde
     before = _heads(terminal, folder)
 
     terminal.does(*words, 10_000_000)
-    assert "stands for another wish" in terminal.fails(*words, 20_000_000)
+    assert "was asked for before, with other contents" in terminal.fails(*words, 20_000_000)
 
     assert _heads(terminal, folder) == before
 
@@ -150,7 +150,7 @@ def test_receipts_are_held_against_the_payments(terminal: Terminal, folder: Path
     receipts.write_text(header + f"none,R-1,5,yes\n{first},R-2,0.01,yes\n{first},R-3,0.01,no\n")
     said = terminal.errs("confirm", receipts)
     assert "R-1 names payment none, which was never sent" in said
-    assert "R-2 is for 1 fen" in said
+    assert "R-2 is for 0.01 yuan" in said
     assert "Receipts R-2 and R-3 both name payment" in said
     terminal.does(*words)
     assert _heads(terminal, folder) == before

@@ -194,6 +194,7 @@ def figures() -> Figures:
         ),
         jobs=Jobs(
             states={"done": 191, "failed": 6, "timed_out": 3, "refused": 100},
+            clock=600,
             measured_card_ms=512_345,
             requested_card_s=98_765_432,
             subsidy_fen=30_000_099,
@@ -224,7 +225,7 @@ def nothing(figures: Figures) -> Figures:
         stages=(),
         waits=(),
         purchases=(),
-        jobs=Jobs(states={}, measured_card_ms=0, requested_card_s=0, subsidy_fen=0),
+        jobs=Jobs(states={}, clock=1, measured_card_ms=0, requested_card_s=0, subsidy_fen=0),
         checks=Checks(problems=(), events=0, batches=0, heads={}, journal_accepted=None),
         next=(),
     )

@@ -176,7 +176,7 @@ def test_two_applications_at_once_stay_within_the_cap_together(funded: Desk) -> 
     for name in names:
         with pytest.raises(DiedError):
             applying.apply(
-                funded.dying(1), scheme(PROVINCE), request(name, contract_fen=FILLING_FEN), at=AT
+                funded.dying(2), scheme(PROVINCE), request(name, contract_fen=FILLING_FEN), at=AT
             )
 
     assert intent.recover(funded.office) == 2

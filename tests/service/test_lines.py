@@ -17,7 +17,7 @@ from desk import (
     SERVER,
     Desk,
     DiedError,
-    delivery,
+    used,
     wanted,
 )
 from hypothesis import given, settings
@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from tallygrid.core.catalogue import Price
 from tallygrid.core.money import split
 from tallygrid.core.rating import Bill, Grant, Terms, line, rated, together
-from tallygrid.service import buying, delivering
+from tallygrid.service import buying, lines
 from tallygrid.service.plain import load
 from tallygrid.service.purchase import Purchase, StateError
 
@@ -170,12 +170,12 @@ def test_a_line_whose_extension_was_overtaken_is_rated_again_with_what_is_left(
 ) -> None:
     vouchers = _vouchers(funded, 7_500_000)
     purchase = funded.buy(wanted("J-1", *vouchers, offer=CARD, quantity=100))
-    asked = delivery(1, Fraction(200), final=True)
+    asked = used(1, Fraction(200), final=True)
     with pytest.raises(DiedError):
-        delivering.accept(funded.dying(2), purchase, asked)
+        lines.capture(funded.dying(3), purchase, asked)
     funded.buy(wanted("J-2", *vouchers, offer=SERVER, quantity=1))
 
-    answer = delivering.accept(funded.office, purchase, asked)
+    answer = lines.capture(funded.office, purchase, asked)
 
     assert answer.accepted
     assert answer.attempt == 2

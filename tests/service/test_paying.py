@@ -68,7 +68,7 @@ def test_a_receipt_for_another_amount_is_refused_with_the_whole_list(owing: Desk
     good, wrong = paying.prepare(owing.office, programme=CITY, batch="B-1", at=AT)
     before = owing.snapshot()
 
-    with pytest.raises(ReceiptError, match="is for 0.01 yuan") as caught:
+    with pytest.raises(ReceiptError, match=r"is for 0\.01 yuan") as caught:
         paying.confirm(owing.office, [_receipt(good), _receipt(wrong, "T-2", amount_fen=1)], at=AT)
 
     assert len(caught.value.differences) == 1
@@ -95,7 +95,7 @@ def test_an_amount_that_differs_is_seen_after_the_payment_was_confirmed_too(owin
     payment = _prepare(owing)
     paying.confirm(owing.office, [_receipt(payment)], at=AT)
 
-    with pytest.raises(ReceiptError, match="is for 0.07 yuan"):
+    with pytest.raises(ReceiptError, match=r"is for 0\.07 yuan"):
         paying.confirm(owing.office, [_receipt(payment, amount_fen=7)], at=AT)
 
 

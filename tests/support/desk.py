@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -21,12 +22,12 @@ from tallygrid.database.again import Sessions
 from tallygrid.files.assumptions import packaged_assumptions
 from tallygrid.files.catalogue import read_catalogue
 from tallygrid.files.programme import read_programmes
-from tallygrid.service import applying, buying, delivering, parties, publishing
+from tallygrid.service import applying, buying, lines, parties, publishing
 from tallygrid.service.applying import Applied
 from tallygrid.service.buying import Wanted
-from tallygrid.service.delivering import Delivery
 from tallygrid.service.install import install
 from tallygrid.service.issuing import Request
+from tallygrid.service.lines import Accepted
 from tallygrid.service.office import Office
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.purchase import Purchase
@@ -141,8 +142,8 @@ class Desk:
     def deliver(
         self, purchase: Purchase, n: int, quantity: Fraction, *, final: bool = False
     ) -> Answer:
-        """Accept a delivery so many days after the purchase."""
-        return delivering.accept(self.office, purchase, delivery(n, quantity, final=final))
+        """Accept what was used, a week after the use before."""
+        return lines.capture(self.office, purchase, used(n, quantity, final=final))
 
     def balance(self, programme: str, code: str) -> Balance:
         """Return the balance of an account of this year."""
@@ -230,14 +231,14 @@ def wanted(
     )
 
 
-def delivery(n: int, quantity: Fraction, *, final: bool = False) -> Delivery:
-    """Return one part of an order, delivered a week after the one before."""
-    return Delivery(
+def used(n: int, quantity: Fraction, *, final: bool = False) -> Accepted:
+    """Return what was used, a week after the use before; unlike a delivery, more than ordered."""
+    return Accepted(
         n=n,
         quantity=quantity,
-        delivered_at=(AT + timedelta(days=7 * n)).astimezone(UTC),
-        evidence=f"delivery {n}".encode(),
-        describes=f"delivery {n}",
+        used_at=(AT + timedelta(days=7 * n)).astimezone(UTC),
+        evidence={"describes": f"use {n}"},
+        document=sha256(f"use {n}".encode()).hexdigest(),
         final=final,
     )
 

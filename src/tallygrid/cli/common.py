@@ -96,9 +96,12 @@ def write_json(data: object) -> None:
 
 
 def instant(written: str | None) -> datetime:
-    """Return the instant that `--at` names: a day, or a day and time; now if it is left out."""
+    """Return the instant that `--at` names: a day, or a day and time; now if it is left out.
+
+    It is in the zone of the programmes, so that its day is the day there.
+    """
     if written is None:
-        return clock.now()
+        return clock.now().astimezone(ZONE)
     try:
         at = datetime.fromisoformat(written)
     except ValueError:
@@ -107,7 +110,7 @@ def instant(written: str | None) -> datetime:
     if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
         message = f"{written!r} is not in the years {_FIRST_YEAR} to {_LAST_YEAR}. Check the year."
         raise click.BadParameter(message, param_hint="--at")
-    return at if at.tzinfo else at.replace(tzinfo=ZONE)
+    return at.astimezone(ZONE) if at.tzinfo else at.replace(tzinfo=ZONE)
 
 
 at_option: Callable[[Any], Any] = click.option(

@@ -28,12 +28,13 @@ from tallygrid.text import render
 def pay(desk: Desk, programme: str, batch: str | None, out: Path | None, at: str | None) -> None:
     """Send all that a programme owes to the treasury, as a payment list in CSV."""
     when = instant(at)
-    name = batch or f"P-{programme}-{when:%Y%m%d}"
+    name = batch or f"P-{programme}-{when:%Y%m%dT%H%M%S}"
     file = out or Path(f"{name}.csv")
     _require_folder(file)
     with desk.office() as office:
         require_published(programme, publishing.published(office))
-        sent = paying.prepare(office, programme=programme, batch=name, at=when)
+        prepared = paying.prepare(office, programme=programme, batch=name, at=when)
+    sent = tuple(one for one in prepared if one.state == "sent")
     if not sent:
         click.echo(render("cli.nothing_owed", desk.language))
         return

@@ -99,8 +99,14 @@ def tell_applied(desk: Desk, one: Applied) -> None:
     """Tell one decision, and what became of its application."""
     said = outcome_said(one.decision, desk.language)
     desk.out.print(f"{one.decision.programme}: {said}", markup=False, soft_wrap=True)
-    code = f"cli.applied.{one.state}"
-    words = render(code, desk.language, application=one.application, voucher=one.voucher)
+    code = "cli.applied.barred" if one.barred else f"cli.applied.{one.state}"
+    words = render(
+        code,
+        desk.language,
+        application=one.application,
+        voucher=one.voucher,
+        barred=one.barred.partition(" ")[2],
+    )
     desk.out.print("  " + words, markup=False, soft_wrap=True)
 
 

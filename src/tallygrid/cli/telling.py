@@ -16,6 +16,7 @@ _KNOWN: Final = {
     "tallygrid.files.mistake.FileError": WRONG_INPUT,
     "tallygrid.lab.demand.DemandError": WRONG_INPUT,
     "tallygrid.service.asking.NameTakenError": REFUSED,
+    "tallygrid.service.buying.CardsError": REFUSED,
     "tallygrid.service.buying.UnknownError": WRONG_INPUT,
     "tallygrid.service.buying.VoucherError": REFUSED,
     "tallygrid.service.delivering.DeliveryError": REFUSED,

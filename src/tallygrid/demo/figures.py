@@ -164,7 +164,6 @@ def _stages(of: Gathered) -> tuple[report.Stage, ...]:
         "undecided": outcomes["undecided"],
         "issued": of.vouchers,
         "redeemed": of.used_vouchers,
-        "paid": of.paid_vouchers,
     }
     return tuple(report.Stage(name=name, count=count) for name, count in counts.items())
 
@@ -218,6 +217,7 @@ def _jobs(of: Gathered) -> report.Jobs:
     }
     return report.Jobs(
         states={state: count for state, count in states.items() if count},
+        clock=of.stage.script.clock,
         measured_card_ms=sum(line["evidence"]["card_ms"] for line in lines),
         requested_card_s=sum(one.card_seconds for one in ran),
         subsidy_fen=sum(

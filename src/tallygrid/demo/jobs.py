@@ -48,7 +48,7 @@ def play(stage: Stage) -> None:
 def _start(stage: Stage, job: JobRequest) -> Purchase | None:
     """Place a job, hold money and cards for it, and hand it to its site."""
     name, at = f"J-{job.number:04d}", stage.opened_at + timedelta(seconds=job.arrival_s)
-    purchase = stage.bought(name) or _buy(stage, name, job, at)
+    purchase = stage.once(name, lambda: _buy(stage, name, job, at))
     if purchase is not None and purchase.state in {"held", "running"}:
         running.start(stage.office, purchase, at=at)
         return purchase

@@ -57,7 +57,7 @@ def _of_script(stage: Stage, number: int, order: Order) -> None:
 
 
 def _order(stage: Stage, order: Order, firm: Firm, at: datetime) -> None:
-    purchase = stage.bought(order.id) or _bought(stage, order, firm, at)
+    purchase = stage.once(order.id, lambda: _bought(stage, order, firm, at))
     if purchase is None:
         return
     days = sum(order.days)

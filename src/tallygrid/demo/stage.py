@@ -91,11 +91,12 @@ class Stage:
         answer = buying.buy(self.office, wanted, at=at)
         return buying.found(self.office, wanted.id) if answer.accepted else None
 
-    def bought(self, purchase: str) -> Purchase | None:
-        """Return a purchase that an earlier, interrupted run has made."""
-        if intent.given(self.office, key_of("buy", purchase)) is None:
-            return None
-        return buying.found(self.office, purchase)
+    def once(self, purchase: str, make: Callable[[], Purchase | None]) -> Purchase | None:
+        """Make a purchase, or return what became of it in an earlier, interrupted run."""
+        given = intent.given(self.office, key_of("buy", purchase))
+        if given is None:
+            return make()
+        return buying.found(self.office, purchase) if given.accepted else None
 
     def note(self, kind: str, name: str, body: Mapping[str, object]) -> None:
         """Write down something that came to nothing, so that the report can say why."""

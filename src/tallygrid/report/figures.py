@@ -231,6 +231,8 @@ class Jobs:
     """What became of the jobs, and what the real processes used."""
 
     states: Mapping[JobState, int]
+    clock: int
+    """How many seconds of the demonstration's own time one measured second stands for."""
     measured_card_ms: int
     """Card-milliseconds the wrapper measured; this is what was billed."""
     requested_card_s: int

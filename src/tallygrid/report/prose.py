@@ -35,6 +35,8 @@ def summary(figures: Figures, writer: Writer) -> tuple[str, ...]:
         "summary.jobs",
         done=figures.jobs.states.get("done", 0),
         used=card_seconds(figures.jobs.measured_card_ms),
+        clock=figures.jobs.clock,
+        billed=card_seconds(figures.jobs.measured_card_ms * figures.jobs.clock),
     )
     spent = writer.say(
         "summary.money",

@@ -11,11 +11,12 @@ from psycopg.types.json import Jsonb
 from tallygrid.core.application import ApplicationAct, ApplicationState, application_after
 from tallygrid.core.decision import Decision, decide, from_json
 from tallygrid.core.key import key_of
-from tallygrid.service.intent import carry_out
+from tallygrid.core.stacking import relation
+from tallygrid.service.intent import PendingError, carry_out, resume, settle_first
 from tallygrid.service.issuing import Issue, Request
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
-from tallygrid.service.publishing import Scheme
+from tallygrid.service.publishing import Scheme, in_force
 from tallygrid.service.wish import Answer, Posting, Refused, Wish, postings
 
 
@@ -30,6 +31,8 @@ class Applied:
     voucher: str | None
     refused: Refused | None
     """What the books refused, if they did."""
+    barred: str = ""
+    """`RELATION PROGRAMME` where a voucher of that programme on the contract bars this one."""
 
 
 def apply(office: Office, scheme: Scheme, request: Request, *, at: datetime) -> Applied:
@@ -50,9 +53,15 @@ def apply(office: Office, scheme: Scheme, request: Request, *, at: datetime) -> 
         },
         name=f"Application {request.id}",
     )
-    answer = carry_out(
-        office, wish, lambda connection: _decided(Issue(connection, scheme, request, at))
-    )
+    while True:
+        resume(office, "apply", contract=request.contract)
+        try:
+            answer = carry_out(
+                office, wish, lambda connection: _decided(Issue(connection, scheme, request, at))
+            )
+            break
+        except PendingError:
+            continue  # somebody else applies for the same contract; their answer comes first
     return office.transact("web", lambda connection: _answered(connection, request.id, answer))
 
 
@@ -63,6 +72,8 @@ def of_contract(office: Office, contract: str) -> tuple[Applied, ...]:
 
 def _decided(issue: Issue) -> tuple[Posting, ...]:
     """Decide, write the application down, and work out the postings of its voucher."""
+    contract = issue.request.contract
+    settle_first(issue.connection, f"contract {contract}", "apply", contract=contract)
     decision = decide(
         issue.scheme.programme,
         issue.facts(),
@@ -70,15 +81,36 @@ def _decided(issue: Issue) -> tuple[Posting, ...]:
         assumptions=issue.scheme.assumptions,
         used=issue.used(),
     )
-    _write(issue, decision)
-    if not (decision.issuable and decision.amount_fen):
+    barred = _barred(issue)
+    _write(issue, decision, barred)
+    if barred or not (decision.issuable and decision.amount_fen):
         return ()
     voucher = issue.voucher(decision)
     outbox = {"does": "voucher_issued", **voucher.as_json()}
     return postings(issue.steps(voucher, decision), outbox=outbox)
 
 
-def _write(issue: Issue, decision: Decision) -> None:
+def _barred(issue: Issue) -> str:
+    """Return which programme's voucher on the same contract bars this one, and why.
+
+    Two programmes go together only where a text allows it and none forbids it.
+    """
+    rows = issue.connection.execute(
+        """
+        SELECT DISTINCT programme FROM service.voucher
+        WHERE contract = %s AND programme <> %s AND state NOT IN ('expired', 'revoked')
+        ORDER BY programme
+        """,
+        (issue.request.contract, issue.scheme.id),
+    ).fetchall()
+    if not rows:
+        return ""
+    schemes = in_force(issue.connection)
+    stands = {name: relation(issue.programme, schemes[name].applied) for (name,) in rows}
+    return next((f"{how} {name}" for name, how in stands.items() if how != "allowed"), "")
+
+
+def _write(issue: Issue, decision: Decision, barred: str) -> None:
     issue.connection.execute(
         """
         INSERT INTO service.application
@@ -86,11 +118,11 @@ def _write(issue: Issue, decision: Decision) -> None:
         FROM jsonb_populate_record(NULL::service.application, %s) AS application
         ON CONFLICT (id) DO NOTHING
         """,
-        (Jsonb(_row(issue, decision)),),
+        (Jsonb(_row(issue, decision, barred)),),
     )
 
 
-def _row(issue: Issue, decision: Decision) -> Mapping[str, Any]:
+def _row(issue: Issue, decision: Decision, barred: str) -> Mapping[str, Any]:
     return {
         "id": issue.request.id,
         "programme": issue.scheme.id,
@@ -99,7 +131,8 @@ def _row(issue: Issue, decision: Decision) -> Mapping[str, Any]:
         "contract": issue.request.contract,
         "facts": dump(dict(issue.request.facts)),
         "decision": decision.as_json(),
-        "state": _state(decision),
+        "barred": barred,
+        "state": "refused" if barred else _state(decision),
         "submitted_at": issue.at.isoformat(),
         "decided_at": issue.at.isoformat(),
     }
@@ -110,6 +143,8 @@ def _state(decision: Decision) -> str:
     only_budget = {(one.kind, one.id) for one in decision.failed} == {("amount", "budget")}
     if decision.outcome == "refused" and not only_budget:
         return application_after(ApplicationState.SUBMITTED, ApplicationAct.REFUSE)
+    if decision.outcome == "undecided":
+        return ApplicationState.SUBMITTED
     approved = application_after(ApplicationState.SUBMITTED, ApplicationAct.APPROVE)
     return application_after(approved, ApplicationAct.WAIT) if only_budget else approved
 
@@ -131,7 +166,8 @@ def _stored(
     rows = connection.execute(
         sql.SQL(
             """
-            SELECT application.id, application.state, application.decision, voucher.id
+            SELECT application.id, application.state, application.decision, voucher.id,
+              application.barred
             FROM service.application
             LEFT JOIN service.voucher ON voucher.application = application.id
             WHERE application.{} = %s ORDER BY application.id
@@ -140,6 +176,6 @@ def _stored(
         (name,),
     ).fetchall()
     return tuple(
-        Applied(application, state, from_json(decision), voucher, None)
-        for application, state, decision, voucher in rows
+        Applied(application, state, from_json(decision), voucher, None, barred)
+        for application, state, decision, voucher, barred in rows
     )

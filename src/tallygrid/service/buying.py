@@ -9,14 +9,22 @@ from typing import Any
 from psycopg import Connection
 
 from tallygrid.core.books import Account, Event, Leg
-from tallygrid.core.catalogue import Offer
+from tallygrid.core.catalogue import Offer, OfferKind
 from tallygrid.core.key import key_of
 from tallygrid.core.rating import Grant, Stacking, Subsidy, Terms, rated
-from tallygrid.service import lines
+from tallygrid.placement.capacity import Reservation, free_throughout
+from tallygrid.service import lines, reservations
 from tallygrid.service import purchase as purchases
 from tallygrid.service import voucher as vouchers
 from tallygrid.service.holding import held_fen, is_open, lacking
-from tallygrid.service.intent import carry_out, followed
+from tallygrid.service.intent import (
+    PendingError,
+    carry_out,
+    followed,
+    resume,
+    settle_first,
+    unsettled,
+)
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.purchase import HOLD_TTL_S, Cards, Purchase, Share, require_state
@@ -54,10 +62,21 @@ class VoucherError(Exception):
 
     def __init__(self, voucher: Voucher, wanted: Wanted, at: datetime) -> None:
         super().__init__(
-            f"Voucher {voucher.id} ({voucher.state}, held by {voucher.applicant}) is valid from "
-            f"{voucher.valid_from} until the day before {voucher.valid_until}; it cannot pay for "
-            f"{wanted.id} of {wanted.applicant} at {at:%Y-%m-%d %H:%M %Z}. "
-            "Use a valid voucher of the same applicant."
+            f"Voucher {voucher.id} ({voucher.state}, {voucher.kind}, held by {voucher.applicant} "
+            f"for contract {voucher.contract}) is valid from {voucher.valid_from} until the day "
+            f"before {voucher.valid_until}; it cannot pay for {wanted.id} ({wanted.offer}, of "
+            f"{wanted.applicant} under contract {wanted.contract}) at {at:%Y-%m-%d %H:%M %Z}. "
+            "Use a valid voucher of the same applicant, contract and kind."
+        )
+
+
+class CardsError(Exception):
+    """The cards that were quoted have been taken meanwhile."""
+
+    def __init__(self, wanted: Wanted, cards: Cards, site: str, free: int) -> None:
+        super().__init__(
+            f"{wanted.id} wants {cards.cards} {cards.model} at {site}, of which {max(free, 0)} "
+            "are free for so long. Ask for a new quote."
         )
 
 
@@ -65,9 +84,10 @@ def buy(office: Office, wanted: Wanted, *, at: datetime) -> Answer:
     """Hold the vouchers' part and take in the applicant's part of a purchase, or neither.
 
     Raises:
+        CardsError: The cards are not free any more.
         ConflictError: The purchase's id stands for something else.
         UnknownError: An offer or voucher is not there.
-        VoucherError: A voucher is not valid on the day, or somebody else's.
+        VoucherError: A voucher is not valid then, or somebody else's, or for something else.
     """
     if wanted.offer not in office.catalogue.offers:
         raise UnknownError("offer", wanted.offer)
@@ -83,12 +103,7 @@ def buy(office: Office, wanted: Wanted, *, at: datetime) -> Answer:
 def begin(office: Office, purchase: Purchase, *, at: datetime) -> Answer:
     """Tell the books that work begins: from here on no hold of the purchase expires."""
     wish = Wish(key_of("begin", purchase.id), "begin", {"purchase": purchase.id})
-    steps = [
-        Step(share.programme, "worker", _about(share, "start", purchase, at))
-        for share in purchase.shares
-    ]
-    payload = {"does": "started", "purchase": purchase.id}
-    return carry_out(office, wish, lambda connection: followed(connection, steps, payload))
+    return carry_out(office, wish, lambda connection: _begun(connection, purchase, at))
 
 
 def give_up(office: Office, purchase: Purchase, *, at: datetime, why: str) -> Answer:
@@ -100,9 +115,14 @@ def give_up(office: Office, purchase: Purchase, *, at: datetime, why: str) -> An
         StateError: Part of the purchase was delivered.
     """
     wish = Wish(key_of("give up", purchase.id), "give_up", {"purchase": purchase.id})
-    return carry_out(
-        office, wish, lambda connection: _given_up(connection, purchase, at=at, why=why)
-    )
+    while True:
+        resume(office, "capture", purchase=purchase.id)
+        try:
+            return carry_out(
+                office, wish, lambda connection: _given_up(connection, purchase, at=at, why=why)
+            )
+        except PendingError:
+            continue  # a line was begun in between; it is finished first, and then stands
 
 
 def extend(
@@ -142,7 +162,10 @@ def terms_of(office: Office, offer: Offer, grants: Sequence[Grant], stacking: St
 def _bought(
     connection: Connection, office: Office, wanted: Wanted, at: datetime
 ) -> tuple[Posting, ...]:
-    valid = [_voucher(connection, name, wanted, at) for name in wanted.vouchers]
+    _require_cards(connection, office, wanted, at)
+    kind = office.catalogue.offers[wanted.offer].kind
+    names = dict.fromkeys(wanted.vouchers)
+    valid = [_voucher(connection, name, wanted, kind, at) for name in names]
     left = [(voucher, vouchers.free_fen(connection, voucher)) for voucher in valid]
     used = [voucher for voucher, free in left if any(free.values())]
     free_fen = [free for _, free in left if any(free.values())]
@@ -160,10 +183,55 @@ def _bought(
     return followed(connection, steps, _row(purchase))
 
 
+def _require_cards(connection: Connection, office: Office, wanted: Wanted, at: datetime) -> None:
+    """See that the cards are still free: since they were quoted another may have taken them.
+
+    What others were promised and is not settled yet counts as taken.
+    """
+    if wanted.cards is None:
+        return
+    site = office.catalogue.sites[office.catalogue.offers[wanted.offer].site]
+    model, end = wanted.cards.model, at + timedelta(seconds=wanted.cards.seconds)
+    settle_first(connection, f"cards {site.id} {model}")
+    promised = (_promised(office, intent.wish.body) for intent in unsettled(connection, "buy"))
+    taken = [
+        one
+        for one in (*reservations.between(connection, at, end), *promised)
+        if one is not None and (one.site, one.model) == (site.id, model)
+    ]
+    free = free_throughout(site.cards[model], taken, start=at, end=end)
+    if free < wanted.cards.cards:
+        raise CardsError(wanted, wanted.cards, site.id, free)
+
+
+def _promised(office: Office, body: Mapping[str, Any]) -> Reservation | None:
+    """Return the cards that an intent to buy will reserve."""
+    cards, at = body["cards"], datetime.fromisoformat(body["at"])
+    if cards is None:
+        return None
+    return Reservation(
+        site=office.catalogue.offers[body["offer"]].site,
+        model=cards["model"],
+        cards=cards["cards"],
+        start=at,
+        end=at + timedelta(seconds=cards["seconds"]),
+    )
+
+
+def _begun(connection: Connection, purchase: Purchase, at: datetime) -> tuple[Posting, ...]:
+    require_state(connection, purchase, "held", "running")
+    steps = [
+        Step(share.programme, "worker", _about(share, "start", purchase, at))
+        for share in purchase.shares
+    ]
+    return followed(connection, steps, {"does": "started", "purchase": purchase.id})
+
+
 def _given_up(
     connection: Connection, purchase: Purchase, *, at: datetime, why: str
 ) -> tuple[Posting, ...]:
     """Release what is still held, for a hold may have expired, and return the deposit."""
+    settle_first(connection, purchase.id, "capture", purchase=purchase.id)
     require_state(connection, purchase, "held", "running")
     steps = [
         Step(share.programme, "worker", replace(_about(share, "release", purchase, at), reason=why))
@@ -191,11 +259,14 @@ def _stage(
     return postings(steps)
 
 
-def _voucher(connection: Connection, name: str, wanted: Wanted, at: datetime) -> Voucher:
+def _voucher(
+    connection: Connection, name: str, wanted: Wanted, kind: OfferKind, at: datetime
+) -> Voucher:
     found = vouchers.find(connection, name)
     if found is None:
         raise UnknownError("voucher", name)
-    if found.applicant != wanted.applicant or not found.is_valid(at):
+    of_purchase = (wanted.applicant, wanted.contract, kind)
+    if (found.applicant, found.contract, found.kind) != of_purchase or not found.is_valid(at):
         raise VoucherError(found, wanted, at)
     return found
 

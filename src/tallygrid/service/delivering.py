@@ -25,6 +25,11 @@ class Delivery:
     describes: str
     final: bool
 
+    @property
+    def evidence_sha256(self) -> str:
+        """Names the evidence."""
+        return sha256(self.evidence).hexdigest()
+
 
 class DeliveryError(Exception):
     """A delivery cannot be what was ordered."""
@@ -42,8 +47,17 @@ def accept(office: Office, purchase: Purchase, delivery: Delivery) -> Answer:
     """Accept a delivery: it becomes a line, and what it comes to is owed.
 
     Whoever calls this has examined the evidence; the books keep its hash.
+
+    Raises:
+        DeliveryError: It cannot be what was ordered; see `check`.
     """
-    document = sha256(delivery.evidence).hexdigest()
+    check(purchase, delivery, lines.of_purchase(office, purchase))
+    if elsewhere := lines.proved_by(office, delivery.evidence_sha256, beside=purchase.id):
+        raise DeliveryError(
+            f"This evidence proves a delivery of {elsewhere} already. Hand in the paper that "
+            f"belongs to {purchase.id}."
+        )
+    document = delivery.evidence_sha256
     return lines.capture(
         office,
         purchase,
@@ -81,6 +95,11 @@ def check(
         raise DeliveryError(
             f"A delivery of {delivery.quantity} {purchase.unit} is none. Say what was delivered; "
             "nothing may be delivered only at the end."
+        )
+    if delivery.delivered_at < purchase.placed_at:
+        raise DeliveryError(
+            f"{purchase.id} was bought on {purchase.placed_at:%Y-%m-%d}; nothing of it can have "
+            f"been delivered on {delivery.delivered_at:%Y-%m-%d}. Correct the date."
         )
     delivered = sum((one.quantity for one in before if one.n != delivery.n), Fraction(0))
     if delivered + delivery.quantity + then > purchase.quantity:

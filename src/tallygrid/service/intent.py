@@ -90,6 +90,27 @@ def resume(office: Office, kind: str, **body: str) -> int:
     return len(waiting)
 
 
+class PendingError(Exception):
+    """Something else that was asked of the same purchase or account is not settled yet."""
+
+
+def settle_first(connection: Connection, name: str, *kinds: str, **body: str) -> None:
+    """Let nobody else work out postings about a thing, and see that nothing is pending about it.
+
+    Args:
+        connection: In the transaction that writes the intent; the lock ends with it.
+        name: The thing: only one transaction at a time has it.
+        kinds: Kinds of intents that would change what is worked out.
+        body: What the bodies of those intents hold.
+
+    Raises:
+        PendingError: Such an intent is not settled; `resume` it, then ask again.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+    if any(unsettled(connection, kind, body) for kind in kinds):
+        raise PendingError
+
+
 def given(office: Office, key: UUID) -> Answer | None:
     """Return the answer that a key has had, if it has had one."""
 

@@ -6,7 +6,7 @@ claim that may be made on it once only.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Final
@@ -104,6 +104,7 @@ class Issue:
         return Voucher(
             id=f"V-{self.request.id}",
             programme=programme.id,
+            kind=programme.kind,
             application=self.request.id,
             applicant=self.request.applicant,
             contract=self.request.contract,
@@ -318,9 +319,18 @@ class Issue:
         return row[0] - row[1] if row else 0
 
     def _limit_fen(self, room: Account) -> int:
-        row = self._row(self.scheme.id, room)
-        used = self._row(self.scheme.id, Account("cap_used", room.year, room.holder))
-        return (row[0] - row[1] if row else 0) + (used[0] - used[1] if used else 0)
+        """Return the cap as it was opened: what is left of it and what was used, read at once."""
+        row = self.connection.execute(
+            """
+            SELECT coalesce(sum(account.in_fen - account.out_fen), 0)::bigint
+            FROM books.account
+            JOIN books.programme ON programme.id = account.programme
+            WHERE programme.code = %s AND account.code = ANY (%s)
+            """,
+            (self.scheme.id, [room.code, replace(room, kind="cap_used").code]),
+        ).fetchone()
+        assert row is not None, "an aggregate has one row"
+        return int(row[0])
 
     def _row(self, programme: str, account: Account) -> tuple[int, int] | None:
         row = self.connection.execute(

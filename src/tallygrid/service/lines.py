@@ -13,7 +13,14 @@ from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.key import key_of
 from tallygrid.core.rating import Bill, Subsidy, Terms, line, together
 from tallygrid.service.holding import held_fen, lacking, room_fen
-from tallygrid.service.intent import attempts, carry_out, followed, resume, unsettled
+from tallygrid.service.intent import (
+    PendingError,
+    attempts,
+    carry_out,
+    followed,
+    resume,
+    settle_first,
+)
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump, load
 from tallygrid.service.purchase import Purchase, Share, require_state
@@ -67,6 +74,19 @@ def of_purchase(office: Office, purchase: Purchase) -> tuple[Line, ...]:
     return office.transact("web", read)
 
 
+def proved_by(office: Office, document: str, *, beside: str) -> str | None:
+    """Return another purchase of which a line is proved by this evidence already."""
+
+    def read(connection: Connection) -> str | None:
+        row = connection.execute(
+            "SELECT purchase FROM service.line WHERE document = %s AND purchase <> %s LIMIT 1",
+            (document, beside),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    return office.transact("web", read)
+
+
 def capture(office: Office, purchase: Purchase, accepted: Accepted) -> Answer:
     """Rate what was accepted and capture it: owed from now on, once.
 
@@ -98,6 +118,7 @@ def capture(office: Office, purchase: Purchase, accepted: Accepted) -> Answer:
 def _try(office: Office, wish: Wish, purchase: Purchase, accepted: Accepted) -> Answer:
     while True:
         resume(office, "capture", account=str(purchase.account))
+        resume(office, "give_up", purchase=purchase.id)
         try:
             return carry_out(
                 office,
@@ -105,27 +126,21 @@ def _try(office: Office, wish: Wish, purchase: Purchase, accepted: Accepted) -> 
                 lambda connection: _postings(connection, purchase, accepted),
                 anew=True,
             )
-        except _AnotherPendingError:
-            continue  # somebody else began a line of this account in between; finish theirs first
+        except PendingError:
+            continue  # somebody else began something in between; theirs is finished first
 
 
 def _key(purchase: Purchase, accepted: Accepted) -> UUID:
     return key_of("capture", purchase.id, accepted.n)
 
 
-class _AnotherPendingError(Exception):
-    """A line of the same account is on its way, so the total to date is not known."""
-
-
 def _postings(
     connection: Connection, purchase: Purchase, accepted: Accepted
 ) -> tuple[Posting, ...]:
     """Work out a line's postings while the account it is rounded in stands still."""
+    settle_first(connection, purchase.id, "give_up", purchase=purchase.id)
+    settle_first(connection, str(purchase.account), "capture", account=str(purchase.account))
     require_state(connection, purchase, "held", "running", "part_delivered")
-    account = str(purchase.account)
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (account,))
-    if unsettled(connection, "capture", {"account": account}):
-        raise _AnotherPendingError
     to_date, booked = _to_date(connection, purchase)
     terms = _within_rooms(connection, purchase, booked)
     bill = line(terms, to_date=to_date + accepted.quantity, booked=booked)
@@ -136,7 +151,7 @@ def _postings(
     ]
     steps = [
         *(step for pair in captures for step in _extended(connection, *pair, attempt=attempt)),
-        *(step for _, step in captures),
+        *(step for _, step in captures if step.event.legs or accepted.final),
         *_beside(connection, purchase, accepted, bill),
     ]
     return followed(connection, steps, _row(purchase, accepted, bill))

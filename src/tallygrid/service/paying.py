@@ -103,7 +103,10 @@ def _batch(connection: Connection, programme: str, batch: str, at: datetime) -> 
         _pay(account, amount_fen, programme=programme, batch=batch, n=n, at=at)
         for n, (account, amount_fen) in enumerate(_owed(connection, programme), start=1)
     )
-    return (Posting(programme, "payer", events),) if events else ()
+    starts = range(0, len(events), ledger.EVENTS_PER_BATCH_MAX)
+    return tuple(
+        Posting(programme, "payer", events[n : n + ledger.EVENTS_PER_BATCH_MAX]) for n in starts
+    )
 
 
 def _owed(connection: Connection, programme: str) -> list[tuple[Account, int]]:

@@ -81,17 +81,18 @@ def publish(office: Office, scheme: Scheme, *, at: datetime) -> None:
 
 def published(office: Office) -> dict[str, Scheme]:
     """Return the programmes that are published here, by id, each in its latest version."""
+    return office.transact("web", in_force)
 
-    def load(connection: Connection) -> dict[str, Scheme]:
-        rows = connection.execute(
-            """
-            SELECT document, assumptions FROM service.programme_version
-            ORDER BY published_at, hash
-            """
-        ).fetchall()
-        return {one.id: one for one in (_scheme(*row) for row in rows)}
 
-    return office.transact("web", load)
+def in_force(connection: Connection) -> dict[str, Scheme]:
+    """Return the programmes that are published, by id, each in its latest version."""
+    rows = connection.execute(
+        """
+        SELECT document, assumptions FROM service.programme_version
+        ORDER BY published_at, hash
+        """
+    ).fetchall()
+    return {one.id: one for one in (_scheme(*row) for row in rows)}
 
 
 def _scheme(document: dict[str, Any], assumptions: dict[str, Any] | None) -> Scheme:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from psycopg import Connection
-from psycopg.rows import class_row
 
 from tallygrid.core.catalogue import Catalogue, Offer, OfferKind, Unit
 from tallygrid.core.condition import Facts
@@ -15,9 +14,10 @@ from tallygrid.core.placement import Placement
 from tallygrid.core.placement import Request as PlacementRequest
 from tallygrid.core.quote import Quote, quote
 from tallygrid.core.rating import Grant
-from tallygrid.placement.capacity import Reservation, pools
+from tallygrid.placement.capacity import pools
 from tallygrid.placement.online import place
 from tallygrid.placement.shelf import Shelf
+from tallygrid.service import reservations
 from tallygrid.service import voucher as vouchers
 from tallygrid.service.office import Office
 from tallygrid.service.publishing import Scheme
@@ -119,7 +119,7 @@ class Counter:
     def _placed(self, asked: PlacementRequest, unit: Unit, at: datetime) -> Placement:
         lasting = timedelta(seconds=asked.seconds)
         taken = self.office.transact(
-            "web", lambda connection: _reservations(connection, at, at + lasting)
+            "web", lambda connection: reservations.between(connection, at, at + lasting)
         )
         state = pools(self.office.catalogue, taken, at=at, lasting=lasting, wanted=asked.cards)
         return place(asked, self._shelves[unit], state)
@@ -189,18 +189,3 @@ def _choices(purses: Sequence[Purse]) -> Iterator[tuple[Purse, ...]]:
         yield tuple(ranked)
     yield from ((one,) for one in ranked)
     yield ()
-
-
-def _reservations(
-    connection: Connection, start: datetime, end: datetime
-) -> tuple[Reservation, ...]:
-    cursor = connection.cursor(row_factory=class_row(Reservation))
-    cursor.execute(
-        """
-        SELECT site, model, cards, starts_at AS start, ends_at AS end
-        FROM service.reservation WHERE starts_at < %s AND ends_at > %s
-        ORDER BY site, model, starts_at, purchase
-        """,
-        (end, start),
-    )
-    return tuple(cursor.fetchall())

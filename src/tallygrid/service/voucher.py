@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from psycopg import Connection
 
+from tallygrid.core.catalogue import OfferKind
 from tallygrid.core.key import key_of
 from tallygrid.core.rating import Grant
 from tallygrid.core.window import day_of
@@ -20,6 +21,7 @@ class Voucher:
 
     id: str
     programme: str
+    kind: OfferKind
     application: str
     applicant: str
     contract: str

@@ -54,6 +54,7 @@ CREATE TABLE service.application (
     contract     text NOT NULL,
     facts        jsonb NOT NULL,
     decision     jsonb NOT NULL,
+    barred       text NOT NULL,  -- which other programme's voucher on the contract bars this one, and why
     state        text NOT NULL
                  CHECK (state IN ('submitted', 'approved', 'refused', 'waiting', 'awarded')),
     submitted_at timestamptz NOT NULL,
@@ -65,6 +66,7 @@ CREATE TABLE service.application (
 CREATE TABLE service.voucher (
     id          text PRIMARY KEY,
     programme   text NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('compute', 'model', 'corpus')),
     application text NOT NULL REFERENCES service.application,
     applicant   text NOT NULL REFERENCES service.party,
     contract    text NOT NULL,
@@ -124,6 +126,7 @@ CREATE TABLE service.line (
     PRIMARY KEY (purchase, n)
 );
 CREATE INDEX line_in ON service.line (account);
+CREATE INDEX line_by ON service.line (document);
 
 -- Money on its way to one payee under one programme and funder.
 CREATE TABLE service.payment (
@@ -148,5 +151,14 @@ CREATE TABLE service.progress (
 
 GRANT USAGE ON SCHEMA service TO tallygrid_web, tallygrid_worker, tallygrid_payer, tallygrid_auditor;
 GRANT SELECT ON ALL TABLES IN SCHEMA service TO tallygrid_auditor;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA service
+
+-- Whoever works here reads everything and adds rows; what was said once is not said otherwise
+-- later. Only where a row moves on may it be changed, and only in what moves.
+GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA service
     TO tallygrid_web, tallygrid_worker, tallygrid_payer;
+GRANT UPDATE ON service.setting, service.party, service.programme_version TO tallygrid_web;
+GRANT UPDATE (postings, attempt, outcome, settled_at) ON service.intent TO tallygrid_web;
+GRANT UPDATE (seq) ON service.progress TO tallygrid_web;
+GRANT UPDATE (state) ON service.application, service.voucher, service.purchase TO tallygrid_web;
+GRANT UPDATE (state, receipt, confirmed_at) ON service.payment TO tallygrid_web;
+GRANT DELETE ON service.reservation TO tallygrid_web;
