@@ -175,3 +175,12 @@ def test_a_demonstration_leaves_other_data_alone(terminal: Terminal, folder: Pat
     assert "not a demonstration's" in said
     assert not (folder / "out").exists()
     assert _heads(terminal, folder) == before
+
+
+@pytest.mark.parametrize("name", ["my job", "a:b", "x" * 65, "甲", ""])
+def test_a_name_that_cannot_stand_in_the_books_is_refused_before_anything_happens(
+    terminal: Terminal, name: str
+) -> None:
+    said = terminal.errs("run", EXAMPLES / "training-step.yaml", "--id", name)
+
+    assert "cannot stand in the books" in said

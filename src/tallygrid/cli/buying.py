@@ -56,6 +56,23 @@ DAYS_PER_MONTH: Final = 30
 """The market's month, in which a server-month is priced."""
 
 _POLL_S: Final = 0.1
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_NAME_LENGTH_MAX: Final = 64
+
+
+def _name_for_the_books(
+    _context: click.Context, _parameter: click.Parameter, name: str | None
+) -> str | None:
+    """Refuse a name that could not stand in the books, where it is part of accounts' names."""
+    if name is None or (0 < len(name) <= _NAME_LENGTH_MAX and not _NOT_IN_NAMES.search(name)):
+        return name
+    message = (
+        f"{name!r} cannot stand in the books. Use letters of the Latin alphabet, digits, "
+        f"'.', '_' and '-', at most {_NAME_LENGTH_MAX} in all."
+    )
+    raise click.BadParameter(message)
+
+
 _QUANTITY: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6}|/[1-9][0-9]{0,8})?")
 _workload = click.argument("file", metavar="WORKLOAD.yaml", type=click.Path(path_type=Path))
 _facts = click.option(
@@ -109,7 +126,12 @@ def quote(  # noqa: PLR0913  # one argument per option
 @_workload
 @_facts
 @_assume
-@click.option("--id", "name", help="A name of your own: the same name is the same purchase.")
+@click.option(
+    "--id",
+    "name",
+    callback=_name_for_the_books,
+    help="A name of your own: the same name is the same purchase.",
+)
 @click.option(
     "--first-days",
     type=click.IntRange(1),
@@ -140,7 +162,7 @@ def run(  # noqa: PLR0913  # one argument per option
         for sentence in asked.unused:
             desk.say(sentence)
         one = Ask(
-            id=name or f"{asked.workload.name}-{when:%Y%m%d%H%M%S}",
+            id=name or f"{_NOT_IN_NAMES.sub('-', asked.workload.name)}-{when:%Y%m%d%H%M%S}",
             workload=asked.workload,
             applicant=_code(given),
             facts=given,
@@ -164,7 +186,13 @@ def run(  # noqa: PLR0913  # one argument per option
 @_workload
 @_facts
 @_assume
-@click.option("--id", "name", required=True, help="A name of your own for the contract.")
+@click.option(
+    "--id",
+    "name",
+    required=True,
+    callback=_name_for_the_books,
+    help="A name of your own for the contract.",
+)
 @at_option
 @json_option
 @click.pass_obj
@@ -350,9 +378,11 @@ def _carried_out(desk: Desk, office: Office, name: str, at: datetime) -> Purchas
     """Run a purchase's job to its end, or begin what is ordered without one."""
     purchase = buying.found(office, name)
     if not purchase.workload:
-        buying.begin(office, purchase, at=at)
+        if not (begun := buying.begin(office, purchase, at=at)).accepted:
+            _leave_refused(desk, begun.refused)
         return buying.found(office, name)
-    running.start(office, purchase, at=at)
+    if not (started := running.start(office, purchase, at=at)).accepted:
+        _leave_refused(desk, started.refused)
     while not (followed := running.follow(office, purchase)).ended:
         sleep(_POLL_S)
     output = office.site.output(running.job_key(purchase, followed.attempt))
