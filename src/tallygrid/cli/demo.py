@@ -68,6 +68,8 @@ def demo(  # one argument per option
         watch("report", 1, 1)
         marker.complete(office)
     print_report(desk.out, figures, desk.language)
+    if figures.checks.journal_accepted is None:
+        desk.say("demo.bean_check_missing")
     for path in sorted(out.glob(f"report.{desk.language}.html")):
         desk.out.print(render("demo.report_written", desk.language, path=path), markup=False)
     if figures.checks.problems or figures.checks.journal_accepted is False:

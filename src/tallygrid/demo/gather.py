@@ -31,7 +31,6 @@ class Gathered:
     """Of every application."""
     vouchers: int
     used_vouchers: int
-    paid_vouchers: int
     unplaced: tuple[Mapping[str, Any], ...]
     """The jobs that no site could run."""
     refused: tuple[tuple[str, Mapping[str, Any]], ...]
@@ -63,12 +62,11 @@ def _gathered(connection: Connection, stage: Stage) -> Gathered:
         connection,
         """
         SELECT count(*),
-          count(*) FILTER (WHERE used.holder IS NOT NULL),
-          count(*) FILTER (WHERE used.spent)
+          count(*) FILTER (WHERE used.holder IS NOT NULL)
         FROM service.voucher
         LEFT JOIN (
-            SELECT holder, bool_or(out_fen > 0) AS spent FROM books.account
-            WHERE kind = 'committed' AND (out_fen > 0 OR held_fen > 0) GROUP BY holder
+            SELECT DISTINCT holder FROM books.account
+            WHERE kind = 'committed' AND (out_fen > 0 OR held_fen > 0)
         ) AS used ON used.holder = voucher.id
         """,
     )
@@ -80,7 +78,6 @@ def _gathered(connection: Connection, stage: Stage) -> Gathered:
         decisions=_decisions(connection),
         vouchers=vouchers[0],
         used_vouchers=vouchers[1],
-        paid_vouchers=vouchers[2],
         unplaced=_bodies(connection, "unplaced"),
         refused=_refused(connection),
         events=totals[0],

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from random import Random
 
 from tallygrid.core.catalogue import OfferKind
 from tallygrid.core.demand import Demand, Firm
@@ -50,10 +49,6 @@ class Stage:
     def firm(self, name: str) -> Firm:
         """Return a firm of the demand."""
         return next(firm for firm in self.demand.firms if firm.id == name)
-
-    def chance(self, *about: object) -> Random:
-        """Return a source of chance that is the same for the same seed and subject."""
-        return Random(f"{self.seed}/{about}")  # noqa: S311  # not for secrets: it must repeat
 
     def each(self, scene: str, steps: Sequence[Callable[[], object]]) -> None:
         """Take the steps of a scene one after the other, and say how far it has come."""

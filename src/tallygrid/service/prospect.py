@@ -10,13 +10,13 @@ from tallygrid.core.condition import Facts
 from tallygrid.core.granting import grant_of
 from tallygrid.core.placement import Request
 from tallygrid.core.rating import tax_within
-from tallygrid.core.stacking import Combination, best
+from tallygrid.core.stacking import best
 from tallygrid.core.workload import Workload
 from tallygrid.service.matching import Match, eligible, match
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.quoting import Counter, Proposal, Purse, admitted, nearest_place
 
-CONTRACT_MONTHS = 12
+HOURS_OF_MONTH = 720
 
 
 class NoOfferError(Exception):
@@ -36,7 +36,6 @@ class Prospect:
     proposal: Proposal
     chosen: tuple[Match, ...]
     """The programmes whose vouchers could be had for it, with the facts to apply on."""
-    combination: Combination
     facts: Facts
 
 
@@ -62,11 +61,9 @@ def prospect(
         found = _helping(counter, case, programmes, at)
         proposal = propose(counter, workload, case, _purses(counter, found, at), at=at)
     kept = tuple(one for one in found if f"({one.scheme.id})" in proposal.vouchers)
-    decisions = [one.decision for one in found]
     return Prospect(
         proposal=proposal,
         chosen=kept,
-        combination=best(decisions, [one.scheme.programme for one in found]),
         facts=case,
     )
 
@@ -120,9 +117,16 @@ def contract_facts(
         "contract_fen": billed_fen,
         "contract_tax_fen": tax_within(billed_fen, catalogue.rules.vat_bp),
         "contract_signed_on": at.date(),
-        "contract_term_months": CONTRACT_MONTHS,
+        **_term(workload),
         **facts,
     }
+
+
+def _term(workload: Workload) -> Facts:
+    """Return the shortest contract that the job fits in; an order does not tell how long it is."""
+    if workload.gang is None:
+        return {}
+    return {"contract_term_months": max(1, ceil(workload.gang.hours / HOURS_OF_MONTH))}
 
 
 def _offer(catalogue: Catalogue, workload: Workload, purses: Sequence[Purse]) -> Offer:

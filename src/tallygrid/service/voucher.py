@@ -29,7 +29,6 @@ class Voucher:
     grant_terms: Grant
     """What a bill needs to know; its room is the face value."""
     cap: str
-
     """The holder of the yearly cap that a redemption counts under; empty if issue counts."""
     paid_to: Literal["provider", "applicant"]
     assumptions: tuple[str, ...]
