@@ -84,7 +84,9 @@ def _play_and_kill(home: Path, *, seed: int, victims: tuple[Victim, ...]) -> Non
 
 
 def _ends_well(home: Path, running: subprocess.Popen[bytes]) -> None:
-    code = running.wait(timeout=_PATIENCE_S)
+    code = None
+    with suppress(subprocess.TimeoutExpired):
+        code = running.wait(timeout=_PATIENCE_S)
     assert code == 0, (home / "play.log").read_text(encoding="utf-8")
 
 

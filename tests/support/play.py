@@ -1,5 +1,6 @@
 """Plays the demonstration without its report, as a process to be killed: play.py HOME SEED."""
 
+import faulthandler
 import sys
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from tallygrid.sites.local import LocalSite
 
 JOBS = 10
 FIRMS = 15
+STUCK_AFTER_S = 60
+"""A run takes about ten seconds; a stuck one tells where, in the log that the test shows."""
 
 
 def main(home: Path, seed: int) -> None:
@@ -39,4 +42,5 @@ def main(home: Path, seed: int) -> None:
 
 
 if __name__ == "__main__":
+    faulthandler.dump_traceback_later(STUCK_AFTER_S, repeat=True)
     main(Path(sys.argv[1]), int(sys.argv[2]))
