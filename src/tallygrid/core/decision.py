@@ -203,7 +203,7 @@ def decide_all(
     used: Mapping[str, Used] | None = None,
 ) -> tuple[Decision, ...]:
     """Answer one case under many programmes; all their conditions are one select."""
-    plans = [_Plan.of(programme, facts, at, assumptions) for programme in programmes]
+    plans = [Plan.of(programme, facts, at, assumptions) for programme in programmes]
     nodes = [node for plan in plans for chosen in plan.variants for node in compiled(chosen).nodes]
     days = {plan.day for plan in plans}
     answers = {day: explained(nodes, derived(facts, on=day)) for day in days}
@@ -214,7 +214,7 @@ def decide_all(
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """The versions of one programme that have to be tried."""
 
     programme: Programme
@@ -234,7 +234,7 @@ class _Plan:
         facts: Facts,
         at: datetime | date,
         assumptions: Assumptions | None,
-    ) -> "_Plan":
+    ) -> "Plan":
         """Choose what to try: every combination of the readings still open."""
         known = {item.id for item in programme.open}
         filled = dict(assumptions.fills.get(programme.id, {})) if assumptions else {}
@@ -284,7 +284,7 @@ class _Tried:
         return paid if self.outcome == "eligible" else Span(0, paid.high)
 
 
-def _decided(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> Decision:
+def _decided(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> Decision:
     tried = [
         _tried(Case(chosen, compiled(chosen), plan.facts, answers, plan.day, used), plan.at, fills)
         for chosen, fills in zip(plan.variants, plan.fills, strict=True)
