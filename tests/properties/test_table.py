@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import schemes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import differences, single, together
@@ -90,3 +91,15 @@ def test_every_packaged_programme_decides_a_table_as_one_case(
     fills = {item.id: data.draw(st.sampled_from(item.readings)) for item in chosen}
 
     _agree(programme, rows, VOCABULARY, at, Assumptions.for_one(programme.id, fills))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    programme=schemes.programmes(),
+    rows=st.lists(st.tuples(schemes.facts, used), min_size=1, max_size=6),
+    at=st.sampled_from((date(2026, 5, 20), datetime(2026, 5, 19, 16, tzinfo=UTC))),
+)
+def test_a_programme_that_nobody_published_decides_a_table_as_one_case(
+    programme: Programme, rows: list[tuple[Facts, Used]], at: date | datetime
+) -> None:
+    _agree(programme, rows, schemes.SPECS, at)

@@ -27,8 +27,13 @@ class Step:
 Cell = Step | int | None
 """A number, or a yes or no, of every row; a plain one is the same in all of them."""
 _Make = Callable[..., Any]
-_CHUNK: Final = 16
-"""So many texts are told apart by one code, whose table then has at most 65,536 places."""
+TEXT: Final = pl.Categorical()
+"""Texts of which few are different."""
+
+_SMALL: Final = 16
+"""The texts of so many flags stand in a table by their code."""
+_FLAGS_MAX: Final = 60
+"""A code holds so many flags."""
 
 
 @dataclass(frozen=True)
@@ -178,26 +183,13 @@ class Columns:
     def texts(self, parts: Sequence[tuple[str, Cell]]) -> Cell:
         """Join the texts that stand beside a TRUE, in order, with bars between them.
 
-        A row costs one small code; the few different texts are made once for many rows.
+        A row costs one whole number; the few different texts are made once for many rows.
         """
         possible = [(text, self.true(said)) for text, said in parts]
         possible = [(text, said) for text, said in possible if said is not False]
-        chunks = [
-            self._text(possible[first : first + _CHUNK])
-            for first in range(0, len(possible), _CHUNK)
-        ]
-        return self._made("joined", _joined_texts, *chunks)
-
-    def _text(self, parts: Sequence[tuple[str, Cell]]) -> Step:
-        words = tuple(text for text, _ in parts)
-        flags = tuple(said for _, said in parts)
-
-        def make(*flags: pl.Expr) -> pl.Expr:
-            return _coded(flags).map_batches(
-                lambda codes: _worded(codes, words), return_dtype=pl.String, is_elementwise=True
-            )
-
-        return self._step(("text", words, flags), _Made(make, flags))
+        words = tuple(text for text, _ in possible)
+        flags = tuple(said for _, said in possible)
+        return self._step(("texts", words, flags), _Made(lambda *f: _worded(f, words), flags))
 
     def _extreme(
         self, op: str, plain: Callable[[Sequence[int | None]], int | None], make: _Make,
@@ -304,25 +296,33 @@ def _same(one: Cell, other: Cell) -> bool:
     return type(one) is type(other) and one == other
 
 
-def _coded(flags: Sequence[pl.Expr]) -> pl.Expr:
-    """Return a whole number with one bit for every yes or no."""
-    kind = pl.UInt16
+def _worded(flags: Sequence[pl.Expr], words: Sequence[str]) -> pl.Expr:
+    """Return the words whose flags are set, joined; more than a code holds are joined as texts."""
+    if not flags:
+        return pl.lit("", dtype=TEXT)
+    if len(flags) <= _FLAGS_MAX:
+        return _said(flags, words)
+    rest = _worded(flags[_FLAGS_MAX:], words[_FLAGS_MAX:])
+    both = [_said(flags[:_FLAGS_MAX], words[:_FLAGS_MAX]), rest]
+    spoken = [pl.when(text != "").then(text) for text in (part.cast(pl.String) for part in both)]
+    return pl.concat_str(spoken, separator="|", ignore_nulls=True).cast(TEXT)
+
+
+def _said(flags: Sequence[pl.Expr], words: Sequence[str]) -> pl.Expr:
+    kind = pl.UInt16 if len(flags) <= _SMALL else pl.UInt64
     bits = [flag.cast(kind) * pl.lit(1 << bit, dtype=kind) for bit, flag in enumerate(flags)]
-    return reduce(or_, bits)
+    return reduce(or_, bits).map_batches(
+        lambda codes: _read(codes, words), return_dtype=TEXT, is_elementwise=True
+    )
 
 
-def _worded(codes: pl.Series, words: Sequence[str]) -> pl.Series:
-    """Return the text of every code; nothing at all where no bit is set."""
+def _read(codes: pl.Series, words: Sequence[str]) -> pl.Series:
+    """Return the text of every code; each different one is made once."""
     used: list[int] = codes.unique().to_list()
-    table: list[str | None] = [None] * (max(used, default=0) + 1)
-    for code in used:
-        table[code] = "|".join(w for bit, w in enumerate(words) if code >> bit & 1) or None
-    return pl.Series(codes.name, table, dtype=pl.String).gather(codes)
-
-
-def _joined_texts(*chunks: pl.Expr) -> pl.Expr:
-    if not chunks:
-        return pl.lit("")
-    if len(chunks) == 1:
-        return chunks[0].fill_null("")
-    return pl.concat_str(chunks, separator="|", ignore_nulls=True)
+    texts = ["|".join(w for bit, w in enumerate(words) if code >> bit & 1) for code in used]
+    if codes.dtype != pl.UInt16:
+        return codes.replace_strict(used, pl.Series(texts, dtype=TEXT), return_dtype=TEXT)
+    table = [""] * (max(used, default=0) + 1)
+    for code, text in zip(used, texts, strict=True):
+        table[code] = text
+    return pl.Series(codes.name, table, dtype=TEXT).gather(codes)

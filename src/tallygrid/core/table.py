@@ -23,7 +23,7 @@ from tallygrid.core.arithmetic import (
     cap_on,
     rate_on,
 )
-from tallygrid.core.column import Cell, Columns
+from tallygrid.core.column import TEXT, Cell, Columns
 from tallygrid.core.condition import Node, dtype_of, evaluate, expression, is_joining
 from tallygrid.core.decision import Plan
 from tallygrid.core.facts import DERIVED_FROM
@@ -135,7 +135,7 @@ class _Table:
 
     def outputs(self) -> dict[str, tuple[Cell, pl.DataType]]:
         """Return every column of the answer with its type."""
-        answer, yes, text = self.outcome, pl.Boolean(), pl.String()
+        answer, yes, text = self.outcome, pl.Boolean(), TEXT
         refused = self.do.false(answer)
         return {
             "outcome": self._one_of(OUTCOMES, answer, arises=True),
@@ -203,8 +203,8 @@ class _Table:
         return pl.lit(None, dtype=dtype_of(fact.kind))
 
     def _unknown(self, node: Node) -> Cell:
-        """Tell where a condition is unknown; one on a single fact is so where the fact is."""
-        if not is_joining(node) and node.op != "is_null" and len(node.facts) == 1:
+        """Tell where a condition is unknown; one that follows a single fact, where that is."""
+        if _is_unknown_with_its_fact(node):
             return self.do.unknown(self._fact(node.facts[0]))
         return self.do.unknown(self.answer(node))
 
@@ -518,6 +518,20 @@ class _Table:
         """Return a column of three words: for TRUE, for FALSE, and for what is unknown."""
         yes = self.do.where(answer, 0, self.do.where(self.do.unknown(answer), 2, 1))
         return self.do.where(arises, yes, None), pl.Enum(list(words))
+
+
+def _is_unknown_with_its_fact(node: Node) -> bool:
+    """Tell whether a condition is unknown exactly where the one fact in it is."""
+    subject = node.args[:1] if node.op == "in" else node.args
+    others = node.args[len(subject) :]
+    plain = all(part.op in _PLAIN for part in (node, *subject) if part.kind != "boolean")
+    simple = all(part.op in {"fact", "literal"} for part in subject if part.kind == "boolean")
+    fixed = all(part.op == "literal" for part in others)
+    return node.op in _SIMPLE and len(node.facts) == 1 and plain and simple and fixed
+
+
+_PLAIN: Final = frozenset({"fact", "literal", "+", "-", "*"})
+_SIMPLE: Final = frozenset({"fact", "=", "<>", "<", "<=", ">", ">=", "in"})
 
 
 def _finding_columns(rules: Iterable[_Rule]) -> dict[str, _Rule]:

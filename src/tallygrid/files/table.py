@@ -194,7 +194,7 @@ def write_table(table: Table, decided: pl.LazyFrame, out: Path, about: Mapping[s
     """
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        decided.sink_parquet(part, metadata=dict(about), engine="streaming")
+        decided.sink_parquet(part, metadata=dict(about), engine="streaming", compression_level=1)
         table.require_right()
         part.replace(out)
     except pl.exceptions.PolarsError as error:
