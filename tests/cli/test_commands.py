@@ -96,7 +96,7 @@ def test_every_error_of_ours_has_an_exit_code() -> None:
         and not name.startswith("_")
     }
 
-    caught = {"ConditionError", "PendingError"}  # by files, and by the use cases themselves
+    caught = {"ConditionError", "PendingError", "WrongValueError"}  # by files and use cases
     assert {kind.__name__ for kind in ours - set(known())} <= caught
 
 

@@ -35,7 +35,7 @@ COMMANDS: Final = {
     "programme": _Command("programme", "Read, check and publish programmes."),
     "match": _Command("deciding", "Hold every programme in the country against one applicant."),
     "decide": _Command(
-        "deciding", "Decide one case under one programme, with every finding and the arithmetic."
+        "deciding", "Decide one case, or every row of a table, with every finding."
     ),
     "quote": _Command(
         "buying", "Quote a workload: where it would go, who pays what, in cash and when."

@@ -110,7 +110,10 @@ def decide(  # noqa: PLR0913  # one argument per option
     at: str | None,
     as_json: bool,
 ) -> None:
-    """Decide one case, or every row of a table, with every finding and the arithmetic."""
+    """Decide one case, or every row of a table, with every finding.
+
+    One case shows its arithmetic line by line, a table its amounts in columns.
+    """
     if (facts is None) == (table is None):
         raise click.UsageError("Name one case with --facts, or a table with --table.")
     chosen = tuple(programme_of(name) for name in names)
