@@ -34,9 +34,7 @@ COMMANDS: Final = {
     "serve": _Command("serve", "Serve the report of the last demonstration."),
     "programme": _Command("programme", "Read, check and publish programmes."),
     "match": _Command("deciding", "Hold every programme in the country against one applicant."),
-    "decide": _Command(
-        "deciding", "Decide one case, or every row of a table, with every finding."
-    ),
+    "decide": _Command("deciding", "Decide one case, or every row of a table, with every finding."),
     "quote": _Command(
         "buying", "Quote a workload: where it would go, who pays what, in cash and when."
     ),

@@ -10,6 +10,7 @@ leave those.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property, lru_cache
 from operator import add, and_, eq, ge, gt, le, lt, mul, ne, or_, sub
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -40,7 +41,18 @@ class Node:
     args: tuple["Node", ...] = ()
     value: Scalar | None = None
 
-    @property
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[type["Node"], tuple[object, ...]]:
+        # what is remembered stays behind: another process hashes texts otherwise
+        return Node, (self.op, self.kind, self.args, self.value)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.op, self.kind, self.args, self.value))
+
+    @cached_property
     def facts(self) -> tuple[str, ...]:
         """The names of the facts used, each once, in order."""
         return tuple(dict.fromkeys(_names(self)))
@@ -88,16 +100,19 @@ def evaluate(nodes: Sequence[Node], facts: Facts) -> dict[Node, bool | None]:
     """
     import polars as pl  # noqa: PLC0415  # half a second that only a decision should cost
 
-    wanted = list(dict.fromkeys(nodes))
+    wanted = tuple(dict.fromkeys(nodes))
     if not wanted:
         return {}
-    columns = dict(fact for node in wanted for fact in _columns(node))
-    row = {name: [facts.get(name)] for name in columns}
-    frame = pl.DataFrame(row, schema={name: dtype_of(kind) for name, kind in columns.items()})
-    answers = frame.select(
-        expression(node).alias(str(position)) for position, node in enumerate(wanted)
-    ).row(0)
-    return dict(zip(wanted, answers, strict=True))
+    schema, select = _selected(wanted)
+    frame = pl.DataFrame({name: [facts.get(name)] for name in schema}, schema=schema)
+    return dict(zip(wanted, frame.select(select).row(0), strict=True))
+
+
+@lru_cache(maxsize=64)
+def _selected(nodes: tuple[Node, ...]) -> "tuple[dict[str, pl.DataType], list[pl.Expr]]":
+    """Return the columns that conditions need, and their select; the same again next time."""
+    schema = {name: dtype_of(kind) for node in nodes for name, kind in _columns(node)}
+    return schema, [expression(node).alias(str(place)) for place, node in enumerate(nodes)]
 
 
 def explained(nodes: Sequence[Node], facts: Facts) -> dict[Node, bool | None]:

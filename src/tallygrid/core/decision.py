@@ -338,6 +338,9 @@ def _outcome(found: Sequence[Finding]) -> Outcome:
 
 def _merged(tried: Sequence[_Tried]) -> Iterator[Finding]:
     """Yield one finding per rule; one that depends on a reading is unknown, and says on which."""
+    if len(tried) == 1:
+        yield from tried[0].findings
+        return
     by_rule = [{(f.kind, f.id): f for f in version.findings} for version in tried]
     rules = dict.fromkeys(rule for version in by_rule for rule in version)
     for rule in rules:
