@@ -239,6 +239,7 @@ def test_no_expression_leaves_its_row(when: str) -> None:
     ("name", "content", "told"),
     [
         ("in.csv", b"", "1:1: The table is empty."),
+        ("in.csv", b"id;purpose\n1;training\n", "The cells are not separated by commas."),
         ("in.csv", b"id,id\n1,2\n", "1:1: `id` stands twice. Keep one of them."),
         ("in.csv", b"id,,\n1,2,3\n", "`` stands twice"),
         ("in.csv", "id,purpose\n1,训练\n".encode("gbk"), "The table is not UTF-8."),
@@ -247,7 +248,7 @@ def test_no_expression_leaves_its_row(when: str) -> None:
         ("in.csv", b'id,purpose\n1,"a\n', "The table cannot be read: "),
         ("in.csv", b"id,contract_fen,contract_yuan\n1,1,1\n", "1:17: `contract_yuan` says the"),
         ("in.parquet", b"PAR1, or is it", "The table cannot be read: "),
-        ("in.arrow", b"ARROW1 nothing", "Check that it is a arrow file."),
+        ("in.arrow", b"ARROW1 nothing", "Check that it is a whole .arrow file."),
         ("in.xlsx", b"", "A table is not kept in `in.xlsx`. Known are .parquet, .csv"),
     ],
 )
@@ -267,6 +268,33 @@ def test_a_table_without_rows_is_decided(tmp_path: Path) -> None:
     path.write_text("id,contract_fen\n")
 
     assert _decided(path).height == 0
+
+
+def test_a_table_of_which_nothing_is_asked_keeps_its_rows(tmp_path: Path) -> None:
+    path = _csv(tmp_path, *({"employees": n} for n in range(3)))
+
+    assert _decided(path)["outcome"].to_list() == ["undecided"] * 3
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_a_damaged_table_is_a_sentence(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"in.{ending}"
+    frame = pl.DataFrame({"id": range(100), "purpose": ["training"] * 100})
+    frame.write_parquet(path) if ending == "parquet" else frame.write_ipc(path)
+    whole = path.read_bytes()
+    for cut in range(1, len(whole), 97):
+        path.write_bytes(whole[:cut])
+
+        (said,) = _told(path)
+
+        assert "The table cannot be read: " in said
+
+
+def test_lines_that_end_as_on_windows_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "IN.CSV"
+    path.write_bytes(b"id,purpose\r\n1,training\r\n2,inference\r\n")
+
+    assert _decided(path)["finding.purpose"].to_list() == ["passed", "unknown"]
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:

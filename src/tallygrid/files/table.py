@@ -7,6 +7,7 @@ wrong cell is told with its line and column; while there is one, no file appears
 import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -39,6 +40,7 @@ ALWAYS_KEPT: Final = ("id", "applicant_id", "credit_code")
 FORMS: Final = (".parquet", ".csv", ".arrow", ".feather")
 
 _ROW: Final = "#row"
+_REASON_MAX: Final = 200
 _DRAWN: Final = FactSpec(type="integer", unit="fen", en="drawn before", zh="已用金额")
 Watch = Callable[[int], None]
 """Is told how many more rows were read."""
@@ -93,8 +95,10 @@ class Table:
         )
 
     def _schema(self) -> pl.Schema:
+        # the row's number stays, so that a table of which nothing is asked keeps its rows
         return pl.Schema(
             {
+                _ROW: pl.get_index_type()(),
                 **{name: self.kinds[name] for name in self.kept},
                 **{one.column: one.kind for one in self.fields},
                 **{column: kind for _, _, column, kind in self._derivations()},
@@ -105,7 +109,9 @@ class Table:
         """Read a batch of rows, whichever comes first; note what is wrong with it."""
         self.watch(raw.height)
         typed = raw.select(
-            *self.kept, *(reading(f, self.kinds[f.written]).alias(f.column) for f in self.fields)
+            _ROW,
+            *self.kept,
+            *(reading(f, self.kinds[f.written]).alias(f.column) for f in self.fields),
         )
         texts = [without_wrong_texts(one, typed[one.column]) for one in self.fields]
         typed = typed.with_columns(
@@ -175,9 +181,9 @@ def read_table(path: Path, wish: Wish) -> Table:
     """
     names = _names(path)
     source = _scanned(path)
-    kinds = _kinds(path, source, names)
+    kinds = _kinds(path, names)
     fields, kept, mistakes = _columns(path, names, wish)
-    if path.suffix != ".csv":
+    if not _is_csv(path):
         for one in fields:
             if wrong := type_problem(one, kinds[one.written]):
                 mistakes.append(Mistake(str(path), 1, names.index(one.written) + 1, *wrong))
@@ -193,14 +199,32 @@ def write_table(table: Table, decided: pl.LazyFrame, out: Path, about: Mapping[s
         FileError: With the wrong cells of the table.
     """
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    part.touch()  # a folder that cannot be written to is said before any work
     try:
-        decided.sink_parquet(part, metadata=dict(about), engine="streaming", compression_level=1)
+        with _told(table.path, out):
+            decided.sink_parquet(
+                part, metadata=dict(about), engine="streaming", compression_level=1
+            )
         table.require_right()
         part.replace(out)
-    except pl.exceptions.PolarsError as error:
-        raise FileError([_unreadable(table.path, error)]) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(path: Path, out: Path | None = None) -> Iterator[None]:
+    """Say in a sentence why a table cannot be read, or its answers not be written.
+
+    A file that is damaged makes the reader fail in its own ways, a panic among them.
+    """
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise FileError([_unreadable(path, error)]) from None
+    except OSError as error:
+        if error.errno is None:
+            raise FileError([_unreadable(path, error)]) from None
+        raise OSError(error.errno, os.strerror(error.errno), str(out or path)) from None
 
 
 # The columns
@@ -294,7 +318,7 @@ def _mistake(path: Path, names: Sequence[str], name: str, problem: str, remedy: 
     if name in names:
         place = names.index(name)
         column = place + 1
-        if path.suffix == ".csv":
+        if _is_csv(path):
             column = list(starts_of(",".join(names)))[place]
     return Mistake(str(path), 1, column, problem, remedy)
 
@@ -318,14 +342,16 @@ def _derived(name: str, day: date, sources: pl.DataFrame, kind: pl.DataType) -> 
 
 def _names(path: Path) -> list[str]:
     """Return the names of the columns, each of which must be there once."""
-    if path.suffix not in FORMS:
+    if path.suffix.lower() not in FORMS:
         raise _error(
             path, f"A table is not kept in `{path.name}`.", f"Known are {', '.join(FORMS)}."
         )
     if not path.is_file():
         problem = "This is a directory." if path.is_dir() else "No such file."
         raise _error(path, problem, "Check the name.")
-    names = _header(path) if path.suffix == ".csv" else list(_schema(path))
+    names = _header(path) if _is_csv(path) else list(_schema(path))
+    if not names:
+        raise _error(path, "The table has no columns.", "Write at least one.")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         wrong = [
@@ -333,6 +359,10 @@ def _names(path: Path) -> list[str]:
         ]
         raise FileError(wrong)
     return names
+
+
+def _is_csv(path: Path) -> bool:
+    return path.suffix.lower() == ".csv"
 
 
 def _header(path: Path) -> list[str]:
@@ -343,42 +373,40 @@ def _header(path: Path) -> list[str]:
         raise FileError([_unreadable(path, error)]) from None
     if not names:
         raise _error(path, "The table is empty.", "Write a line with the names of the columns.")
+    if len(names) == 1 and {";", "\t"} & set(names[0]):
+        raise _error(path, "The cells are not separated by commas.", "Save the file as CSV.")
     return names
 
 
 def _schema(path: Path) -> Mapping[str, pl.DataType]:
-    try:
+    with _told(path):
         return _scanned(path).drop(_ROW).collect_schema()
-    except pl.exceptions.PolarsError as error:
-        raise FileError([_unreadable(path, error)]) from None
 
 
 def _scanned(path: Path) -> pl.LazyFrame:
-    if path.suffix == ".csv":
+    if _is_csv(path):
         return pl.scan_csv(path, infer_schema=False, glob=False, row_index_name=_ROW)
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return pl.scan_parquet(path, glob=False, row_index_name=_ROW)
     return pl.scan_ipc(path, glob=False, row_index_name=_ROW)
 
 
-def _kinds(path: Path, source: pl.LazyFrame, names: Sequence[str]) -> Mapping[str, pl.DataType]:
-    if path.suffix == ".csv":
-        return {name: pl.String() for name in names}
-    del source
-    return _schema(path)
+def _kinds(path: Path, names: Sequence[str]) -> Mapping[str, pl.DataType]:
+    return {name: pl.String() for name in names} if _is_csv(path) else _schema(path)
 
 
 def row_count(table: Table) -> int:
     """Return how many rows a table has."""
-    return int(table.source.select(pl.len()).collect(engine="streaming").item())
+    with _told(table.path):
+        return int(table.source.select(pl.len()).collect(engine="streaming").item())
 
 
-def _unreadable(path: Path, error: Exception) -> Mistake:
+def _unreadable(path: Path, error: BaseException) -> Mistake:
     """Return why a table cannot be read, in a sentence, and where if that can be found."""
-    said = str(error).splitlines()[0]
-    if path.suffix != ".csv":
+    said = (str(error).splitlines() or ["no reason given"])[0][:_REASON_MAX].rstrip(".")
+    if not _is_csv(path):
         problem = f"The table cannot be read: {said}."
-        return Mistake(str(path), 1, 1, problem, f"Check that it is a {path.suffix[1:]} file.")
+        return Mistake(str(path), 1, 1, problem, f"Check that it is a whole {path.suffix} file.")
     if "utf-8" in said.lower() or isinstance(error, UnicodeDecodeError):
         return Mistake(str(path), 1, 1, "The table is not UTF-8.", "Save the file as UTF-8.")
     line = _ragged(path)
@@ -392,15 +420,21 @@ def _ragged(path: Path) -> int:
     """Return the line of the first row with too many cells; 0 if there is none."""
     with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
         rows = csv.reader(file)
-        width = len(next(rows, []))
-        return next((rows.line_num for row in rows if len(row) > width), 0)
+        try:
+            width = len(next(rows, []))
+            return next((rows.line_num for row in rows if len(row) > width), 0)
+        except csv.Error:
+            return 0
 
 
 def _places(path: Path, cells: Sequence[WrongCell], names: Sequence[str]) -> list[tuple[int, int]]:
     """Return line and column of each cell; of a file that is no text its row and its column."""
-    if path.suffix != ".csv":
+    if not _is_csv(path):
         return [(cell.row + 1, names.index(cell.written) + 1) for cell in cells]
-    lines = dict(_lines(path, {cell.row for cell in cells}))
+    try:
+        lines = dict(_lines(path, {cell.row for cell in cells}))
+    except csv.Error:  # a cell beyond what the other reader takes; then the row must do
+        return [(cell.row + 2, 1) for cell in cells]
     found = []
     for cell in cells:
         line, text = lines[cell.row]
@@ -418,7 +452,7 @@ def _lines(path: Path, rows: set[int]) -> Iterator[tuple[int, tuple[int, str]]]:
             read.append(line)
             yield line
 
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
         for row, _ in enumerate(records := csv.reader(noted(file)), start=-1):
             if row in rows:
                 yield row, (records.line_num - len(read) + 1, "".join(read))
