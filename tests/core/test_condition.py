@@ -94,6 +94,63 @@ def test_what_is_not_on_the_list_is_refused_with_its_place_and_remedy(
     assert problem in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("zero / employees > 100", "1:6: `/` is not allowed in a condition. Multiply the other"),
+        ("CASE WHEN age_months < 12 THEN 6000 ELSE 5000 END > 1", "1:1: `CASE` is not allowed"),
+        ("CASE WHEN age_months < 12 THEN 6000 ELSE 5000 END > 1", "rows of the rate table"),
+        ("COALESCE(age_months, 0) < 12", "a missing fact stays unknown. IS NULL asks whether"),
+        ("COUNT(*) > 1", "A condition sees one case alone."),
+        ("NOW() > signed_on", "The day of the decision is no part of a condition"),
+        ("CURRENT_DATE > signed_on", "The day of the decision is no part of a condition"),
+        ("CAST(age_months AS INT) < 12", "1:1: `CAST` is not allowed in a condition. A fact has"),
+        ("age_months < 12 AND TRY_CAST(zero AS INT) = 1", "1:21: `TRY_CAST` is not allowed"),
+        ("read_csv('/etc/passwd') = 1", "1:1: `READ_CSV` is not allowed"),
+        ("pg_sleep(5) > 1", "There is no function `pg_sleep`."),
+        ("yuann(5) < spend", "There is no function `yuann`. Did you mean yuan(…)?"),
+        ("age_months < '12'", "is a whole number, `12` is a text. Compare like with like."),
+        ("AGE_MONTHS < 12", "Did you mean `age_months`?"),
+        ("spend >= 50万", "`万` is left over. Write amounts as yuan(500000)."),
+        ("admitted or_related", "`or_related` is left over."),
+        ("spend >= yuan（5）", "1:14: `（` is a full-width mark. Write `(`."),
+        ("age_months ≥ 12", "1:12: `≥` is a full-width mark. Write `>=`."),
+        ("origin = ‘domestic’", "1:19: `’` is a full-width mark. Write `'`."),
+        ("age_months =\u300012", "1:13: `\u3000` is a full-width mark. Write a plain space."),
+        ("age_months => 12", "`=>` is not allowed. Write >=."),
+        ("admitted && related", "`&&` is not allowed. Write AND."),
+        ("admitted || related", "`||` is not allowed. Write OR."),
+        ("1 < age_months < 5", "Join two comparisons with AND"),
+        ("age_months IN (employees, 1)", "IN takes a list of fixed values."),
+        ("admitted \x00", "1:10: `U+0000` is not allowed"),
+        ("NOT " * 41 + "admitted", "nested too deeply"),
+        ("(" * 17 + "admitted" + ")" * 17, "nested too deeply"),
+    ],
+)
+def test_a_refusal_points_at_the_word_and_says_what_to_write(text: str, problem: str) -> None:
+    with pytest.raises(ConditionError) as refused:
+        condition(text, FACTS)
+
+    assert problem in str(refused.value)
+
+
+def test_a_text_may_hold_any_mark() -> None:
+    name = FactSpec(type="text", en="name", zh="名称")
+
+    node = condition("name = '（甲）、乙'", {"name": name})
+
+    assert evaluate([node], {"name": "（甲）、乙"})[node] is True
+
+
+def test_definitions_that_double_each_other_do_not_grow_without_end() -> None:
+    names = {"d0": condition("admitted AND related", FACTS)}
+    for n in range(9):
+        names[f"d{n + 1}"] = condition(f"d{n} OR NOT d{n}", FACTS, names)
+
+    with pytest.raises(ConditionError, match="written out the condition is immense"):
+        condition("d9 OR NOT d9", FACTS, names)
+
+
 def test_every_mistake_of_a_condition_is_named_at_once() -> None:
     with pytest.raises(ConditionError) as refused:
         condition("employes > 1 AND\n  spend > 5 OR origin = 'x'", FACTS)

@@ -54,9 +54,9 @@ def basis_points(written: object) -> object:
     """
     if isinstance(written, str) and (match := _PERCENT.match(written.strip())):
         return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
-    if isinstance(written, str | float):
-        meant = rates(written) if isinstance(written, str) else ()
-        if len(meant) == 1 and meant[0] <= BASIS_POINTS:
+    if isinstance(written, str | float | int):
+        meant = rates(written if isinstance(written, str) else f"{written}%")
+        if len(meant) == 1 and isinstance(written, str | int) and meant[0] <= BASIS_POINTS:
             raise ValueError(f"Write {_percentage(meant[0])}")  # pydantic wants ValueError
         raise ValueError("Write a percentage of at most two decimals, such as 50% or 62.5%")  # noqa: TRY004  # pydantic wants ValueError
     return written

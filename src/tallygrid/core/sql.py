@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any, Final
 from tallygrid.core.condition import INT128_MAX, Kind, Node, fact, literal
 from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import FactSpec
+from tallygrid.core.sql_remedies import ALLOWED, NAMES, instead_of, left_over, typed
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-ALLOWED: Final = (
-    "Allowed are AND, OR, NOT, = <> < <= > >=, IN (…), BETWEEN … AND …, IS NULL, IS NOT NULL, "
-    "+ - *, facts, whole numbers, 'texts', DATE 'YYYY-MM-DD', TRUE, FALSE and yuan(…)."
-)
 _LENGTH_MAX: Final = 4_000
 _LITERAL_MAX: Final = 10**18
+_BRACKETS_MAX: Final = 16
+_DEPTH_MAX: Final = 40
+_STEPS_MAX: Final = 5_000
+"""Far beyond what a person reads, and far within what the machine does in a moment."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,19 @@ class _Reader:
     def read(self) -> Node:
         try:
             tree = self._parsed()
-            return _NOTHING if tree is None else self._condition(tree)
+            node = _NOTHING if tree is None else self._condition(tree)
         except RecursionError:
-            self._at(0, "The condition is nested too deeply.", "Split it in several.")
-            return _NOTHING
+            return self._too_deep()
+        if _steps(node, {}) > _STEPS_MAX:
+            problem = "With its definitions written out the condition is immense."
+            self._at(0, problem, "Use each definition fewer times.")
+        elif _depth(node) > _DEPTH_MAX:
+            return self._too_deep()
+        return node
+
+    def _too_deep(self) -> Node:
+        self._at(0, "The condition is nested too deeply.", "Split it in several.")
+        return _NOTHING
 
     def _condition(self, tree: "exp.Expr") -> Node:
         node = self.node(tree)
@@ -105,14 +115,27 @@ class _Reader:
         if len(self.text) > _LENGTH_MAX:
             self._at(0, f"The condition has {len(self.text)} characters.", "Split it in several.")
             return None
-        self._comments()
+        bare = re.sub(r"'[^']*'", lambda match: "_" * len(match[0]), self.text)
+        if _brackets(bare) > _BRACKETS_MAX:
+            self._too_deep()
+        self._comments(bare)
+        self._marks(bare)
         return self._tree()
 
-    def _comments(self) -> None:
+    def _comments(self, bare: str) -> None:
         # sqlglot drops comments silently, so that a rule could seem to say what it does not
-        bare = re.sub(r"'[^']*'", lambda match: "_" * len(match[0]), self.text)
-        if match := re.search(r"--|/\*|#|;|\\|\{", bare):
-            self._at(match.start(), f"`{match[0]}` is not allowed in a condition.", ALLOWED)
+        if match := re.search(r"--|/\*|#|;|\\|\{|[\x00-\x08\x0b-\x1f]", bare):
+            shown = match[0] if match[0].isprintable() else f"U+{ord(match[0]):04X}"
+            self._at(match.start(), f"`{shown}` is not allowed in a condition.", ALLOWED)
+        for match in re.finditer(r"=>|=<|&&|\|\|", bare):
+            self._at(match.start(), f"`{match[0]}` is not allowed.", instead_of(match[0]))
+
+    def _marks(self, bare: str) -> None:
+        """Note every mark that a Chinese input method puts where SQL has another."""
+        for offset, mark in enumerate(bare):
+            if (meant := typed(mark)) != mark:
+                remedy = f"Write `{meant}`." if meant.strip() else "Write a plain space."
+                self._at(offset, f"`{mark}` is a full-width mark.", remedy)
 
     def _tree(self) -> "exp.Expr | None":
         from sqlglot.errors import ParseError, TokenError  # noqa: PLC0415  # slow to import
@@ -144,13 +167,19 @@ class _Reader:
 
     def _unknown(self, tree: "exp.Expr") -> Node:
         name = tree.sql_name() if hasattr(tree, "sql_name") else type(tree).__name__.upper()
-        name = {"DIV": "/", "MOD": "%", "DPIPE": "||", "NULLSAFEEQ": "<=>"}.get(name, name)
-        return self.refuse(tree, f"`{name}` is not allowed in a condition.", ALLOWED)
+        name = NAMES.get(name, name)
+        problem = f"`{name}` is not allowed in a condition."
+        return self.refuse(tree, problem, instead_of(name), word=name)
 
-    def refuse(self, tree: "exp.Expr", problem: str, remedy: str) -> Node:
-        """Note a problem where this part of the text begins."""
+    def refuse(self, tree: "exp.Expr", problem: str, remedy: str, *, word: str = "") -> Node:
+        """Note a problem where this part of the text begins, or at the word that names it."""
         starts = [n.meta["start"] for n in tree.walk() if "start" in n.meta]
-        self._at(min(starts, default=0), problem, remedy)
+        start = min(starts, default=0)
+        named = [m.start() for m in re.finditer(re.escape(word), self.text, re.IGNORECASE) if word]
+        ends = [n.meta["end"] for n in tree.walk() if "end" in n.meta]
+        inside = [at for at in named if start <= at <= max(ends, default=start)]
+        before = [at for at in named if at < start]
+        self._at((inside[:1] or before[-1:] or [start])[0], problem, remedy)
         return _NOTHING
 
     def _at(self, offset: int, problem: str, remedy: str) -> None:
@@ -168,6 +197,26 @@ def _parsed(text: str) -> "exp.Expr":
     return parse_one(text)
 
 
+def _brackets(text: str) -> int:
+    """Return how deep the brackets of a text are nested."""
+    depth = deepest = 0
+    for mark in text:
+        depth += (mark == "(") - (mark == ")")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _depth(node: Node) -> int:
+    return 1 + max((_depth(arg) for arg in node.args), default=0)
+
+
+def _steps(node: Node, known: dict[int, int]) -> int:
+    """Count the steps of a condition; a definition counts wherever it is used, but is read once."""
+    if id(node) not in known:
+        known[id(node)] = 1 + sum(_steps(arg, known) for arg in node.args)
+    return known[id(node)]
+
+
 _AN: Final[Mapping[Kind, str]] = {
     "integer": "a whole number",
     "money": "an amount of money",
@@ -177,6 +226,7 @@ _AN: Final[Mapping[Kind, str]] = {
 }
 _ORDERED: Final = frozenset({"integer", "money", "date"})
 _COMPARISONS: Final = {"EQ": "=", "NEQ": "<>", "LT": "<", "LTE": "<=", "GT": ">", "GTE": ">="}
+_COMPARED: Final = {*_COMPARISONS.values()}
 _ARITHMETIC: Final = {"Add": "+", "Sub": "-", "Mul": "*"}
 _Handler = Callable[[_Reader, Any], Node]
 
@@ -237,6 +287,8 @@ def _mismatch(reader: _Reader, tree: "exp.Expr", left: Node, right: Node) -> Non
     remedy = "Compare like with like."
     if {left.kind, right.kind} == {"money", "integer"}:
         remedy = "Write amounts as yuan(500000)."
+    if {left.op, right.op} & _COMPARED:
+        remedy = "Join two comparisons with AND: 1 < a AND a < 5."
     reader.refuse(tree, problem, remedy)
 
 
@@ -267,8 +319,9 @@ def nearest(wrong: str, names: Mapping[str, object]) -> str:
     >>> nearest("emploees", {"employees": 1, "sector": 2})
     'Did you mean `employees`?'
     """
-    if close := get_close_matches(wrong, list(names), n=1):
-        return f"Did you mean `{close[0]}`?"
+    spelled = {name.casefold(): name for name in names}
+    if close := get_close_matches(wrong.casefold(), list(spelled), n=1):
+        return f"Did you mean `{spelled[close[0]]}`?"
     few = ", ".join(f"`{name}`" for name in list(names)[:12])
     return f"Known are {few}{', …' if len(names) > 12 else ''}."  # noqa: PLR2004  # a line's worth
 
@@ -357,6 +410,8 @@ def _in(reader: _Reader, tree: "exp.In") -> Node:
     pairs = [_pair(reader, item, left, reader.node(item)) for item in tree.expressions]
     if None in pairs:
         return _NOTHING
+    if any(pair and pair[1].op != "literal" for pair in pairs):
+        return reader.refuse(tree, "IN takes a list of fixed values.", "Write IN ('a', 'b').")
     return Node("in", "boolean", (left, *(pair[1] for pair in pairs if pair)))
 
 
@@ -388,7 +443,8 @@ def _date(reader: _Reader, tree: "exp.Cast") -> Node:
     text = tree.this
     start = text.meta.get("start", 0)
     if not reader.text[:start].rstrip().upper().endswith("DATE"):
-        return reader.refuse(tree, "`CAST` is not allowed in a condition.", ALLOWED)
+        problem = "`CAST` is not allowed in a condition."
+        return reader.refuse(tree, problem, instead_of("CAST"), word="CAST")
     return _as_date(reader, tree, literal(str(text.this), "text"))
 
 
@@ -403,7 +459,8 @@ def _as_date(reader: _Reader, tree: "exp.Expr", node: Node) -> Node:
 
 def _yuan(reader: _Reader, tree: "exp.Anonymous") -> Node:
     if str(tree.this).lower() != "yuan":
-        return reader.refuse(tree, f"There is no function `{tree.this}`.", ALLOWED)
+        remedy = instead_of(str(tree.this))
+        return reader.refuse(tree, f"There is no function `{tree.this}`.", remedy)
     amounts = [reader.node(part) for part in tree.expressions]
     if len(amounts) != 1 or amounts[0].op != "literal" or not isinstance(amounts[0].value, int):
         return reader.refuse(tree, "yuan takes one whole number.", "Write yuan(500000).")
@@ -416,10 +473,7 @@ def _yuan(reader: _Reader, tree: "exp.Anonymous") -> Node:
 def _left_over(reader: _Reader, tree: "exp.Alias") -> Node:
     reader.node(tree.this)  # what comes before it may be wrong too
     word = tree.alias
-    remedy = {"andd": "Did you mean AND?", "orr": "Did you mean OR?"}.get(word.lower(), "")
-    if word.lower() in {"yuan", "rmb", "cny", "元"}:
-        remedy = "Write amounts as yuan(500000)."
-    return reader.refuse(tree.args["alias"], f"`{word}` is left over.", remedy or "Remove it.")
+    return reader.refuse(tree.args["alias"], f"`{word}` is left over.", left_over(word))
 
 
 def _null(reader: _Reader, tree: "exp.Null") -> Node:

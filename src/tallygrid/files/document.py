@@ -1,12 +1,13 @@
 """A YAML or JSON file with the place of every value, checked against a model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from tallygrid.files.mistake import FileError, Mistake, Where, shown
 from tallygrid.files.places import place_within
@@ -64,7 +65,7 @@ class Document:
             raise FileError(self._from_model(error, model)) from None
 
     def _from_model(self, error: ValidationError, model: type[BaseModel]) -> Iterable[Mistake]:
-        for detail in error.errors(include_url=False):
+        for detail in _deepest(error):
             where = tuple(detail["loc"])
             if where[-2:] == _ONE_STEP and where not in self.places:
                 where = where[:-2]
@@ -82,6 +83,18 @@ class Document:
                 said = detail["msg"].removeprefix("Value error, ")
                 remedy = _REMEDIES.get(detail["type"], f"{said.rstrip('.')}.")
                 yield self.mistake(where, f"`{name}` is {found}.", remedy)
+
+
+def _deepest(error: ValidationError) -> Iterator[ErrorDetails]:
+    """Yield what is wrong, without a list being too short because its items are wrong."""
+    details = error.errors(include_url=False)
+    for detail in details:
+        length = len(detail["loc"])
+        inside = (other for other in details if len(other["loc"]) > length)
+        if detail["type"] != "too_short" or all(
+            other["loc"][:length] != detail["loc"] for other in inside
+        ):
+            yield detail
 
 
 _REMEDIES: Final = {

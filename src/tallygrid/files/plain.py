@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 import yaml
 
 from tallygrid.files.mistake import FileError, Mistake, Where, shown
+from tallygrid.files.yaml_remedies import yaml_remedy
 
 DEPTH_MAX: Final = 100
 VALUES_MAX: Final = 20_000
@@ -66,8 +67,10 @@ def plain(text: str, *, file: str) -> tuple[Any, Mapping[Where, tuple[int, int]]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        problem = f"The YAML cannot be read: {error.problem or error.context}."
-        raise FileError([Mistake(file, line, column, problem, "Mend the line.")]) from None
+        said = str(error.problem or error.context)
+        problem = f"The YAML cannot be read: {said}."
+        remedy = yaml_remedy(text, line, said)
+        raise FileError([Mistake(file, line, column, problem, remedy)]) from None
     except yaml.YAMLError:
         raise FileError([_unprintable(paired, file)]) from None
     if reading.mistakes:

@@ -26,6 +26,7 @@ from tallygrid.files.stacking_checks import stacking_doubts, stacking_mistakes
 _ALWAYS: Final = ("contract_fen", TAX_FACT, PURCHASE_FACT)
 _BASES: Final = ("approved_fen", "settled_fen", "rent_fen", "fee_fen")
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MARKS_OF_ONE: Final = {"id", "edition", "kind", "rate", "budget"}
 _NO_PROGRAMME: Final = "This is not a programme."
 _EXAMPLE: Final = "Begin with `id:`; docs/howto/programme-file.md names every field."
 _NOT_PROGRAMMES: Final = frozenset({"vocabulary.yaml"})
@@ -146,7 +147,7 @@ def _checked(document: Document, path: Path, vocabulary: Vocabulary) -> Programm
 def _complete(path: Path, vocabulary: Vocabulary) -> Document:
     """Read a file and add what it takes from elsewhere: the issued edition, the vocabulary."""
     document = read(path)
-    if not isinstance(document.data, dict):
+    if not isinstance(document.data, dict) or not document.data.keys() & _MARKS_OF_ONE:
         raise FileError([document.mistake((), _NO_PROGRAMME, _EXAMPLE)])
     data = document.data
     if data.get("edition") == "reported" and isinstance(data.get("contradicts"), str):
