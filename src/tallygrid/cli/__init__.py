@@ -32,7 +32,7 @@ COMMANDS: Final = {
         "Run the main job: programmes, applications, vouchers, jobs, settlement, verified books.",
     ),
     "serve": _Command("serve", "Serve the report of the last demonstration."),
-    "programme": _Command("programme", "Read, check and publish programmes."),
+    "programme": _Command("programme", "Read, check, compare and publish programmes."),
     "match": _Command("deciding", "Hold every programme in the country against one applicant."),
     "decide": _Command("deciding", "Decide one case, or every row of a table, with every finding."),
     "quote": _Command(

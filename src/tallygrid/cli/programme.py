@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tallygrid.cli.common import (
+    REFUSED,
     WRONG_INPUT,
     Desk,
     assumptions,
@@ -20,12 +21,14 @@ from tallygrid.cli.common import (
     programmes,
     write_json,
 )
+from tallygrid.core.difference import Change, difference
 from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import Programme
 from tallygrid.files.programme import Checked, json_schema
 from tallygrid.files.programme import check as check_files
 from tallygrid.settings import Language
 from tallygrid.text import render
+from tallygrid.text.difference import difference_lines
 from tallygrid.text.programme import programme_line, programme_lines
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def programme() -> None:
-    """Read, check and publish programmes."""
+    """Read, check, compare and publish programmes."""
 
 
 @programme.command("list")
@@ -104,6 +107,37 @@ def _told(found: Checked, language: Language) -> Iterator[str]:
 def schema() -> None:
     """Print the JSON Schema of programme files, for editors."""
     write_json(json_schema())
+
+
+@programme.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@json_option
+@click.pass_obj
+def diff(desk: Desk, before: str, after: str, *, as_json: bool) -> None:
+    """Say what changes from programme A to programme B, each by its id or its file.
+
+    What moves money comes first; places where only words differ are counted. As with other
+    programmes of this name, the exit code is 0 if nothing differs, and 1 if something does.
+    """
+    one, other = programme_of(before), programme_of(after)
+    changes = difference(one, other)
+    if as_json:
+        write_json([_change(change) for change in changes])
+    else:
+        for line in difference_lines(one, other, desk.language):
+            desk.out.print(line, markup=False, soft_wrap=True)
+    if changes:
+        sys.exit(REFUSED)
+
+
+def _change(change: Change) -> dict[str, object]:
+    return {
+        "field": ".".join(change.path),
+        "before": change.before,
+        "after": change.after,
+        "wording": change.wording,
+    }
 
 
 @programme.command()

@@ -1,0 +1,69 @@
+"""Programme files at the terminal: checked, compared, and completed by editors."""
+
+import json
+from pathlib import Path
+
+import pytest
+from terminal import Terminal
+
+PROGRAMMES = Path(__file__).parents[2] / "src" / "tallygrid" / "programmes"
+NAME = "shenzhen-compute-issued"
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path / "home")
+
+
+def _reform(tmp_path: Path, old: str, new: str) -> Path:
+    text = (PROGRAMMES / f"{NAME}.yaml").read_text(encoding="utf-8")
+    assert old in text
+    file = tmp_path / f"{NAME}.yaml"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return file
+
+
+def test_nothing_differs_from_itself(terminal: Terminal) -> None:
+    assert f"{NAME} and {NAME} do not differ." in terminal.does("programme", "diff", NAME, NAME)
+
+
+def test_a_reform_is_told_with_what_it_comes_to(terminal: Terminal, tmp_path: Path) -> None:
+    result = terminal.types("programme", "diff", NAME, _reform(tmp_path, "rate: 60%", "rate: 50%"))
+
+    assert result.exit_code == 1
+    assert "Rate “startup”: 60% → 50%" in result.stdout
+    assert "gets at most CN¥500,000.00 instead of CN¥600,000.00" in result.stdout
+
+
+def test_a_report_is_compared_with_the_issued_text_as_json(terminal: Terminal) -> None:
+    report = "shenzhen-compute-budget-reported"
+    result = terminal.types("programme", "diff", NAME, report, "--json")
+
+    changes = {one["field"]: one for one in json.loads(result.stdout)}
+    assert result.exit_code == 1
+    assert changes["budget.amount_yuan"]["after"][0]["value"] == 5_000_000_000
+    assert changes["budget.clause"]["wording"] is True
+
+
+def test_what_is_no_programme_cannot_be_compared(terminal: Terminal) -> None:
+    assert "Did you mean" in terminal.errs("programme", "diff", NAME, "shenzhen-compute-isued")
+
+
+def test_doubts_are_marked_and_do_not_count(terminal: Terminal) -> None:
+    files = sorted(PROGRAMMES.glob("*-reported.yaml"))
+
+    said = terminal.does("programme", "check", *files)
+
+    assert ":20:15: warning: 5000000000 yuan for US$ 68 milhões is 73.53 yuan" in said
+    assert "Programmes checked: 6. Mistakes: 0. Warnings: 3." in said
+
+
+def test_mistakes_and_doubts_are_apart_as_json(terminal: Terminal, tmp_path: Path) -> None:
+    file = _reform(tmp_path, "rate: 60%", "rate: 50")
+
+    result = terminal.types("programme", "check", file, "--json")
+
+    assert result.exit_code == 2
+    found = json.loads(result.stdout)
+    assert [one["remedy"] for one in found["mistakes"]] == ["Write 50%."]
+    assert found["warnings"] == []
