@@ -79,10 +79,11 @@ def _steps(written: object) -> object:
     return written if written is None or isinstance(written, list | tuple) else [{"value": written}]
 
 
+_Percentage = Annotated[str, Field(pattern=_PERCENT.pattern, examples=["50%", "62.5%"])]
 Yuan = Annotated[int, BeforeValidator(_whole_yuan), Field(ge=0, lt=_YUAN_MAX)]
 Rate = Annotated[
     int,
-    BeforeValidator(basis_points),
+    BeforeValidator(basis_points, json_schema_input_type=_Percentage),
     PlainSerializer(_percentage, return_type=str),
     Field(ge=0, le=BASIS_POINTS),
 ]
@@ -102,8 +103,12 @@ class RateStep(_Part):
     value: Rate
 
 
-DatedYuan = Annotated[Many[YuanStep], BeforeValidator(_steps)]
-DatedRate = Annotated[Many[RateStep], BeforeValidator(_steps)]
+DatedYuan = Annotated[
+    Many[YuanStep], BeforeValidator(_steps, json_schema_input_type=Yuan | list[YuanStep])
+]
+DatedRate = Annotated[
+    Many[RateStep], BeforeValidator(_steps, json_schema_input_type=_Percentage | list[RateStep])
+]
 
 
 class Texts(_Part):
@@ -119,18 +124,25 @@ class Source(_Part):
     title: Sentence
     publisher: Sentence
     date: str | None = None
+    """In quotes: the day, month or year of the text."""
     url: str | None = None
     extent: Sentence
+    """How much of the text was read."""
 
 
 class Cited(_Part):
     """Anything taken from a text: where it stands, who says so, and how sure we are."""
 
     clause: Sentence
+    """The number of the clause, or what it is about where no number could be read."""
     sources: Many[Name] = Field(min_length=1)
+    """Ids of the texts that say so, as listed under `sources`."""
     confidence: Confidence
+    """How sure we are that the text says this."""
     as_written: str = ""
+    """The words of the text that give the figure, such as 每年最高5亿元; the checker compares."""
     note: str = ""
+    """Anything else a reader should know."""
 
 
 class Place(_Part):
@@ -189,7 +201,9 @@ class Budget(Cited):
     """The money of the whole programme."""
 
     period: Literal["annual", "total"]
+    """Whether the amount is for each year or for the whole time."""
     amount_yuan: DatedYuan | None
+    """Whole yuan, digits alone; null if the text does not say, with an open item."""
     funders: Many[Funder] = Field(min_length=1)
     groups: Many[BudgetGroup] = ()
 
@@ -199,6 +213,7 @@ class Condition(Cited):
 
     id: Name
     when: Sentence | None
+    """An SQL yes-or-no rule on facts; null if the text leaves it open."""
     en: Sentence
     zh: Sentence
 
@@ -207,28 +222,38 @@ class Cell(_Part):
     """The values of one fact for which a tier holds: a half-open interval or a list."""
 
     at_least: int | None = Field(default=None, alias="from")
+    """The least whole number, itself included."""
     below: int | None = None
+    """The first whole number that is too large."""
     from_yuan: Yuan | None = None
+    """The least amount in whole yuan, itself included."""
     below_yuan: Yuan | None = None
+    """The first amount in whole yuan that is too large."""
     any_of: Many[bool | str] = ()
+    """The values for which the row holds; a list alone says the same."""
 
 
 def _listed(written: object) -> object:
     return {"any_of": written} if isinstance(written, list | tuple) else written
 
 
+_CELL: Final = BeforeValidator(_listed, json_schema_input_type=Cell | list[bool | str])
+
+
 class Tier(Cited):
     """One row of the rate table."""
 
     id: Name
-    when: dict[Name, Annotated[Cell, BeforeValidator(_listed)]] = Field(default_factory=dict)
+    when: dict[Name, Annotated[Cell, _CELL]] = Field(default_factory=dict)
     rate: DatedRate | None
+    """A percentage such as 50%, or a list of dated ones; null if open."""
 
 
 class RateTable(_Part):
     """The rate by the facts named; every combination of values falls in exactly one row."""
 
     by: Many[Name] = ()
+    """The facts by which the rows differ; none if there is one rate."""
     tiers: Many[Tier] = Field(min_length=1)
 
 
@@ -243,9 +268,12 @@ class Cap(Cited):
 
     id: Name
     per: Literal["contract", "applicant_year", "applicant_total", "group"]
+    """What the cap counts together."""
     amount_yuan: DatedYuan | None
     strength: Literal["at_most", "in_principle"]
+    """`in_principle` where the text allows exceptions."""
     when: Sentence | None = None
+    """The cap is only for cases in which this is TRUE."""
 
 
 class Caps(_Part):
@@ -324,6 +352,7 @@ class Ceiling(Cited):
     id: Name
     rate: DatedRate | None
     includes_this: bool | None
+    """Whether this voucher itself counts under the ceiling."""
     levels: Many[Literal["national", "province", "city", "district"]] = ()
     programmes: Many[Name] = ()
 
@@ -334,6 +363,7 @@ class StacksWith(Cited):
     levels: Many[Literal["national", "province", "city", "district"]] = ()
     programmes: Many[Name] = ()
     mode: Literal["parallel", "sequential"] | None
+    """Each on the whole bill, or each on what the one before leaves."""
 
 
 class Stacking(_Part):
@@ -357,6 +387,7 @@ class Evidence(Cited):
 
     id: Name
     stage: Literal["apply", "redeem"]
+    """When the paper is handed in."""
     en: Sentence
     zh: Sentence
 
@@ -396,9 +427,12 @@ class OpenItem(_Part):
 
     id: Name
     field: Sentence
+    """The path to the null that this asks about, such as `tax.value`."""
     question: Texts
     readings: Many[Scalar] = ()
+    """What the text may mean, as it would stand there."""
     blocks: Literal["issue", "nothing"] = "issue"
+    """Whether a voucher can be issued before this is settled."""
     note: str = ""
 
     @property
@@ -417,22 +451,32 @@ class FactSpec(_Part):
     unit: Literal["fen", "months", "days", "years", "people", "cards", "count"] | None = None
     values: dict[Name, Texts] = Field(default_factory=dict)
     pattern: str | None = None
+    """A regular expression that every value matches."""
     minimum: int = 0
+    """The least value that is possible."""
 
 
 class Programme(_Part):
     """One published scheme; see `docs/howto/programme-file.md` for every field."""
 
     id: Name
+    """The name of the file without `.yaml`."""
     edition: Literal["issued", "reported"]
+    """As the authority published it, or as somebody else says; the latter is never issued."""
     contradicts: Name | None = None
+    """Reported only: the issued programme that it is laid over."""
     claim: Texts | None = None
+    """Reported only: what is claimed, in one sentence."""
     kind: Literal["compute", "model", "corpus"]
+    """What the voucher helps to buy."""
     name: Texts
+    """As published."""
     place: Place
     authority: Texts
+    """Who runs it, as published."""
     document: Published
     sources: dict[Name, Source]
+    """The texts that were read, by an id that figures cite."""
     in_force: Days
     windows: Many[Window] = ()
     budget: Budget

@@ -21,6 +21,7 @@ from tallygrid.files.programme_checks import (
     mistakes_of_data,
     mistakes_of_parts,
 )
+from tallygrid.files.programme_schema import programme_schema
 from tallygrid.files.stacking_checks import stacking_doubts, stacking_mistakes
 
 _ALWAYS: Final = ("contract_fen", TAX_FACT, PURCHASE_FACT)
@@ -122,8 +123,7 @@ def known_facts(programmes: Sequence[Programme]) -> Vocabulary:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a programme file, for completion in editors."""
-    schema = Programme.model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return programme_schema(packaged_vocabulary())
 
 
 def _checked(document: Document, path: Path, vocabulary: Vocabulary) -> Programme:

@@ -19,9 +19,9 @@ def keys_at(model: type[BaseModel], where: Where) -> tuple[str, ...]:
 
 def _below(one: Mapping[str, Any], step: str | int, whole: Mapping[str, Any]) -> Iterator[Any]:
     inside = one.get("items") if isinstance(step, int) else one.get("properties", {}).get(step)
-    others = one.get("additionalProperties")
-    if inside is None and isinstance(step, str) and isinstance(others, dict):
-        inside = others
+    if inside is None and isinstance(step, str):
+        others = [*one.get("patternProperties", {}).values(), one.get("additionalProperties")]
+        inside = next((other for other in others if isinstance(other, dict)), None)
     if inside is not None:
         yield from _resolved(inside, whole)
 
