@@ -129,7 +129,7 @@ def json_schema() -> dict[str, Any]:
 def _checked(document: Document, path: Path, vocabulary: Vocabulary) -> Programme:
     """Return the programme of a complete document, or every mistake in it."""
     mistakes = list(mistakes_of_data(document, vocabulary))
-    if isinstance(document.data, dict) and document.data.get("id") not in {None, path.stem}:
+    if isinstance(document.data.get("id"), str) and document.data["id"] != path.stem:
         problem = f"The id is `{document.data['id']}`, the file is named {path.name}."
         mistakes.append(document.mistake(("id",), problem, "Give both the same name."))
     try:

@@ -144,7 +144,9 @@ def _twice(document: Document, data: dict[str, Any]) -> Iterator[Mistake]:
         for section in sections:
             for where, rule in _rules(data, section):
                 name = rule.get("id")
-                if name is not None and name in seen:
+                if not isinstance(name, str):
+                    continue
+                if name in seen:
                     problem = f"`{name}` stands twice, in {seen[name]} and in {section}."
                     yield document.mistake((*where, "id"), problem, "Give each its own id.")
                 seen[name] = section
