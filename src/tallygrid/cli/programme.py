@@ -21,17 +21,16 @@ from tallygrid.cli.common import (
     programmes,
     write_json,
 )
-from tallygrid.core.difference import Change, difference
 from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import Programme
 from tallygrid.files.programme import Checked, json_schema
 from tallygrid.files.programme import check as check_files
 from tallygrid.settings import Language
 from tallygrid.text import render
-from tallygrid.text.difference import difference_lines
 from tallygrid.text.programme import programme_line, programme_lines
 
 if TYPE_CHECKING:
+    from tallygrid.core.difference import Change
     from tallygrid.service.office import Office
     from tallygrid.service.publishing import Scheme
 
@@ -120,6 +119,9 @@ def diff(desk: Desk, before: str, after: str, *, as_json: bool) -> None:
     What moves money comes first; places where only words differ are counted. As with other
     programmes of this name, the exit code is 0 if nothing differs, and 1 if something does.
     """
+    from tallygrid.core.difference import difference
+    from tallygrid.text.difference import difference_lines
+
     one, other = programme_of(before), programme_of(after)
     changes = difference(one, other)
     if as_json:
@@ -131,7 +133,7 @@ def diff(desk: Desk, before: str, after: str, *, as_json: bool) -> None:
         sys.exit(REFUSED)
 
 
-def _change(change: Change) -> dict[str, object]:
+def _change(change: "Change") -> dict[str, object]:
     return {
         "field": ".".join(change.path),
         "before": change.before,
