@@ -110,7 +110,7 @@ def beside_openfisca(python: str | None) -> Iterator[Row]:
     """The same three-variable scheme, vectorised and case by case through JSON."""
     try:
         with peer(python) as ready:
-            done = subprocess.run(  # noqa: S603  # our own script
+            done = subprocess.run(  # our own script
                 [ready, str(PEER), str(ROWS), str(CASES)],
                 check=True,
                 capture_output=True,
@@ -197,7 +197,7 @@ def typed(table: Path, out: Path) -> tuple[float, float]:
     ours = "from tallygrid.cli import main; main()"
     command = [sys.executable, "-c", ours, "decide", *named, *words]
     begun = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603  # our own command
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # our own command
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, command
@@ -216,7 +216,7 @@ def peer(python: str | None) -> Iterator[str]:
             [sys.executable, "-m", "venv", folder],
             [made, "-m", "pip", "install", "--quiet", OPENFISCA],
         ):
-            subprocess.run(command, check=True, capture_output=True)  # noqa: S603  # fixed words
+            subprocess.run(command, check=True, capture_output=True)  # fixed words
         yield made
 
 

@@ -98,7 +98,7 @@ class Table:
         # the row's number stays, so that a table of which nothing is asked keeps its rows
         return pl.Schema(
             {
-                _ROW: pl.get_index_type()(),
+                _ROW: pl.get_index_type(),
                 **{name: self.kinds[name] for name in self.kept},
                 **{one.column: one.kind for one in self.fields},
                 **{column: kind for _, _, column, kind in self._derivations()},
