@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tallygrid.core.amount import Room, Span, award
 from tallygrid.core.arithmetic import Used
 from tallygrid.core.condition import Facts
-from tallygrid.core.decision import Decision, decide, decide_all, from_json, recompute
+from tallygrid.core.decision import Decision, decide, decide_all, from_json
+from tallygrid.core.recompute import recompute
 from tallygrid.files.programme import read_programmes
 
 PROGRAMMES = read_programmes()

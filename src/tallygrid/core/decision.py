@@ -5,23 +5,22 @@ letter everything to put right. What the text leaves open is tried in every read
 decision then names the least and the most, and cannot be issued on.
 """
 
-import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from tallygrid.core.amount import Line, Span, recomputed
+from tallygrid.core.amount import Line, Span
 from tallygrid.core.arithmetic import Case, Used, Worked, worked
 from tallygrid.core.assumptions import Assumptions
-from tallygrid.core.condition import Facts, Node, explained
+from tallygrid.core.condition import Facts, Node, evaluate_each
 from tallygrid.core.facts import derived
 from tallygrid.core.finding import Finding, Status
-from tallygrid.core.findings import findings
+from tallygrid.core.findings import Rulings
 from tallygrid.core.programme import Name, OpenItem, Programme, Scalar
-from tallygrid.core.rules import compiled, variant
+from tallygrid.core.variants import Fills, Variants, fills_of, variants
 from tallygrid.core.window import day_of
 
 if TYPE_CHECKING:
@@ -152,20 +151,6 @@ def _dated(value: Any) -> Any:  # noqa: ANN401  # a fact as JSON writes it
     return date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else value
 
 
-def recompute(plain: Mapping[str, Any]) -> tuple[int, int | None]:
-    """Work the least and the most out again from a decision's JSON alone.
-
-    A third party can do the same by hand: the lines of every reading hold all the numbers.
-    """
-    spans = [
-        recomputed(reading["lines"]) if reading["outcome"] != "refused" else Span(0, 0)
-        for reading in plain["readings"]
-    ]
-    certain = plain["outcome"] == "eligible"
-    low = min(span.low for span in spans) if certain else 0
-    return low, _greatest([span.high for span in spans])
-
-
 @cache
 def _adapter() -> "TypeAdapter[Decision]":
     from pydantic import TypeAdapter  # noqa: PLC0415  # built once, when first needed
@@ -203,19 +188,47 @@ def decide_all(
     used: Mapping[str, Used] | None = None,
 ) -> tuple[Decision, ...]:
     """Answer one case under many programmes; all their conditions are one select."""
-    plans = [_Plan.of(programme, facts, at, assumptions) for programme in programmes]
-    nodes = [node for plan in plans for chosen in plan.variants for node in compiled(chosen).nodes]
-    days = {plan.day for plan in plans}
-    answers = {day: explained(nodes, derived(facts, on=day)) for day in days}
+    cases = [(programme, facts) for programme in programmes]
+    return decide_each(cases, at=at, assumptions=assumptions, used=used)
+
+
+def decide_each(
+    cases: Sequence[tuple[Programme, Facts]],
+    *,
+    at: datetime | date,
+    assumptions: Assumptions | None = None,
+    used: Mapping[str, Used] | None = None,
+) -> tuple[Decision, ...]:
+    """Answer many cases, each under its own programme, in one select."""
+    plans = _plans(cases, at, assumptions)
+    nodes = tuple(dict.fromkeys(node for plan in plans for node in plan.variants.nodes))
+    rows = {id(plan.facts): plan.facts for plan in plans}
+    answers = dict(zip(rows, evaluate_each(nodes, list(rows.values())), strict=True))
     return tuple(
-        _decided(plan, answers[plan.day], (used or {}).get(plan.programme.id, Used()))
+        _decided(plan, answers[id(plan.facts)], (used or {}).get(plan.programme.id, Used()))
         for plan in plans
     )
 
 
+def _plans(
+    cases: Sequence[tuple[Programme, Facts]],
+    at: datetime | date,
+    assumptions: Assumptions | None,
+) -> "list[_Plan]":
+    """Plan every case; what follows from the same facts on the same day is one object."""
+    complete: dict[tuple[int, date], Facts] = {}
+    plans = []
+    for programme, facts in cases:
+        day = day_of(at, programme.place.zone)
+        if (id(facts), day) not in complete:
+            complete[id(facts), day] = derived(facts, on=day)
+        plans.append(_Plan.of(programme, complete[id(facts), day], at, day, assumptions))
+    return plans
+
+
 @dataclass(frozen=True)
 class _Plan:
-    """The versions of one programme that have to be tried."""
+    """What has to be tried for one case under one programme."""
 
     programme: Programme
     facts: Facts
@@ -223,9 +236,7 @@ class _Plan:
     day: date
     assumed: Mapping[Name, Scalar]
     names: tuple[str, ...]
-    items: tuple[OpenItem, ...]
-    fills: tuple[Mapping[str, Scalar], ...]
-    variants: tuple[Programme, ...]
+    variants: Variants
 
     @classmethod
     def of(
@@ -233,39 +244,25 @@ class _Plan:
         programme: Programme,
         facts: Facts,
         at: datetime | date,
+        day: date,
         assumptions: Assumptions | None,
     ) -> "_Plan":
         """Choose what to try: every combination of the readings still open."""
         known = {item.id for item in programme.open}
         filled = dict(assumptions.fills.get(programme.id, {})) if assumptions else {}
         assert filled.keys() <= known, (programme.id, filled.keys() - known)
-        left = tuple(item for item in programme.open if item.id not in filled)
-        fills = tuple(_combinations([item for item in left if item.can_change_answer]))
-        day = day_of(at, programme.place.zone)
         return cls(
             programme=programme,
-            facts=derived(facts, on=day),
+            facts=facts,
             at=at,
             day=day,
             assumed=filled,
             names=(assumptions.id,) if assumptions and filled else (),
-            items=left,
-            fills=fills,
-            variants=tuple(variant(programme, _key({**filled, **fill})) for fill in fills),
+            variants=variants(programme, fills_of(filled)),
         )
 
 
-def _key(readings: Mapping[str, Scalar]) -> tuple[tuple[str, Scalar], ...]:
-    return tuple(sorted(readings.items()))
-
-
-def _combinations(items: Sequence[OpenItem]) -> Iterator[Mapping[str, Scalar]]:
-    names = [item.id for item in items]
-    for chosen in itertools.product(*(item.readings for item in items)):
-        yield dict(zip(names, chosen, strict=True))
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Tried:
     """One version, tried."""
 
@@ -273,9 +270,8 @@ class _Tried:
     findings: tuple[Finding, ...]
     worked: Worked
     outcome: Outcome
-    group: str
 
-    @property
+    @cached_property
     def span(self) -> Span:
         """What it pays: nothing if refused, perhaps nothing if undecided."""
         if self.outcome == "refused":
@@ -285,13 +281,13 @@ class _Tried:
 
 
 def _decided(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> Decision:
-    tried = [
-        _tried(Case(chosen, compiled(chosen), plan.facts, answers, plan.day, used), plan.at, fills)
-        for chosen, fills in zip(plan.variants, plan.fills, strict=True)
+    cases = [
+        Case(one.programme, one.rules, plan.facts, answers, plan.day, used)
+        for one in plan.variants.each
     ]
+    tried = tuple(_tried(plan, cases))
     found = tuple(_merged(tried))
     outcome = _outcome(found)
-    questions = tuple(_question(item, tried) for item in plan.items)
     programme = plan.programme
     return Decision(
         programme=programme.id,
@@ -309,18 +305,24 @@ def _decided(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> De
         provisional=any(_stands_in(t.worked) for t in tried),
         findings=found,
         readings=tuple(_reading(t) for t in tried),
-        questions=questions,
+        questions=tuple(_questions(plan.variants.open, tried)),
         missing=tuple(dict.fromkeys(_missing(found, tried, outcome))),
         assumptions=plan.names,
         assumed=dict(plan.assumed),
-        group=tried[0].group,
+        group=_group(cases[0]),
     )
 
 
-def _tried(case: Case, at: datetime | date, fills: Mapping[str, Scalar]) -> _Tried:
-    sums = worked(case)
-    found = findings(case, at=at, award=sums.award)
-    return _Tried(fills, found, sums, _outcome(found), _group(case))
+def _tried(plan: _Plan, cases: Sequence[Case]) -> Iterator[_Tried]:
+    """Try every variant; what variants share is worked out and found once."""
+    sums: dict[Fills, Worked] = {}
+    rules = Rulings(plan.at)
+    for one, case in zip(plan.variants.each, cases, strict=True):
+        if one.sums_key not in sums:
+            sums[one.sums_key] = worked(case)
+        result = sums[one.sums_key]
+        found = rules.findings(case, result.award)
+        yield _Tried(one.fills, found, result, _outcome(found))
 
 
 def _group(case: Case) -> str:
@@ -351,35 +353,37 @@ def _merged(tried: Sequence[_Tried]) -> Iterator[Finding]:
         results = [(t.fills, status) for t, status in zip(tried, statuses, strict=True)]
         missing = dict.fromkeys(name for finding in found for name in finding.missing)
         yield replace(
-            found[0], status="unknown", missing=tuple(missing), open=tuple(_deciding(results))
+            found[0], status="unknown", missing=tuple(missing), open=tuple(deciding(results))
         )
 
 
-def _deciding(results: Sequence[tuple[Mapping[str, Scalar], object]]) -> Iterator[str]:
+def deciding(results: Sequence[tuple[Mapping[str, Scalar], Hashable]]) -> Iterator[str]:
     """Yield the open items whose reading, the others equal, changes a result."""
-    items = results[0][0] if results else {}
-    for item in items:
-        seen: dict[tuple[tuple[str, Scalar], ...], object] = {}
+    if len({result for _, result in results}) == 1:
+        return
+    for item in results[0][0]:
+        seen: dict[Hashable, object] = {}
         for fills, result in results:
-            others = _key({name: value for name, value in fills.items() if name != item})
+            others = tuple(value for name, value in fills.items() if name != item)
             if seen.setdefault(others, result) != result:
                 yield item
                 break
 
 
-def _question(item: OpenItem, tried: Sequence[_Tried]) -> OpenQuestion:
-    results = [(t.fills, (t.outcome, t.span)) for t in tried]
+def _questions(items: Sequence[OpenItem], tried: Sequence[_Tried]) -> Iterator[OpenQuestion]:
+    decide_it = set(deciding([(t.fills, (t.outcome, t.span)) for t in tried]))
     refused = all(t.outcome == "refused" for t in tried)
-    matters = not item.can_change_answer or item.id in set(_deciding(results))
-    return OpenQuestion(
-        id=item.id,
-        field=item.field,
-        en=item.question.en,
-        zh=item.question.zh,
-        readings=item.readings,
-        matters=matters and not refused,
-        blocks_issue=item.blocks == "issue",
-    )
+    for item in items:
+        matters = not item.can_change_answer or item.id in decide_it
+        yield OpenQuestion(
+            id=item.id,
+            field=item.field,
+            en=item.question.en,
+            zh=item.question.zh,
+            readings=item.readings,
+            matters=matters and not refused,
+            blocks_issue=item.blocks == "issue",
+        )
 
 
 def _exceptional(tried: Sequence[_Tried], outcome: Outcome) -> int | None:
@@ -429,6 +433,7 @@ __all__ = [
     "Used",
     "decide",
     "decide_all",
+    "decide_each",
+    "deciding",
     "from_json",
-    "recompute",
 ]

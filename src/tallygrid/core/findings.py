@@ -1,6 +1,6 @@
 """Hold every rule of a programme against a case."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -15,25 +15,42 @@ CLAIMED_FACT: Final = "contract_claimed"
 PURCHASE_FACT: Final = "purchase_kind"
 
 
-def findings(case: Case, *, at: datetime | date, award: Award) -> tuple[Finding, ...]:
-    """Return one finding per rule, in the order of the programme."""
-    return (
-        *_time(case, at),
-        *(
-            _rule(case, rule, node, "condition")
-            for rule, node in zip(case.programme.conditions, case.rules.conditions, strict=True)
-        ),
-        *(
-            _rule(case, rule, node, "exclusion")
-            for rule, node in zip(case.programme.exclusions, case.rules.exclusions, strict=True)
-        ),
-        *_purchase(case),
-        *_claim(case),
-        *_room(case, award),
-    )
+class Rulings:
+    """The findings of one case under the variants of one programme.
+
+    Variants share most rules; what was found about a rule is found once.
+    """
+
+    def __init__(self, at: datetime | date) -> None:
+        self._at = at
+        self._time: tuple[Finding, ...] = ()
+        self._found: dict[tuple[RuleKind, str, int], Finding] = {}
+
+    def findings(self, case: Case, award: Award) -> tuple[Finding, ...]:
+        """Return one finding per rule, in the order of the programme."""
+        programme, rules = case.programme, case.rules
+        self._time = self._time or tuple(_time(case, self._at))
+        return (
+            *self._time,
+            *self._rules(case, programme.conditions, rules.conditions, "condition"),
+            *self._rules(case, programme.exclusions, rules.exclusions, "exclusion"),
+            *_purchase(case),
+            *_claim(case),
+            *_room(case, award),
+        )
+
+    def _rules(
+        self, case: Case, rules: Sequence[Condition], nodes: Sequence[Node | None], kind: RuleKind
+    ) -> Iterator[Finding]:
+        for rule, node in zip(rules, nodes, strict=True):
+            key = kind, rule.id, id(node)
+            if key not in self._found:
+                self._found[key] = _rule(case, rule, node, kind)
+            yield self._found[key]
 
 
 def _time(case: Case, at: datetime | date) -> Iterator[Finding]:
+    """Tell whether the programme is in force and takes applications; no reading changes it."""
     programme = case.programme
     period = programme.in_force
     saw: dict[str, Scalar | None] = {

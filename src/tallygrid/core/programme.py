@@ -8,7 +8,7 @@ reading fills it (`with_readings`). Nothing here is computed by an expression fr
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
@@ -479,39 +479,40 @@ class Programme(_Part):
             KeyError: There is no such open item, or it names no field.
             ValueError: The field does not accept the reading.
         """
-        data = self.model_dump()
         fields = {item.id: item.field for item in self.open}
+        data: Any = self
         for item, reading in readings.items():
-            put(data, fields[item], reading)
+            data = _filled(data, fields[item].split("."), reading)
         return type(self).model_validate(data)
 
 
-def put(data: Any, field: str, value: object) -> None:  # noqa: ANN401  # plain data of any shape
-    """Set the value at a path of plain data; a list is entered by an item's id.
+def _filled(part: Any, way: Sequence[str], value: object) -> Any:  # noqa: ANN401  # any part
+    """Return a part with another value at the end of a way; a list is entered by an item's id.
 
-    >>> data = {"caps": {"limits": [{"id": "year", "amount_yuan": None}]}}
-    >>> put(data, "caps.limits.year.amount_yuan", 5)
-    >>> data["caps"]["limits"][0]["amount_yuan"]
-    5
+    Only the parts on the way become plain data, to be checked again; all beside them is kept.
 
     Raises:
-        KeyError: The path leads nowhere.
+        KeyError: The way leads nowhere.
     """
-    *way, last = field.split(".")
-    for step in way:
-        data = _entered(data, step)
-    if not isinstance(data, dict) or last not in data:
-        raise KeyError(field)
-    data[last] = value
+    if not way:
+        return value
+    step, *rest = way
+    if isinstance(part, tuple):
+        if step not in {_id(item) for item in part}:
+            raise KeyError(step)
+        return tuple(_filled(item, rest, value) if _id(item) == step else item for item in part)
+    named = _named(part)
+    return {**named, step: _filled(named[step], rest, value)}
 
 
-def _entered(data: Any, step: str) -> Any:  # noqa: ANN401  # plain data of any shape
-    if isinstance(data, list | tuple):
-        for item in data:
-            if isinstance(item, dict) and item.get("id") == step:
-                return item
-        raise KeyError(step)
-    return data[step]
+def _named(part: Any) -> Mapping[str, Any]:  # noqa: ANN401  # any part
+    if isinstance(part, BaseModel):
+        return {name: getattr(part, name) for name in type(part).model_fields}
+    return part if isinstance(part, dict) else {}
+
+
+def _id(part: Any) -> object:  # noqa: ANN401  # any part
+    return _named(part).get("id")
 
 
 def open_fields(data: Any, where: str = "") -> Iterator[str]:  # noqa: ANN401  # plain data of any shape

@@ -17,35 +17,60 @@ class Rules:
     conditions: tuple[Node | None, ...]
     exclusions: tuple[Node | None, ...]
     tiers: tuple[Node, ...]
+    by: tuple[Node, ...]
     caps: tuple[Node | None, ...]
     groups: tuple[Node | None, ...]
 
     @property
     def nodes(self) -> Iterator[Node]:
         """Every rule that can be evaluated."""
-        everything = (*self.conditions, *self.exclusions, *self.tiers, *self.caps, *self.groups)
-        return (node for node in everything if node is not None)
+        rules = (*self.conditions, *self.exclusions, *self.tiers, *self.caps, *self.groups)
+        defined = (node for node in self.by if node.kind == "boolean")
+        return (node for node in (*rules, *defined) if node is not None)
 
 
-@lru_cache(maxsize=4096)
 def compiled(programme: Programme) -> Rules:
     """Compile a programme that has passed its checks.
 
     Raises:
         ConditionError: A condition cannot be read; the checks of its file would have said so.
     """
-    names = definitions(programme)
+    return rules_of(programme, ())
+
+
+@lru_cache(maxsize=4096)
+def rules_of(programme: Programme, readings: tuple[tuple[str, Scalar], ...]) -> Rules:
+    """Compile a programme under some readings; equal conditions are the same object.
+
+    Raises:
+        ConditionError: See `compiled`.
+    """
+    chosen = variant(programme, readings)
+    names = definitions(chosen)
 
     def node(when: str | None) -> Node | None:
-        return None if when is None else condition(when, programme.facts, names)
+        return None if when is None else _same(_read(programme, when, tuple(names.items())))
 
     return Rules(
-        conditions=tuple(node(rule.when) for rule in programme.conditions),
-        exclusions=tuple(node(rule.when) for rule in programme.exclusions),
-        tiers=tuple(tier_node(tier, programme.facts, names) for tier in programme.rate.tiers),
-        caps=tuple(node(cap.when) for cap in programme.caps.limits),
-        groups=tuple(node(group.when) for group in programme.budget.groups),
+        conditions=tuple(node(rule.when) for rule in chosen.conditions),
+        exclusions=tuple(node(rule.when) for rule in chosen.exclusions),
+        tiers=tuple(_same(tier_node(tier, chosen.facts, names)) for tier in chosen.rate.tiers),
+        by=tuple(_same(subject(name, chosen.facts, names)) for name in chosen.rate.by),
+        caps=tuple(node(cap.when) for cap in chosen.caps.limits),
+        groups=tuple(node(group.when) for group in chosen.budget.groups),
     )
+
+
+@lru_cache(maxsize=16384)
+def _read(programme: Programme, when: str, names: tuple[tuple[str, Node], ...]) -> Node:
+    """Read a condition once for all variants; they have the facts of their programme."""
+    return condition(when, programme.facts, dict(names))
+
+
+@lru_cache(maxsize=16384)
+def _same(node: Node) -> Node:
+    """Return the first of all equal conditions."""
+    return node
 
 
 @lru_cache(maxsize=4096)
@@ -77,11 +102,13 @@ def _defined(
 
 def tier_node(tier: Tier, facts: Mapping[str, FactSpec], names: Mapping[str, Node]) -> Node:
     """Return the condition under which a tier applies."""
-    cells = (
-        cell_node(cell, names[name] if name in names else fact(name, facts[name]))
-        for name, cell in tier.when.items()
-    )
+    cells = (cell_node(cell, subject(name, facts, names)) for name, cell in tier.when.items())
     return all_of(tuple(cells))
+
+
+def subject(name: str, facts: Mapping[str, FactSpec], names: Mapping[str, Node]) -> Node:
+    """Return what a column of the rate table is about: a definition, or a fact."""
+    return names[name] if name in names else fact(name, facts[name])
 
 
 def cell_node(cell: Cell, subject: Node) -> Node:

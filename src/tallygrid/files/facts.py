@@ -12,13 +12,15 @@ from typing import Final
 from pydantic import RootModel
 
 from tallygrid.core.condition import Facts, fits
-from tallygrid.core.credit_code import is_well_formed
+from tallygrid.core.credit_code import ALPHABET, LENGTH, check_character, is_well_formed
 from tallygrid.core.facts import Vocabulary
 from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import FactSpec, Name, Scalar
+from tallygrid.core.sizes import SECTOR_FACT, with_size
 from tallygrid.core.sql import nearest
 from tallygrid.files.document import Document, FileError, Mistake, read
 from tallygrid.files.mistake import shown
+from tallygrid.files.sizes import packaged_sizes
 
 _CREDIT_CODES: Final = frozenset({"credit_code"})
 
@@ -83,7 +85,12 @@ def checked_facts(
                 problem, remedy = wrong.problem, wrong.remedy
         if problem:
             mistakes.append(document.mistake((*where, written), problem, remedy))
-    return found, mistakes
+    return _completed(found), mistakes
+
+
+def _completed(given: Facts) -> Facts:
+    """Return the facts with the size class, which needs no day to follow from them."""
+    return with_size(packaged_sizes(), given) if SECTOR_FACT in given else given
 
 
 def _all(vocabulary: Vocabulary) -> dict[str, object]:
@@ -156,7 +163,17 @@ def _limits(written: str, value: Scalar, name: str, spec: FactSpec) -> Iterator[
     if spec.pattern and not re.fullmatch(spec.pattern, str(value)):
         yield f"`{written}` is {shown(value)}.", f"It must match {spec.pattern}."
     if name in _CREDIT_CODES and not is_well_formed(str(value)):
-        yield (
-            f"`{written}` is {shown(value)}.",
-            "The check character is wrong; compare the licence.",
-        )
+        yield f"`{written}` is {shown(value)}.", _mended(str(value))
+
+
+def _mended(code: str) -> str:
+    """Return what is wrong with a credit code, the right last character if only that is."""
+    if len(code) != LENGTH:
+        return f"It has {len(code)} characters; a unified social credit code has {LENGTH}."
+    if strange := "".join(dict.fromkeys(one for one in code if one not in ALPHABET)):
+        return f"No code holds {strange}: digits and capital letters without I, O, S, V, Z do."
+    right = check_character(code[:-1])
+    return (
+        f"The check character is wrong: after the first seventeen it would be {right}. "
+        "Compare all eighteen with the licence."
+    )

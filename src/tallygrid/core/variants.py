@@ -1,0 +1,83 @@
+"""The variants of a programme: every combination of the readings that its text leaves open.
+
+They depend on the programme alone, so they are made once and kept. Equal conditions are the
+same object in every variant, and `sums_key` tells which variants have the same arithmetic, so
+that nothing is worked out twice.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Final
+
+from tallygrid.core.condition import Node, parts
+from tallygrid.core.programme import OpenItem, Programme, Scalar
+from tallygrid.core.rules import Rules, rules_of, variant
+
+Fills = tuple[tuple[str, Scalar], ...]
+"""Readings by the id of their item, in order, so that they can be a key."""
+
+
+_BESIDE_SUMS: Final = ("conditions.", "exclusions.", "stacking.one_contract_one_claim.")
+"""What decides whether an amount is paid, and never which."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A programme with every reading chosen, and its rules."""
+
+    fills: Mapping[str, Scalar]
+    programme: Programme
+    rules: Rules
+
+    @cached_property
+    def sums_key(self) -> Fills:
+        """The readings that the arithmetic depends on."""
+        fields = {item.id: item.field for item in self.programme.open}
+        return tuple(
+            (item, reading)
+            for item, reading in self.fills.items()
+            if not fields[item].startswith(_BESIDE_SUMS)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """All variants of a programme under some readings already chosen."""
+
+    open: tuple[OpenItem, ...]
+    each: tuple[Variant, ...]
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every rule of every variant with its parts, each once."""
+        rules = (node for one in self.each for node in one.rules.nodes)
+        return tuple(dict.fromkeys(part for node in rules for part in (node, *parts(node))))
+
+
+def fills_of(readings: Mapping[str, Scalar]) -> Fills:
+    """Return readings as a key."""
+    return tuple(sorted(readings.items()))
+
+
+@lru_cache(maxsize=4096)
+def variants(programme: Programme, filled: Fills) -> Variants:
+    """Return the variants of a programme, some of its open items being filled."""
+    chosen = dict(filled)
+    left = tuple(item for item in programme.open if item.id not in chosen)
+    tried = tuple(_combinations([item for item in left if item.can_change_answer]))
+    return Variants(left, tuple(_variant(programme, chosen, fills) for fills in tried))
+
+
+def _variant(
+    programme: Programme, chosen: Mapping[str, Scalar], fills: Mapping[str, Scalar]
+) -> Variant:
+    readings = fills_of({**chosen, **fills})
+    return Variant(fills, variant(programme, readings), rules_of(programme, readings))
+
+
+def _combinations(items: Sequence[OpenItem]) -> Iterator[Mapping[str, Scalar]]:
+    names = [item.id for item in items]
+    for chosen in itertools.product(*(item.readings for item in items)):
+        yield dict(zip(names, chosen, strict=True))
