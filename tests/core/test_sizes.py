@@ -46,7 +46,7 @@ def test_a_firm_has_the_class_that_the_text_gives_it(
     facts: tuple[str, int | None, int | None, int | None], found: str
 ) -> None:
     sector, employees, revenue, assets = facts
-    given = {
+    given: Facts = {
         "sector": sector,
         **({} if employees is None else {"employees": employees}),
         **({} if revenue is None else {"revenue_year_fen": revenue * TEN_THOUSAND_YUAN}),
@@ -67,7 +67,7 @@ def test_nothing_follows_without_a_sector_or_from_one_with_a_standard_of_its_own
 
 
 def test_what_is_given_wins() -> None:
-    facts = {"sector": "other", "employees": 3, "sme_class": "small"}
+    facts: Facts = {"sector": "other", "employees": 3, "sme_class": "small"}
 
     assert with_size(STANDARD, facts) == facts
 

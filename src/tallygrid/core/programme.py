@@ -132,6 +132,7 @@ class Place(_Part):
     code: Annotated[str, StringConstraints(pattern=r"^\d{6}$")]
     level: Literal["national", "province", "city", "district"]
     zone: Sentence
+    name: Texts | None = None
 
 
 class Published(Cited):
