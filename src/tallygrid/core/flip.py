@@ -161,6 +161,10 @@ class _Case:
         asked = (name for name in goal.facts if name in self.programme.facts)
         return frozenset(_source(name) for name in asked if name not in self.facts)
 
+    def rank(self, ways: Sequence[Way]) -> tuple[bool, int]:
+        """Sort choices by their first fact."""
+        return self.order(ways[0][0].fact)
+
     def order(self, name: str) -> tuple[bool, int]:
         """Sort places first, then facts in the order of the programme."""
         return name not in PLACE_OF.values(), list(self.programme.facts).index(name)
@@ -375,7 +379,7 @@ def _flip(
 ) -> Flip:
     return Flip(
         programme=case.programme.id,
-        choices=tuple(found.ways for _, found in pairs if found.ways),
+        choices=tuple(sorted((f.ways for _, f in pairs if f.ways), key=case.rank)),
         unresolved=tuple(name for s, found in pairs if not found.ways for name in s.names),
         cut=any(found.cut for _, found in pairs),
         outcome="eligible" if met.only_closed else met.outcome,

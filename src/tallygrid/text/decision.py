@@ -1,6 +1,7 @@
 """A decision for people: outcome, every rule with what it saw, arithmetic, open questions."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 from tallygrid.core.amount import Span
 from tallygrid.core.decision import Decision, OpenQuestion, deciding
@@ -150,6 +151,9 @@ def next_step(finding: Finding, programme: Programme, language: Language) -> str
     opening = finding.saw.get("next_opening")
     if opening is not None:
         return render("decision.next.window.opens", language, next_opening=opening)
+    first, today = finding.saw.get("first_day"), finding.saw.get("day")
+    if isinstance(first, date) and isinstance(today, date) and today < first:
+        return render("decision.next.in_force.later", language, first_day=first)
     return render(f"decision.next.{finding.kind}.failed", language)
 
 
