@@ -468,6 +468,17 @@ class Programme(_Part):
         plain = self.model_dump(mode="json", exclude_defaults=True)
         return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
+    @classmethod
+    def from_canonical(cls, canonical: str) -> Self:
+        """Return the programme whose canonical form this is; see `canonical`.
+
+        Raises:
+            ValueError: It is not the JSON of a programme.
+        """
+        programme = cls.model_validate_json(canonical)
+        programme.__dict__["canonical"] = canonical  # as the property would work it out
+        return programme
+
     @property
     def funders(self) -> tuple[tuple[str, int], ...]:
         """Who pays, with weights, in the order of the file."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from tallygrid.core.condition import Node, all_of, fact, literal
 from tallygrid.core.money import FEN_PER_YUAN
@@ -46,10 +47,10 @@ def rules_of(programme: Programme, readings: tuple[tuple[str, Scalar], ...]) -> 
         ConditionError: See `compiled`.
     """
     chosen = variant(programme, readings)
-    names = definitions(chosen)
+    names = definitions(programme, chosen)
 
     def node(when: str | None) -> Node | None:
-        return None if when is None else _same(_read(programme, when, tuple(names.items())))
+        return None if when is None else _same(read_condition(programme, when, (*names.items(),)))
 
     return Rules(
         conditions=tuple(node(rule.when) for rule in chosen.conditions),
@@ -61,10 +62,39 @@ def rules_of(programme: Programme, readings: tuple[tuple[str, Scalar], ...]) -> 
     )
 
 
+Names = tuple[tuple[str, Node], ...]
+"""Definitions by name, in their order, so that they can be a key."""
+
+
 @lru_cache(maxsize=16384)
-def _read(programme: Programme, when: str, names: tuple[tuple[str, Node], ...]) -> Node:
+def read_condition(programme: Programme, when: str, names: Names) -> Node:
     """Read a condition once for all variants; they have the facts of their programme."""
-    return condition(when, programme.facts, dict(names))
+    found = _KNOWN.get((programme.hash, when, names))
+    return condition(when, programme.facts, dict(names)) if found is None else found
+
+
+_KNOWN: Final[dict[tuple[str, str, Names], Node]] = {}
+
+
+def remember(programme: Programme, when: str, names: Names, node: Node) -> None:
+    """Take a condition as read, by an earlier process with the same code."""
+    _KNOWN[programme.hash, when, names] = node
+
+
+def conditions_of(chosen: Programme, names: Names) -> Iterator[tuple[str, Names]]:
+    """Yield every condition of a programme, with the definitions that it may use."""
+    for place, definition in enumerate(chosen.defines):
+        if definition.when is not None:
+            yield definition.when, names[:place]
+    yield from (
+        (when, names)
+        for when in (
+            *(rule.when for rule in (*chosen.conditions, *chosen.exclusions)),
+            *(cap.when for cap in chosen.caps.limits),
+            *(group.when for group in chosen.budget.groups),
+        )
+        if when is not None
+    )
 
 
 @lru_cache(maxsize=16384)
@@ -79,25 +109,22 @@ def variant(programme: Programme, readings: tuple[tuple[str, Scalar], ...]) -> P
     return programme.with_readings(dict(readings)) if readings else programme
 
 
-def definitions(programme: Programme) -> dict[str, Node]:
-    """Return the programme's own yes-or-no facts; one left open is an unknown fact."""
+def definitions(programme: Programme, chosen: Programme) -> dict[str, Node]:
+    """Return a variant's own yes-or-no facts; one left open is an unknown fact."""
     found: dict[str, Node] = {}
-    for definition in programme.defines:
-        found[fact_name(definition)] = _defined(definition, programme.facts, found)
+    for definition in chosen.defines:
+        name = fact_name(definition)
+        found[name] = (
+            Node("fact", "boolean", value=name)
+            if definition.when is None
+            else read_condition(programme, definition.when, tuple(found.items()))
+        )
     return found
 
 
 def fact_name(definition: Definition) -> str:
     """Return the name under which conditions use a definition."""
     return definition.id.replace("-", "_")
-
-
-def _defined(
-    definition: Definition, facts: Mapping[str, FactSpec], earlier: Mapping[str, Node]
-) -> Node:
-    if definition.when is None:
-        return Node("fact", "boolean", value=fact_name(definition))
-    return condition(definition.when, facts, earlier)
 
 
 def tier_node(tier: Tier, facts: Mapping[str, FactSpec], names: Mapping[str, Node]) -> Node:

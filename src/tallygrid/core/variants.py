@@ -13,7 +13,15 @@ from typing import Final
 
 from tallygrid.core.condition import Node, parts
 from tallygrid.core.programme import OpenItem, Programme, Scalar
-from tallygrid.core.rules import Rules, rules_of, variant
+from tallygrid.core.rules import (
+    Names,
+    Rules,
+    conditions_of,
+    definitions,
+    read_condition,
+    rules_of,
+    variant,
+)
 
 Fills = tuple[tuple[str, Scalar], ...]
 """Readings by the id of their item, in order, so that they can be a key."""
@@ -68,6 +76,17 @@ def variants(programme: Programme, filled: Fills) -> Variants:
     left = tuple(item for item in programme.open if item.id not in chosen)
     tried = tuple(_combinations([item for item in left if item.can_change_answer]))
     return Variants(left, tuple(_variant(programme, chosen, fills) for fills in tried))
+
+
+def readings_of(programme: Programme) -> Mapping[tuple[str, Names], Node]:
+    """Return every condition of every variant, read."""
+    return {
+        (when, names): read_condition(programme, when, names)
+        for one in variants(programme, ()).each
+        for when, names in conditions_of(
+            one.programme, tuple(definitions(programme, one.programme).items())
+        )
+    }
 
 
 def _variant(

@@ -18,6 +18,7 @@ from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import FactSpec, Name, Scalar
 from tallygrid.core.sizes import SECTOR_FACT, with_size
 from tallygrid.core.sql import nearest
+from tallygrid.files.cache import remembered
 from tallygrid.files.document import Document, FileError, Mistake, read
 from tallygrid.files.mistake import shown
 from tallygrid.files.sizes import packaged_sizes
@@ -33,7 +34,11 @@ class _Vocabulary(RootModel[dict[Name, FactSpec]]):
 def packaged_vocabulary() -> Vocabulary:
     """Return the vocabulary that comes with the programmes."""
     with as_file(files("tallygrid").joinpath("programmes", "vocabulary.yaml")) as path:
-        return read_vocabulary(path)
+
+        def made() -> str:
+            return read(path).parsed(_Vocabulary).model_dump_json()
+
+        return _Vocabulary.model_validate_json(remembered("vocabulary", [path], made)).root
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
