@@ -6,10 +6,10 @@ decision then names the least and the most, and cannot be issued on.
 """
 
 import re
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tallygrid.core.amount import Line, Span
@@ -18,9 +18,9 @@ from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.condition import Facts, Node, evaluate_each
 from tallygrid.core.facts import derived
 from tallygrid.core.finding import Finding, Status
-from tallygrid.core.findings import Rulings
+from tallygrid.core.findings import findings, room
 from tallygrid.core.programme import Name, OpenItem, Programme, Scalar
-from tallygrid.core.variants import Fills, Variants, fills_of, variants
+from tallygrid.core.variants import Fills, Variant, Variants, fills_of, variants
 from tallygrid.core.window import day_of
 
 if TYPE_CHECKING:
@@ -263,29 +263,51 @@ class _Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class _Tried:
-    """One version, tried."""
+class _Result:
+    """What trying one version gave; versions that give the same share it."""
 
-    fills: Mapping[str, Scalar]
     findings: tuple[Finding, ...]
     worked: Worked
     outcome: Outcome
+    span: Span
+    """What it pays: nothing if refused, perhaps nothing if undecided."""
+
+    @classmethod
+    def of(cls, found: tuple[Finding, ...], sums: Worked) -> "_Result":
+        """Return what the findings decide, and what is paid then."""
+        outcome, paid = _outcome(found), sums.award.span
+        if outcome == "refused":
+            paid = Span(0, 0)
+        elif outcome == "undecided":
+            paid = Span(0, paid.high)
+        return cls(found, sums, outcome, paid)
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    """Every version of a programme, tried: its readings, and its result."""
+
+    fills: tuple[Mapping[str, Scalar], ...]
+    results: tuple[_Result, ...]
 
     @cached_property
-    def span(self) -> Span:
-        """What it pays: nothing if refused, perhaps nothing if undecided."""
-        if self.outcome == "refused":
-            return Span(0, 0)
-        paid = self.worked.award.span
-        return paid if self.outcome == "eligible" else Span(0, paid.high)
+    def different(self) -> tuple[_Result, ...]:
+        """The results, each once, in the order of the versions."""
+        return tuple({id(result): result for result in self.results}.values())
+
+    def by_fills(self, of: Callable[[_Result], Hashable]) -> "list[_Of]":
+        """Return something of every result beside the readings that gave it."""
+        once = {id(result): of(result) for result in self.different}
+        pairs = zip(self.fills, self.results, strict=True)
+        return [(fills, once[id(result)]) for fills, result in pairs]
+
+
+_Of = tuple[Mapping[str, Scalar], Hashable]
 
 
 def _decided(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> Decision:
-    cases = [
-        Case(one.programme, one.rules, plan.facts, answers, plan.day, used)
-        for one in plan.variants.each
-    ]
-    tried = tuple(_tried(plan, cases))
+    tried = _try(plan, answers, used)
+    different = tried.different
     found = tuple(_merged(tried))
     outcome = _outcome(found)
     programme = plan.programme
@@ -297,32 +319,47 @@ def _decided(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> De
         place=programme.place.code,
         at=plan.at,
         outcome=outcome,
-        at_least_fen=min(t.span.low for t in tried) if outcome == "eligible" else 0,
-        at_most_fen=_greatest([t.span.high for t in tried]) if outcome != "refused" else 0,
-        exceptional_fen=_exceptional(tried, outcome),
-        rate_bp=_one({t.worked.rate for t in tried}),
-        base_fen=_one({t.worked.base for t in tried}),
-        provisional=any(_stands_in(t.worked) for t in tried),
+        at_least_fen=min(one.span.low for one in different) if outcome == "eligible" else 0,
+        at_most_fen=_greatest([o.span.high for o in different]) if outcome != "refused" else 0,
+        exceptional_fen=_exceptional(different, outcome),
+        rate_bp=_one({one.worked.rate for one in different}),
+        base_fen=_one({one.worked.base for one in different}),
+        provisional=any(_stands_in(one.worked) for one in different),
         findings=found,
-        readings=tuple(_reading(t) for t in tried),
+        readings=tuple(_readings(tried)),
         questions=tuple(_questions(plan.variants.open, tried)),
-        missing=tuple(dict.fromkeys(_missing(found, tried, outcome))),
+        missing=tuple(dict.fromkeys(_missing(found, different, outcome))),
         assumptions=plan.names,
         assumed=dict(plan.assumed),
-        group=_group(cases[0]),
+        group=_group(_case(plan, plan.variants.each[0], answers, used)),
     )
 
 
-def _tried(plan: _Plan, cases: Sequence[Case]) -> Iterator[_Tried]:
+def _try(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> _Tried:
     """Try every variant; what variants share is worked out and found once."""
     sums: dict[Fills, Worked] = {}
-    rules = Rulings(plan.at)
-    for one, case in zip(plan.variants.each, cases, strict=True):
-        if one.sums_key not in sums:
-            sums[one.sums_key] = worked(case)
-        result = sums[one.sums_key]
-        found = rules.findings(case, result.award)
-        yield _Tried(one.fills, found, result, _outcome(found))
+    ruled: dict[Fills, tuple[Finding, ...]] = {}
+    results: dict[tuple[Fills, Fills], _Result] = {}
+    for one in plan.variants.each:
+        rules_key, sums_key = key = one.rules_key, one.sums_key
+        if key in results:
+            continue
+        case = _case(plan, one, answers, used)
+        if sums_key not in sums:
+            sums[sums_key] = worked(case)
+        if rules_key not in ruled:
+            ruled[rules_key] = findings(case, at=plan.at)
+        closed = room(case, sums[sums_key].award)
+        results[key] = _Result.of(ruled[rules_key] + closed, sums[sums_key])
+    each = plan.variants.each
+    return _Tried(
+        fills=tuple(one.fills for one in each),
+        results=tuple(results[one.rules_key, one.sums_key] for one in each),
+    )
+
+
+def _case(plan: _Plan, one: Variant, answers: Mapping[Node, bool | None], used: Used) -> Case:
+    return Case(one.programme, one.rules, plan.facts, answers, plan.day, used)
 
 
 def _group(case: Case) -> str:
@@ -338,41 +375,50 @@ def _outcome(found: Sequence[Finding]) -> Outcome:
     return "undecided" if "unknown" in statuses else "eligible"
 
 
-def _merged(tried: Sequence[_Tried]) -> Iterator[Finding]:
+def _merged(tried: _Tried) -> Iterator[Finding]:
     """Yield one finding per rule; one that depends on a reading is unknown, and says on which."""
-    by_rule = [{(f.kind, f.id): f for f in version.findings} for version in tried]
-    rules = dict.fromkeys(rule for version in by_rule for rule in version)
-    for rule in rules:
-        given = [version.get(rule) for version in by_rule]
-        # a rule that only some readings have is passed in the others
-        statuses = [finding.status if finding else "passed" for finding in given]
+    ways = {id(one.findings): one.findings for one in tried.different}
+    by_rule = [{(f.kind, f.id): f for f in found} for found in ways.values()]
+    for rule in dict.fromkeys(rule for way in by_rule for rule in way):
+        given = [way.get(rule) for way in by_rule]
         found = [finding for finding in given if finding]
-        if len(set(statuses)) == 1:
+        # a rule that only some readings have is passed in the others
+        if len({finding.status if finding else "passed" for finding in given}) == 1:
             yield found[0]
             continue
-        results = [(t.fills, status) for t, status in zip(tried, statuses, strict=True)]
         missing = dict.fromkeys(name for finding in found for name in finding.missing)
-        yield replace(
-            found[0], status="unknown", missing=tuple(missing), open=tuple(deciding(results))
-        )
+        asked = tuple(deciding(tried.by_fills(partial(_status_of, rule))))
+        yield replace(found[0], status="unknown", missing=tuple(missing), open=asked)
+
+
+def _status_of(rule: tuple[str, str], result: _Result) -> Status:
+    found = (f.status for f in result.findings if (f.kind, f.id) == rule)
+    return next(found, "passed")
 
 
 def deciding(results: Sequence[tuple[Mapping[str, Scalar], Hashable]]) -> Iterator[str]:
-    """Yield the open items whose reading, the others equal, changes a result."""
-    if len({result for _, result in results}) == 1:
+    """Yield the open items whose reading, the others equal, changes a result.
+
+    Args:
+        results: One for every combination of readings, the last item's changing fastest.
+    """
+    values = [result for _, result in results]
+    if len(set(values)) == 1:
         return
+    stride = len(values)
     for item in results[0][0]:
-        seen: dict[Hashable, object] = {}
-        for fills, result in results:
-            others = tuple(value for name, value in fills.items() if name != item)
-            if seen.setdefault(others, result) != result:
-                yield item
-                break
+        count = len({fills[item] for fills, _ in results})
+        stride //= count
+        beside = (
+            place for place in range(len(values) - stride) if place // stride % count < count - 1
+        )
+        if any(values[place] != values[place + stride] for place in beside):
+            yield item
 
 
-def _questions(items: Sequence[OpenItem], tried: Sequence[_Tried]) -> Iterator[OpenQuestion]:
-    decide_it = set(deciding([(t.fills, (t.outcome, t.span)) for t in tried]))
-    refused = all(t.outcome == "refused" for t in tried)
+def _questions(items: Sequence[OpenItem], tried: _Tried) -> Iterator[OpenQuestion]:
+    decide_it = set(deciding(tried.by_fills(lambda one: (one.outcome, one.span))))
+    refused = all(one.outcome == "refused" for one in tried.different)
     for item in items:
         matters = not item.can_change_answer or item.id in decide_it
         yield OpenQuestion(
@@ -386,30 +432,32 @@ def _questions(items: Sequence[OpenItem], tried: Sequence[_Tried]) -> Iterator[O
         )
 
 
-def _exceptional(tried: Sequence[_Tried], outcome: Outcome) -> int | None:
+def _exceptional(results: Sequence[_Result], outcome: Outcome) -> int | None:
     """Return the most that the authority may grant beyond the amount, if it may."""
-    if outcome == "refused" or all(
-        t.worked.award.exceptional == t.worked.award.span for t in tried
-    ):
+    awards = [one.worked.award for one in results]
+    if outcome == "refused" or all(award.exceptional == award.span for award in awards):
         return None
-    return _greatest([t.worked.award.exceptional.high for t in tried])
+    return _greatest([award.exceptional.high for award in awards])
 
 
-def _reading(tried: _Tried) -> Reading:
-    span = tried.worked.award.span if tried.outcome != "refused" else Span(0, 0)
-    return Reading(tried.fills, tried.outcome, span.low, span.high, tried.worked.lines)
+def _readings(tried: _Tried) -> Iterator[Reading]:
+    for fills, one in zip(tried.fills, tried.results, strict=True):
+        span = one.worked.award.span if one.outcome != "refused" else Span(0, 0)
+        yield Reading(fills, one.outcome, span.low, span.high, one.worked.lines)
 
 
-def _missing(found: Sequence[Finding], tried: Sequence[_Tried], outcome: Outcome) -> Iterator[str]:
+def _missing(
+    found: Sequence[Finding], results: Sequence[_Result], outcome: Outcome
+) -> Iterator[str]:
     for finding in found:
         yield from finding.missing
     if outcome != "refused":
-        for version in tried:
-            yield from version.worked.missing
+        for one in results:
+            yield from one.worked.missing
 
 
 def _stands_in(sums: Worked) -> bool:
-    return any(line.values.get("stands_in") for line in sums.lines)
+    return sums.lines[0].values.get("stands_in") is True
 
 
 def _one(spans: set[Span]) -> int | None:

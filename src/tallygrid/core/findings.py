@@ -1,6 +1,6 @@
 """Hold every rule of a programme against a case."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Final
 
@@ -15,42 +15,25 @@ CLAIMED_FACT: Final = "contract_claimed"
 PURCHASE_FACT: Final = "purchase_kind"
 
 
-class Rulings:
-    """The findings of one case under the variants of one programme.
-
-    Variants share most rules; what was found about a rule is found once.
-    """
-
-    def __init__(self, at: datetime | date) -> None:
-        self._at = at
-        self._time: tuple[Finding, ...] = ()
-        self._found: dict[tuple[RuleKind, str, int], Finding] = {}
-
-    def findings(self, case: Case, award: Award) -> tuple[Finding, ...]:
-        """Return one finding per rule, in the order of the programme."""
-        programme, rules = case.programme, case.rules
-        self._time = self._time or tuple(_time(case, self._at))
-        return (
-            *self._time,
-            *self._rules(case, programme.conditions, rules.conditions, "condition"),
-            *self._rules(case, programme.exclusions, rules.exclusions, "exclusion"),
-            *_purchase(case),
-            *_claim(case),
-            *_room(case, award),
-        )
-
-    def _rules(
-        self, case: Case, rules: Sequence[Condition], nodes: Sequence[Node | None], kind: RuleKind
-    ) -> Iterator[Finding]:
-        for rule, node in zip(rules, nodes, strict=True):
-            key = kind, rule.id, id(node)
-            if key not in self._found:
-                self._found[key] = _rule(case, rule, node, kind)
-            yield self._found[key]
+def findings(case: Case, *, at: datetime | date) -> tuple[Finding, ...]:
+    """Return one finding per rule, in the order of the programme; see `room` for one more."""
+    rules, nodes = case.programme, case.rules
+    return (
+        *_time(case, at),
+        *(
+            _rule(case, rule, node, "condition")
+            for rule, node in zip(rules.conditions, nodes.conditions, strict=True)
+        ),
+        *(
+            _rule(case, rule, node, "exclusion")
+            for rule, node in zip(rules.exclusions, nodes.exclusions, strict=True)
+        ),
+        *_purchase(case),
+        *_claim(case),
+    )
 
 
 def _time(case: Case, at: datetime | date) -> Iterator[Finding]:
-    """Tell whether the programme is in force and takes applications; no reading changes it."""
     programme = case.programme
     period = programme.in_force
     saw: dict[str, Scalar | None] = {
@@ -113,12 +96,12 @@ def _claim(case: Case) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _room(case: Case, award: Award) -> Iterator[Finding]:
+def room(case: Case, award: Award) -> tuple[Finding, ...]:
     """Refuse where a cap, a ceiling or the budget leaves nothing."""
     if award.span.high != 0 or not award.bound_by:
-        return
+        return ()
     programme = case.programme
     limits: dict[str, Cited] = {cap.id: cap for cap in programme.caps.limits}
     limits |= {ceiling.id: ceiling for ceiling in programme.stacking.ceilings}
     cited = limits.get(award.bound_by, programme.budget)
-    yield Finding(award.bound_by, "amount", "failed", Citation.of(cited))
+    return (Finding(award.bound_by, "amount", "failed", Citation.of(cited)),)

@@ -465,18 +465,17 @@ class Programme(_Part):
     @cached_property
     def canonical(self) -> str:
         """The document as JSON in one way only: sorted keys, no spaces, defaults left out."""
-        plain = self.model_dump(mode="json", exclude_defaults=True)
-        return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return _canonical(self.model_dump(mode="json", exclude_defaults=True))
 
     @classmethod
-    def from_canonical(cls, canonical: str) -> Self:
-        """Return the programme whose canonical form this is; see `canonical`.
+    def from_document(cls, document: str) -> Self:
+        """Return the programme that JSON of it in any order holds.
 
         Raises:
             ValueError: It is not the JSON of a programme.
         """
-        programme = cls.model_validate_json(canonical)
-        programme.__dict__["canonical"] = canonical  # as the property would work it out
+        programme = cls.model_validate_json(document)
+        programme.__dict__["canonical"] = _canonical(json.loads(document))
         return programme
 
     @property
@@ -496,6 +495,10 @@ class Programme(_Part):
         for item, reading in readings.items():
             data = _filled(data, fields[item].split("."), reading)
         return type(self).model_validate(data)
+
+
+def _canonical(plain: object) -> str:
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _filled(part: Any, way: Sequence[str], value: object) -> Any:  # noqa: ANN401  # any part

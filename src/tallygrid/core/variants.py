@@ -6,7 +6,7 @@ that nothing is worked out twice.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final
@@ -42,12 +42,16 @@ class Variant:
     @cached_property
     def sums_key(self) -> Fills:
         """The readings that the arithmetic depends on."""
+        return self._among(lambda field: not field.startswith(_BESIDE_SUMS))
+
+    @cached_property
+    def rules_key(self) -> Fills:
+        """The readings that the rules beside the arithmetic depend on."""
+        return self._among(lambda field: field.startswith((*_BESIDE_SUMS, "defines.")))
+
+    def _among(self, wanted: Callable[[str], bool]) -> Fills:
         fields = {item.id: item.field for item in self.programme.open}
-        return tuple(
-            (item, reading)
-            for item, reading in self.fills.items()
-            if not fields[item].startswith(_BESIDE_SUMS)
-        )
+        return tuple((item, value) for item, value in self.fills.items() if wanted(fields[item]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,5 +102,5 @@ def _variant(
 
 def _combinations(items: Sequence[OpenItem]) -> Iterator[Mapping[str, Scalar]]:
     names = [item.id for item in items]
-    for chosen in itertools.product(*(item.readings for item in items)):
+    for chosen in itertools.product(*(dict.fromkeys(item.readings) for item in items)):
         yield dict(zip(names, chosen, strict=True))

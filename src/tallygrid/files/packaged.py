@@ -17,7 +17,7 @@ def as_text(programmes: Sequence[Programme]) -> str:
     return json.dumps(
         [
             {
-                "canonical": programme.canonical,
+                "document": programme.model_dump_json(exclude_defaults=True),
                 "conditions": [
                     [when, [[name, _plain(node)] for name, node in names], _plain(read)]
                     for (when, names), read in readings_of(programme).items()
@@ -34,7 +34,7 @@ def from_text(text: str) -> tuple[Programme, ...]:
 
 
 def _programme(plain: Mapping[str, Any]) -> Programme:
-    programme = Programme.from_canonical(plain["canonical"])
+    programme = Programme.from_document(plain["document"])
     for when, names, read in plain["conditions"]:
         known = tuple((name, _node(node)) for name, node in names)
         remember(programme, when, known, _node(read))
