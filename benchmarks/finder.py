@@ -56,7 +56,7 @@ def _cold_s() -> float:
     times = []
     for _ in range(COLD):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  # our own command
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)  # our own command
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         times.append(used)

@@ -1,14 +1,18 @@
-"""How fast the books post on one hot programme, beside the naive way on the same server.
+"""How fast the books post on one hot programme, beside two peers on the same server.
 
     python benchmarks/ledger.py [SECONDS]
 
-Naive is what most systems do: a transaction per transfer, which locks the budget's row, then
-the voucher's, checks, updates both and inserts the transfer, over five round trips. The
-books do more per event (key, hold, chain of hashes, role); batches make up for it. Only the
-ratios mean anything: absolute figures are the machine's.
+`pgbench` is PostgreSQL's own TPC-B, 8 clients, scale 10. Naive is what most systems do: a
+transaction per transfer, which locks the budget's row, then the voucher's, checks, updates
+both and inserts the transfer, over five round trips. The books do more per event (key, hold,
+chain of hashes, role); posting together makes up for it. Ratios are to pgbench; only they
+mean anything, absolute figures are the machine's.
 """
 
+import queue
 import random
+import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +29,8 @@ from psycopg import Connection
 from tallygrid import database, ledger
 from tallygrid.core.books import Account, Event, Leg
 from tallygrid.database import Server
+from tallygrid.database.binaries import choose
+from tallygrid.ledger.queue import PostingQueue
 from tallygrid.settings import Settings
 
 SECONDS: Final = 3.0
@@ -33,6 +39,9 @@ SECONDS: Final = 3.0
 PROGRAMME: Final = "hot"
 VOUCHERS: Final = 2_000
 CLIENTS: Final = 8
+CALLERS: Final = 256
+CONNECTIONS: Final = 32
+"""What the naive way's callers share; a server does not take a connection from each."""
 AT: Final = datetime(2026, 3, 1, tzinfo=UTC)
 RESERVED: Final = Account("reserved", 2026, funder="city")
 PAYABLE: Final = Account("payable", 2026, holder="P", funder="city")
@@ -55,29 +64,42 @@ GRANT ALL ON ALL TABLES IN SCHEMA naive TO tallygrid_web;
 def main() -> None:
     """Measure each way for some seconds and print one table."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
-    print(f"{'way':<40} {'events/s':>9} {'ratio':>6}")
+    print(f"{'way':<58} {'events/s':>9} {'ratio':>6}")
     for name, per_s, ratio in measure(seconds):
-        print(f"{name:<40} {per_s:>9,.0f} {ratio:>6.1f}")
+        print(f"{name:<58} {per_s:>9,.0f} {ratio:>6.1f}")
 
 
 def measure(seconds: float = SECONDS) -> list[tuple[str, float, float]]:
-    """Return each way, its events per second, and its ratio to the naive way with many clients."""
+    """Return each way, its events per second, and its ratio to pgbench."""
     with prepared_server() as server:
-        baseline = naive(server, seconds, clients=CLIENTS)
+        baseline = pgbench(server, seconds)
         rates = [
-            (f"naive, {CLIENTS} clients", baseline),
-            ("naive, 1 client", naive(server, seconds, clients=1)),
+            (f"pgbench, {CLIENTS} clients", baseline),
+            (f"naive, {CLIENTS} clients", naive(server, seconds, clients=CLIENTS)),
+            naive_callers(server, seconds),
+            *(queued(server, seconds, name, make) for name, make in WAYS),
             *(
                 (f"books, batches of {size}: {name}", books(server, seconds, make, size))
-                for name, make, sizes in (
-                    ("single legs", single_legs, (1, 32, 256)),
-                    ("hold + capture", pairs, (2, 32, 256)),
-                )
-                for size in sizes
+                for name, make in WAYS
+                for size in (2, 32, 256)
             ),
             ("verify", verification(server)),
         ]
     return [(name, per_s, per_s / baseline) for name, per_s in rates]
+
+
+def pgbench(server: Server, seconds: float) -> float:
+    """Return the transactions per second of PostgreSQL's own benchmark."""
+    program = choose(None).bin / "pgbench"
+    parameters: Any = server.source.superuser()
+    reach = ("-h", parameters["host"], "-p", parameters["port"], "-U", parameters["user"])
+    fixed = [program, *reach, "-n", "postgres"]
+    subprocess.run([*fixed, "-i", "-s", "10", "-q"], check=True, capture_output=True)
+    load = ("-c", str(CLIENTS), "-j", "2", "-T", str(max(1, round(seconds))))
+    said = subprocess.run([*fixed, *load], check=True, capture_output=True, text=True).stdout
+    found = re.search(r"tps = ([0-9.]+)", said)
+    assert found is not None, said
+    return float(found[1])
 
 
 @contextmanager
@@ -123,6 +145,43 @@ def books(server: Server, seconds: float, make: Callable[[int], list[Event]], si
         return rate(seconds, lambda: post(connection, make(size)))
 
 
+def queued(
+    server: Server, seconds: float, name: str, make: Callable[[int], list[Event]]
+) -> tuple[str, float]:
+    """Let many callers post through the queue, each a posting of its own."""
+    role = "web" if make is single_legs else "worker"
+    with server.connect(role, autocommit=True) as connection:
+        posting = PostingQueue(
+            lambda _, programme, events: ledger.post(connection, programme=programme, events=events)
+        )
+
+        def call() -> int:
+            outcomes = posting.post(role, PROGRAMME, make(SMALLEST[name]))
+            assert all(outcome.accepted for outcome in outcomes)
+            return len(outcomes)
+
+        return crowd(f"queue: {name}", seconds, call)
+
+
+def crowd(name: str, seconds: float, call: Callable[[], int]) -> tuple[str, float]:
+    """Let many callers call for some seconds; return the rate, and how long calls took."""
+    began = time.perf_counter()
+    spent_s: list[float] = []
+
+    def caller(_: int) -> int:
+        done = 0
+        while (start := time.perf_counter()) - began < seconds:
+            done += call()
+            spent_s.append(time.perf_counter() - start)
+        return done
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        done = sum(pool.map(caller, range(CALLERS)))
+    per_s = done / (time.perf_counter() - began)
+    p99_ms = 1000 * sorted(spent_s)[len(spent_s) * 99 // 100]
+    return f"{name}, {CALLERS} callers, p99 {p99_ms:,.0f} ms", per_s
+
+
 def single_legs(size: int) -> list[Event]:
     """Issue small amounts from the one hot account to many vouchers."""
     return [event("issue", Leg(RESERVED, some_voucher(), 1)) for _ in range(size)]
@@ -147,6 +206,25 @@ def naive(server: Server, seconds: float, *, clients: int) -> float:
 
     with ThreadPoolExecutor(clients) as pool:
         return sum(pool.map(client, range(clients)))
+
+
+def naive_callers(server: Server, seconds: float) -> tuple[str, float]:
+    """Let many callers transfer the naive way, over the connections that a server can take."""
+    free: queue.SimpleQueue[Connection[Any]] = queue.SimpleQueue()
+    for _ in range(CONNECTIONS):
+        free.put(server.connect("web"))
+
+    def call() -> int:
+        connection = free.get()
+        try:
+            return transfer(connection)
+        finally:
+            free.put(connection)
+
+    found = crowd("naive", seconds, call)
+    for _ in range(CONNECTIONS):
+        free.get().close()
+    return found
 
 
 def transfer(connection: Connection[Any]) -> int:
@@ -207,6 +285,10 @@ def voucher(number: int) -> Account:
     """Return the account of a voucher."""
     return Account("committed", 2026, holder=f"V-{number}", funder="city")
 
+
+WAYS: Final = (("single legs", single_legs), ("hold + capture", pairs))
+SMALLEST: Final = {"single legs": 1, "hold + capture": 2}
+"""The events of one call."""
 
 if __name__ == "__main__":
     main()

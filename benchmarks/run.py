@@ -25,10 +25,10 @@ def main() -> None:
     for file in sorted(HERE.glob("*.py")):
         if file.name == Path(__file__).name:
             continue
-        print(f"{file.stem:<40} {'per second':>12} {'ratio':>7}")
+        print(f"{file.stem:<58} {'per second':>12} {'ratio':>7}")
         rows = measured(file)
         for name, per_s, ratio in rows:
-            print(f"  {name:<38} {per_s:>12,.0f} {ratio:>7.1f}")
+            print(f"  {name:<56} {per_s:>12,.0f} {ratio:>7.1f}")
         results[file.stem] = [
             {"way": name, "per_s": round(per_s), "ratio": round(ratio, 2)}
             for name, per_s, ratio in rows

@@ -59,6 +59,26 @@ def test_an_independent_program_accepts_the_journal(played: Terminal, tmp_path: 
     assert len(journal.read_text(encoding="utf-8")) > 10_000
 
 
+@pytest.mark.parametrize("form", ["beancount", "hledger", "csv", "parquet"])
+def test_every_form_of_the_journal_is_written_to_a_file_whole(
+    played: Terminal, tmp_path: Path, form: str
+) -> None:
+    file = tmp_path / f"books.{form}"
+
+    assert played.does("books", "export", "--format", form, "--out", file) == ""
+
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    if form != "parquet":
+        assert file.read_text(encoding="utf-8") == played.does("books", "export", "--format", form)
+
+
+def test_a_journal_that_cannot_be_written_leaves_nothing(played: Terminal, tmp_path: Path) -> None:
+    assert "--out" in played.errs("books", "export", "--format", "parquet")
+    told = played.errs("books", "export", "--format", "csv", "--out", tmp_path / "none" / "a.csv")
+    assert "none" in told
+    assert list(tmp_path.iterdir()) == []
+
+
 LONGEST = "(SELECT id FROM books.programme ORDER BY last_batch DESC, id LIMIT 1)"
 SWAP = tuple(
     f"UPDATE books.{table} SET seq = {there} WHERE programme = {LONGEST} AND seq {here}"

@@ -310,7 +310,7 @@ def test_a_job_sees_nothing_of_its_submitter(rig: Rig, monkeypatch: pytest.Monke
     assert seen["TALLYGRID_CARDS"] == "3"
     assert seen.keys() <= {
         *("PATH", "HOME", "LANG", "PWD", "LD_LIBRARY_PATH"),
-        *("EPOCHS", "TALLYGRID_CARDS", "TALLYGRID_JOB"),
+        *("EPOCHS", "TALLYGRID_CARDS", "TALLYGRID_JOB", "TALLYGRID_SITE"),
     }
 
 

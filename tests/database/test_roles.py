@@ -55,6 +55,22 @@ def test_strangers_may_not_enter_the_database(fresh_server: Server) -> None:
     assert row == (False,)
 
 
+def test_a_creation_that_was_interrupted_is_done_again(server: Server) -> None:
+    with server.administer() as administrator:
+        administrator.execute("CREATE DATABASE half_made_unborn")
+
+    made = server.create_database("half_made")
+
+    try:
+        for part in PARTS:
+            made.connect(part).close()
+        with server.administer() as administrator:
+            query = "SELECT datname FROM pg_database WHERE datname LIKE 'half_made%'"
+            assert administrator.execute(query).fetchall() == [("half_made",)]
+    finally:
+        made.drop_database()
+
+
 def test_starting_twice_changes_nothing(server: Server) -> None:
     server.start()
 

@@ -135,7 +135,9 @@ def test_the_books_are_sound_and_the_journal_says_the_same(
 ) -> None:
     transact = gathered.stage.office.transact
     journal = tmp_path / "journal.beancount"
-    lines = transact("auditor", lambda connection: list(ledger.export_beancount(connection)))
+    lines = transact(
+        "auditor", lambda connection: list(ledger.beancount(ledger.journals(connection)))
+    )
     journal.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     assert transact("auditor", ledger.verify) == ()

@@ -78,6 +78,25 @@ def test_a_job_whose_wrapper_is_killed_is_lost_and_bills_nothing(
     assert site.submit(order) == Status(JobState.LOST)
 
 
+def test_what_a_killed_wrapper_left_is_ended_at_its_own_site_alone(
+    site: LocalSite, tmp_path: Path
+) -> None:
+    """Two homes that play the same demonstration on one machine have jobs of the same keys."""
+    elsewhere = LocalSite(tmp_path / "elsewhere", slots=1, grace_s=0.3)
+    order = a_job("echo $$ > pid.new; mv pid.new pid; sleep 60")
+    for one in (site, elsewhere):
+        one.submit(order)
+    leaders = [tmp_path / name / f"jobs/{order.key}/output/pid" for name in ("site", "elsewhere")]
+    until(lambda: all(leader.exists() for leader in leaders))
+
+    os.kill(parent_of(int(written(leaders[0]))), signal.SIGKILL)
+
+    until(lambda: site.find(order.key).state is JobState.LOST)
+    assert elsewhere.find(order.key).state is JobState.RUNNING
+    elsewhere.cancel(order.key)
+    until(lambda: elsewhere.find(order.key).state is JobState.CANCELLED)
+
+
 def test_a_killed_wrapper_leaves_its_slot_to_the_next(site: LocalSite, tmp_path: Path) -> None:
     victims = [a_job(f"echo $$ > {tmp_path}/{n}; sleep 60") for n in range(2)]
     waiting = a_job("true")

@@ -1,13 +1,18 @@
 """`tallygrid books`: verify, export, heads."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final, TextIO
 
 import click
 
 from tallygrid import ledger
 from tallygrid.cli.common import REFUSED, Desk, json_option, require_published, write_json
+from tallygrid.files.whole import whole
 from tallygrid.text import render
+
+_FORMS: Final = ("beancount", "hledger", "csv", "parquet")
 
 
 @click.group()
@@ -40,15 +45,40 @@ def verify(desk: Desk, *, programme: str | None, heads: Path | None, as_json: bo
 
 
 @books.command()
-@click.option("--format", "as_format", type=click.Choice(["beancount"]), default="beancount")
+@click.option("--format", "form", type=click.Choice(_FORMS), default="beancount", show_default=True)
 @click.option("--programme", metavar="ID", help="Only this programme's books.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write to this file; Parquet needs one."
+)
 @click.pass_obj
-def export(desk: Desk, *, as_format: str, programme: str | None) -> None:  # noqa: ARG001  # one format so far
-    """Write the journal on standard output, for `bean-check` to recompute."""
+def export(desk: Desk, *, form: str, programme: str | None, out: Path | None) -> None:
+    """Write the journal, for other programs to recompute: to standard output, or to a file."""
+    if form == "parquet" and out is None:
+        raise click.UsageError("Parquet is not text: name a file, as in `--out books.parquet`.")
     with desk.server().connect("auditor") as connection:
         require_published(programme, ledger.programmes(connection))
-        for text in ledger.export_beancount(connection, programme):
-            click.echo(text)
+        journals = ledger.journals(connection, programme)
+        if out is None:
+            _write(form, journals, sys.stdout)
+        else:
+            with whole(out) as beside:
+                _write_file(form, journals, beside)
+
+
+def _write_file(form: str, journals: Iterator[ledger.Journal], path: Path) -> None:
+    if form == "parquet":
+        ledger.write_parquet(journals, path)
+        return
+    with path.open("w", encoding="utf-8", newline="") as file:
+        _write(form, journals, file)
+
+
+def _write(form: str, journals: Iterator[ledger.Journal], file: TextIO) -> None:
+    if form == "csv":
+        ledger.write_csv(journals, file)
+        return
+    write = {"beancount": ledger.beancount, "hledger": ledger.hledger}[form]
+    file.writelines(f"{line}\n" for line in write(journals))
 
 
 @books.command()

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -18,10 +19,12 @@ from tallygrid.cli.common import (
     programmes,
     write_json,
 )
+from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.decision import decide as decide_one
 from tallygrid.core.decision import decide_all
 from tallygrid.core.flip import first_questions, flips
 from tallygrid.core.match import ranked
+from tallygrid.core.programme import Programme
 from tallygrid.core.stacking import best_of_each_kind
 from tallygrid.files.facts import read_facts
 from tallygrid.files.programme import known_facts
@@ -83,19 +86,81 @@ def _say(lines: Iterable[str]) -> None:
 
 
 @click.command()
-@click.option("--programme", "name", required=True, metavar="ID_OR_FILE")
-@_facts
+@click.option(
+    "--programme",
+    "names",
+    required=True,
+    multiple=True,
+    metavar="ID_OR_FILE",
+    help="The programme; of a table also several, each named in turn.",
+)
+@click.option(
+    "--facts",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="What is known of one case; what is left out is unknown.",
+)
+@click.option(
+    "--table",
+    type=click.Path(path_type=Path),
+    metavar="IN.parquet|csv",
+    help="Decide every row of a table instead: Parquet, Arrow or CSV.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="OUT.parquet",
+    help="Where the decided table is written.",
+)
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="COLUMN",
+    help="Carry a column of the table along that is no fact; may be repeated.",
+)
 @_assume
 @at_option
 @json_option
 @click.pass_obj
-def decide(  # one argument per option
-    desk: Desk, *, name: str, facts: Path, assume: str | None, at: str | None, as_json: bool
+def decide(  # noqa: PLR0913  # one argument per option
+    desk: Desk,
+    *,
+    names: tuple[str, ...],
+    facts: Path | None,
+    table: Path | None,
+    out: Path | None,
+    keep: tuple[str, ...],
+    assume: str | None,
+    at: str | None,
+    as_json: bool,
 ) -> None:
-    """Decide one case under one programme, with every finding and the arithmetic."""
-    programme = programme_of(name)
+    """Decide one case, or every row of a table, with every finding and the arithmetic."""
+    if (facts is None) == (table is None):
+        raise click.UsageError("Name one case with --facts, or a table with --table.")
+    chosen = tuple(programme_of(name) for name in names)
+    if table is not None:
+        from tallygrid.cli.table import Order, decide_table  # noqa: PLC0415  # polars takes a while
+
+        order = Order(table, out, chosen, keep, instant(at), assumptions(assume))
+        decide_table(desk, order, as_json=as_json)
+        return
+    if out is not None or keep or len(chosen) > 1:
+        raise click.UsageError("--out, --keep and several programmes go with --table.")
+    assert facts is not None
+    _decide_case(desk, chosen[0], facts, instant(at), assumptions(assume), as_json=as_json)
+
+
+def _decide_case(
+    desk: Desk,
+    programme: Programme,
+    facts: Path,
+    at: datetime,
+    assumed: Assumptions | None,
+    *,
+    as_json: bool,
+) -> None:
     given = read_facts(facts, known_facts([*programmes(), programme]))
-    decision = decide_one(programme, given, at=instant(at), assumptions=assumptions(assume))
+    decision = decide_one(programme, given, at=at, assumptions=assumed)
     if as_json:
         write_json(decision.as_json())
     else:

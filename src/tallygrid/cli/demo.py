@@ -96,7 +96,9 @@ def _report(stage: Stage, plan: Plan, out: Path, *, wall_s: int) -> Figures:
     journal, heads = out / "journal.beancount", out / "heads.jsonl"
     problems = stage.office.transact("auditor", ledger.verify)
     with journal.open("w", encoding="utf-8") as file:
-        for line in stage.office.transact("auditor", lambda c: list(ledger.export_beancount(c))):
+        for line in stage.office.transact(
+            "auditor", lambda c: list(ledger.beancount(ledger.journals(c)))
+        ):
             file.write(line + "\n")
     ledger.write_heads(heads, stage.office.transact("auditor", ledger.heads))
     checks = Checks(

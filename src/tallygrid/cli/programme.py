@@ -1,6 +1,8 @@
 """`tallygrid programme`: the published schemes."""
 
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +22,9 @@ from tallygrid.cli.common import (
 )
 from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import Programme
+from tallygrid.files.programme import Checked, json_schema
 from tallygrid.files.programme import check as check_files
-from tallygrid.files.programme import json_schema
+from tallygrid.settings import Language
 from tallygrid.text import render
 from tallygrid.text.programme import programme_line, programme_lines
 
@@ -67,7 +70,10 @@ def show(desk: Desk, name: str, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def check(desk: Desk, files: tuple[Path, ...], *, as_json: bool) -> None:
-    """Report every mistake in programme files, each with line and remedy."""
+    """Report every mistake in programme files, each with line and remedy.
+
+    Warnings are told too, but do not count: a report may well contradict itself.
+    """
     found = check_files(files)
     if as_json:
         write_json(
@@ -77,12 +83,21 @@ def check(desk: Desk, files: tuple[Path, ...], *, as_json: bool) -> None:
             }
         )
     else:
-        for one in (*found.mistakes, *found.warnings):
-            click.echo(str(one))
-        if not found.mistakes:
-            click.echo(render("cli.checked", desk.language, count=len(found.programmes)))
+        for line in _told(found, desk.language):
+            click.echo(line)
     if found.mistakes:
         sys.exit(WRONG_INPUT)
+
+
+def _told(found: Checked, language: Language) -> Iterator[str]:
+    """Yield what a check found in the order of the files, as editors and compilers write it."""
+    doubts = {*found.warnings}
+    for one in sorted({*found.mistakes, *doubts}):
+        marked = f"warning: {one.problem}" if one in doubts else one.problem
+        yield str(replace(one, problem=marked))
+    counts = {"count": len(found.programmes), "warnings": len(doubts)}
+    if not found.mistakes:
+        yield render("cli.checked", language, **counts)
 
 
 @programme.command()

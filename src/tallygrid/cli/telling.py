@@ -15,6 +15,7 @@ _KNOWN: Final = {
     "tallygrid.demo.marker.NotOursError": REFUSED,
     "tallygrid.files.mistake.FileError": WRONG_INPUT,
     "tallygrid.lab.demand.DemandError": WRONG_INPUT,
+    "tallygrid.ledger.queue.OverloadError": REFUSED,
     "tallygrid.service.asking.NameTakenError": REFUSED,
     "tallygrid.service.buying.CardsError": REFUSED,
     "tallygrid.service.buying.UnknownError": WRONG_INPUT,

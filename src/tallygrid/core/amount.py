@@ -1,14 +1,16 @@
 """The amount of an award: base × rate, the caps, the rounding, each step on record.
 
 What is not known exactly is a span from the least to the most it can be; every step is
-monotone, so the ends of the result are exact. When all is known both ends are equal.
+monotone, so the ends of the result are exact. When all is known both ends are equal. The
+formulas themselves stand in `core.formula`; here they become spans and lines.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from tallygrid.core.money import share
+from tallygrid.core.formula import Ends, paid
+from tallygrid.core.number import ONE, Number
 
 UNITS_FEN: Final[Mapping[str, int]] = {
     "fen": 1,
@@ -41,6 +43,18 @@ class Span:
         """Both ends are equal."""
         return self.low == self.high
 
+    @property
+    def ends(self) -> Ends[Number]:
+        """Both ends, as the formulas take them."""
+        return self.low, self.high
+
+    @classmethod
+    def of(cls, ends: Ends[Number]) -> "Span":
+        """Return the span between two ends, of which the low one is known."""
+        low, high = ends
+        assert low is not None, ends
+        return cls(low, high)
+
 
 @dataclass(frozen=True)
 class Room:
@@ -68,11 +82,12 @@ def award(*, base: Span, rate: Span, rooms: Sequence[Room], unit_fen: int) -> Aw
     >>> award(base=Span(100, 100), rate=Span(5000, 5000), rooms=[], unit_fen=1).span
     Span(low=50, high=50)
     """
-    whole = _share(base, rate)
-    limits = [room.left for room in rooms if not room.in_principle]
-    normal = _rounded(_least([whole, *(room.left for room in rooms)]), unit_fen)
-    exceptional = _rounded(_least([whole, *limits]), unit_fen)
-    binding = _binding(whole, rooms)
+    assert rate.high is not None, rate
+    left = [(room.left.ends, room.in_principle) for room in rooms]
+    result = paid(ONE, base.ends, rate.ends, left, unit_fen)
+    whole, normal = Span.of(result.share), Span.of(result.normal)
+    exceptional = Span.of(result.exceptional)
+    binding = "" if result.bound_by in {-1, None} else rooms[result.bound_by].id
     lines = (
         Line("share", _ends(whole)),
         *([Line("bound", {"by": binding})] if binding else []),
@@ -81,15 +96,6 @@ def award(*, base: Span, rate: Span, rooms: Sequence[Room], unit_fen: int) -> Aw
         *([Line("exceptional", _ends(exceptional))] if exceptional != normal else []),
     )
     return Award(normal, exceptional, binding, lines)
-
-
-def rounded(amount_fen: int, unit_fen: int) -> int:
-    """Round an amount down to a unit.
-
-    >>> rounded(12_345, 100)
-    12300
-    """
-    return amount_fen - amount_fen % unit_fen
 
 
 def room_line(room: Room, **more: Value) -> Line:
@@ -108,31 +114,6 @@ def span_line(code: str, span: Span, **more: Value) -> Line:
 
 def _ends(span: Span) -> dict[str, Value]:
     return {"low_fen": span.low, "high_fen": span.high}
-
-
-def _share(base: Span, rate: Span) -> Span:
-    assert rate.high is not None, rate
-    high = None if base.high is None else share(base.high, rate.high)
-    return Span(share(base.low, rate.low), high)
-
-
-def _least(spans: Sequence[Span]) -> Span:
-    highs = [span.high for span in spans if span.high is not None]
-    return Span(min(span.low for span in spans), min(highs, default=None))
-
-
-def _rounded(span: Span, unit_fen: int) -> Span:
-    high = None if span.high is None else rounded(span.high, unit_fen)
-    return Span(rounded(span.low, unit_fen), high)
-
-
-def _binding(whole: Span, rooms: Sequence[Room]) -> str:
-    """Name the room that lowers the most; the first of equals."""
-    at, binding = whole.high, ""
-    for room in rooms:
-        if room.left.high is not None and (at is None or room.left.high < at):
-            at, binding = room.left.high, room.id
-    return binding
 
 
 def recomputed(lines: Sequence[Mapping[str, Any]]) -> Span:

@@ -17,10 +17,11 @@ from tallygrid.core.amount import (
     span_line,
 )
 from tallygrid.core.condition import Facts, Node, missing_facts
-from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN, share
+from tallygrid.core.formula import Ends, possible_tiers, taxed, tier_rate, under_cap, under_ceiling
+from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN
+from tallygrid.core.number import ONE, Number
 from tallygrid.core.programme import (
     Cap,
-    Ceiling,
     Cell,
     DatedRate,
     DatedYuan,
@@ -33,7 +34,7 @@ from tallygrid.core.programme import (
 from tallygrid.core.rules import Rules, bounds
 
 _UNKNOWN: Final = Span(0, None)
-_STAND_IN: Final = "contract_fen"
+STAND_IN_FACT: Final = "contract_fen"
 TAX_FACT: Final = "contract_tax_fen"
 OTHER_FUNDS_FACT: Final = "other_fiscal_fen"
 
@@ -73,6 +74,11 @@ class Case:
     def answer(self, node: Node | None) -> bool | None:
         """Return what a rule answers; a rule left open answers unknown."""
         return None if node is None else self.answers[node]
+
+    def number(self, name: str) -> int | None:
+        """Return a fact that is a whole number, if it is known."""
+        value = self.facts.get(name)
+        return value if isinstance(value, int) else None
 
     def missing(self, node: Node) -> tuple[str, ...]:
         """Return the facts for want of which a rule is unknown."""
@@ -116,53 +122,39 @@ def _base(case: Case) -> tuple[Span, tuple[Line, ...], tuple[str, ...]]:
     name = base_fact(case.programme)
     if name is None:
         return _UNKNOWN, (span_line("base", _UNKNOWN, base=None, fact=None),), ()
-    source = name if name in case.facts else _STAND_IN
-    gross = case.facts.get(source)
-    if not isinstance(gross, int):
+    source = name if name in case.facts else STAND_IN_FACT
+    gross = case.number(source)
+    if gross is None:
         line = span_line("base", _UNKNOWN, base=case.programme.base.value, fact=name)
         return _UNKNOWN, (line,), (name,)
-    span, missing = _taxed(case, gross)
+    tax_fen = case.number(TAX_FACT)
+    span = Span.of(taxed(ONE, gross, tax_fen, case.programme.tax.value))
+    missing = (TAX_FACT,) if case.programme.tax.value != "included" and tax_fen is None else ()
     line = span_line(
         "base", span, base=case.programme.base.value, fact=source, gross_fen=gross,
-        stands_in=source != name, tax=case.programme.tax.value, tax_fen=_tax_fen(case),
+        stands_in=source != name, tax=case.programme.tax.value, tax_fen=tax_fen,
     )  # fmt: skip
     return span, (line,), missing
 
 
-def _taxed(case: Case, gross_fen: int) -> tuple[Span, tuple[str, ...]]:
-    """Return the base after tax; where tax is taken off but not known it is at most the gross."""
-    if case.programme.tax.value == "included":
-        return Span(gross_fen, gross_fen), ()
-    tax_fen = _tax_fen(case)
-    if tax_fen is None:
-        return Span(0, gross_fen), (TAX_FACT,)
-    net_fen = max(0, gross_fen - tax_fen)
-    high = gross_fen if case.programme.tax.value is None else net_fen
-    return Span(net_fen, high), ()
-
-
-def _tax_fen(case: Case) -> int | None:
-    tax_fen = case.facts.get(TAX_FACT)
-    return tax_fen if isinstance(tax_fen, int) else None
-
-
 def _rate(case: Case) -> tuple[Span, tuple[Line, ...], tuple[str, ...]]:
-    tiers = list(zip(case.programme.rate.tiers, case.rules.tiers, strict=True))
-    chosen = [(t, node) for t, node in tiers if case.answer(node)]
-    possible = chosen or [(t, node) for t, node in tiers if case.answer(node) is None]
-    spans = [_rate_on(tier.rate, case.day) for tier, _ in possible]
-    span = Span(min((s.low for s in spans), default=0), max((_high(s) for s in spans), default=0))
-    names = [] if chosen else [name for _, node in possible for name in case.missing(node)]
+    tiers = case.programme.rate.tiers
+    certain, possible = possible_tiers(ONE, [case.answer(node) for node in case.rules.tiers])
+    span = Span.of(tier_rate(ONE, possible, [rate_on(tier.rate, case.day) for tier in tiers]))
+    rows = zip(tiers, case.rules.tiers, possible, strict=True)
+    chosen = [(tier, node) for tier, node, may in rows if may]
+    names = [] if certain else [name for _, node in chosen for name in case.missing(node)]
     line = Line(
         "rate",
         {
-            "tier": "|".join(tier.id for tier, _ in possible) or None,
+            "tier": "|".join(tier.id for tier, _ in chosen) or None,
             "by": ", ".join(case.programme.rate.by),
             "low_bp": span.low,
             "high_bp": span.high,
         },
     )
-    lines = (line, *_why(case, [tier for tier, _ in chosen]))
+    sure = [tier for tier, _ in chosen] if certain else []
+    lines = (line, *_why(case, sure))
     return span, lines, tuple(dict.fromkeys(names))
 
 
@@ -194,13 +186,10 @@ def cell_said(cell: Cell) -> str:
     return ("" if low is None else f"{low} ≤ ") + "x" + ("" if high is None else f" < {high}")
 
 
-def _high(span: Span) -> int:
-    return BASIS_POINTS if span.high is None else span.high
-
-
-def _rate_on(rate: DatedRate | None, day: date) -> Span:
+def rate_on(rate: DatedRate | None, day: date) -> Ends[Number]:
+    """Return the ends of a rate on a day; one that the text leaves open may be any."""
     step = on_day(rate, day)
-    return Span(0, BASIS_POINTS) if step is None else Span(step, step)
+    return (0, BASIS_POINTS) if step is None else (step, step)
 
 
 def on_day(steps: DatedYuan | DatedRate | None, day: date) -> int | None:
@@ -218,13 +207,9 @@ def _caps(case: Case) -> Iterator[tuple[Room, Line]]:
     for cap, applies in _caps_of(case):
         if applies is False:
             continue
-        amount = on_day(cap.amount_yuan, case.day)
-        used_fen = case.used.under(cap)
-        left = _left(amount, used_fen)
-        # a cap that may not apply leaves at least this, and at most anything
-        left = left if applies else Span(left.low, None)
+        amount_fen, used_fen = cap_on(cap, case.day), case.used.under(cap)
+        left = Span.of(under_cap(ONE, amount_fen, used_fen, applies))
         room = Room(cap.id, "cap", left, cap.strength == "in_principle")
-        amount_fen = None if amount is None else amount * FEN_PER_YUAN
         yield (
             room,
             room_line(room, per=cap.per, amount_fen=amount_fen, used_fen=used_fen, applies=applies),
@@ -243,62 +228,24 @@ def _caps_of(case: Case) -> Iterator[tuple[Cap, bool | None]]:
         yield cap, True if cap.when is None else case.answer(node)
 
 
-def _left(amount_yuan: int | None, used_fen: int) -> Span:
-    if amount_yuan is None:
-        return _UNKNOWN
-    left_fen = max(0, amount_yuan * FEN_PER_YUAN - used_fen)
-    return Span(left_fen, left_fen)
+def cap_on(cap: Cap, day: date) -> int | None:
+    """Return the amount of a cap on a day, unless the text leaves it open."""
+    amount_yuan = on_day(cap.amount_yuan, day)
+    return None if amount_yuan is None else amount_yuan * FEN_PER_YUAN
 
 
 def _ceilings(case: Case, base: Span) -> Iterator[tuple[Room, Line]]:
-    other = case.facts.get(OTHER_FUNDS_FACT)
+    other_fen = case.number(OTHER_FUNDS_FACT)
     for ceiling in case.programme.stacking.ceilings:
-        rate = _rate_on(ceiling.rate, case.day)
-        most = Span(
-            share(base.low, rate.low),
-            None if base.high is None else share(base.high, _high(rate)),
-        )
-        left = _under_ceiling(ceiling, most, other if isinstance(other, int) else None)
-        room = Room(ceiling.id, "ceiling", left)
+        rate, includes = rate_on(ceiling.rate, case.day), ceiling.includes_this
+        left = under_ceiling(ONE, base.ends, rate, other_fen, includes)
+        room = Room(ceiling.id, "ceiling", Span.of(left))
         yield (
             room,
             room_line(
-                room,
-                low_bp=rate.low,
-                high_bp=rate.high,
-                includes_this=ceiling.includes_this,
-                other_fen=other if isinstance(other, int) else None,
+                room, low_bp=rate[0], high_bp=rate[1], includes_this=includes, other_fen=other_fen
             ),
         )
-
-
-def _under_ceiling(ceiling: Ceiling, most: Span, other_fen: int | None) -> Span:
-    """Return what a ceiling leaves for this voucher, given the other public money."""
-    counting = _counting_this(most, other_fen)
-    apart = _counting_others(most, other_fen)
-    if ceiling.includes_this is True:
-        return counting
-    if ceiling.includes_this is False:
-        return apart
-    return Span(counting.low, apart.high)
-
-
-def _counting_this(most: Span, other_fen: int | None) -> Span:
-    high = None if most.high is None else max(0, most.high - (other_fen or 0))
-    return Span(0 if other_fen is None else max(0, most.low - other_fen), high)
-
-
-def _counting_others(most: Span, other_fen: int | None) -> Span:
-    """Other money alone must stay under the ceiling; then nothing here is limited."""
-    free = Span(_LIMITLESS, None)
-    if other_fen is None:
-        return Span(0, None)
-    if most.high is not None and other_fen > most.high:
-        return Span(0, 0)
-    return free if other_fen <= most.low else Span(0, None)
-
-
-_LIMITLESS: Final = 9 * 10**14
 
 
 def _budget(case: Case) -> Iterator[tuple[Room, Line]]:

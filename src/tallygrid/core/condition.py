@@ -135,7 +135,7 @@ def _asked(nodes: tuple[Node, ...]) -> _Asked:
     kinds = dict(fact for node in wanted for fact in _columns(node))
     return _Asked(
         nodes=wanted,
-        schema={name: _dtype(kind) for name, kind in kinds.items()},
+        schema={name: dtype_of(kind) for name, kind in kinds.items()},
         columns=(
             pl.col(_ROW),
             *(expression(node).alias(str(position)) for position, node in enumerate(wanted)),
@@ -146,6 +146,11 @@ def _asked(nodes: tuple[Node, ...]) -> _Asked:
 def explained(nodes: Sequence[Node], facts: Facts) -> dict[Node, bool | None]:
     """Answer conditions and their parts; see `missing_facts`."""
     return evaluate([part for node in nodes for part in (node, *parts(node))], facts)
+
+
+def is_joining(node: Node) -> bool:
+    """Tell whether a step joins conditions: AND, OR, NOT."""
+    return node.op in _JOINING
 
 
 def missing_facts(node: Node, answers: Mapping[Node, bool | None], facts: Facts) -> tuple[str, ...]:
@@ -168,35 +173,45 @@ def parts(node: Node) -> Iterator[Node]:
             yield from parts(arg)
 
 
-def expression(node: Node) -> "pl.Expr":
-    """Return the Polars expression of a condition, over columns named like the facts."""
+def named_like_facts(node: Node) -> "pl.Expr":
+    """Return the column of a fact that has the fact's name."""
+    import polars as pl  # noqa: PLC0415  # see `evaluate`
+
+    return pl.col(str(node.value))
+
+
+def expression(node: Node, column: "Callable[[Node], pl.Expr]" = named_like_facts) -> "pl.Expr":
+    """Return the Polars expression of a condition, over the columns of its facts."""
     import polars as pl  # noqa: PLC0415  # see `evaluate`
 
     if node.op == "fact":
-        return pl.col(str(node.value))
+        return column(node)
     if node.op == "literal":
-        return pl.lit(node.value, dtype=_dtype(node.kind))
+        return pl.lit(node.value, dtype=dtype_of(node.kind))
+    parts = [expression(arg, column) for arg in node.args]
     if node.op in _ARITHMETIC:
-        return _joined(_ARITHMETIC[node.op], node, node.size_max)
+        return _joined(_ARITHMETIC[node.op], parts, node.size_max)
     if node.op in _COMPARISONS:
-        return _joined(_COMPARISONS[node.op], node, _size(node))
-    return _logic(node)
+        return _joined(_COMPARISONS[node.op], parts, _size(node))
+    return _logic(node, parts)
 
 
-def _joined(join: Callable[[Any, Any], "pl.Expr"], node: Node, size_max: int) -> "pl.Expr":
-    left, right = (_widened(expression(arg), size_max) for arg in node.args)
+def _joined(
+    join: Callable[[Any, Any], "pl.Expr"], parts: "Sequence[pl.Expr]", size_max: int
+) -> "pl.Expr":
+    left, right = (_widened(part, size_max) for part in parts)
     return join(left, right)
 
 
-def _logic(node: Node) -> "pl.Expr":
-    first, *rest = (expression(arg) for arg in node.args)
+def _logic(node: Node, parts: "Sequence[pl.Expr]") -> "pl.Expr":
+    first, *rest = parts
     if node.op == "not":
         return ~first
     if node.op == "is_null":
         return first.is_null()
     if node.op == "in":
         return _folded(or_, [first == other for other in rest])
-    return _folded(and_ if node.op == "and" else or_, [first, *rest])
+    return _folded(and_ if node.op == "and" else or_, parts)
 
 
 def _folded(join: Callable[[Any, Any], Any], parts: "Sequence[pl.Expr]") -> "pl.Expr":
@@ -223,7 +238,8 @@ def _widened(column: "pl.Expr", size_max: int) -> "pl.Expr":
     return column.cast(pl.Int128) if size_max > _INT64_MAX else column
 
 
-def _dtype(kind: Kind) -> "pl.DataType":
+def dtype_of(kind: Kind) -> "pl.DataType":
+    """Return the type of a column of such values."""
     import polars as pl  # noqa: PLC0415  # see `evaluate`
 
     types = {"boolean": pl.Boolean, "text": pl.String, "date": pl.Date}

@@ -201,7 +201,7 @@ def decide_each(
 ) -> tuple[Decision, ...]:
     """Answer many cases, each under its own programme, in one select."""
     plans = _plans(cases, at, assumptions)
-    nodes = tuple(dict.fromkeys(node for plan in plans for node in plan.variants.nodes))
+    nodes = tuple(dict.fromkeys(node for plan in plans for node in plan.versions.nodes))
     rows = {id(plan.facts): plan.facts for plan in plans}
     answers = dict(zip(rows, evaluate_each(nodes, list(rows.values())), strict=True))
     return tuple(
@@ -214,7 +214,7 @@ def _plans(
     cases: Sequence[tuple[Programme, Facts]],
     at: datetime | date,
     assumptions: Assumptions | None,
-) -> "list[_Plan]":
+) -> "list[Plan]":
     """Plan every case; what follows from the same facts on the same day is one object."""
     complete: dict[tuple[int, date], Facts] = {}
     plans = []
@@ -222,12 +222,12 @@ def _plans(
         day = day_of(at, programme.place.zone)
         if (id(facts), day) not in complete:
             complete[id(facts), day] = derived(facts, on=day)
-        plans.append(_Plan.of(programme, complete[id(facts), day], at, day, assumptions))
+        plans.append(Plan.on(programme, complete[id(facts), day], at, assumptions))
     return plans
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What has to be tried for one case under one programme."""
 
     programme: Programme
@@ -236,7 +236,7 @@ class _Plan:
     day: date
     assumed: Mapping[Name, Scalar]
     names: tuple[str, ...]
-    variants: Variants
+    versions: Variants
 
     @classmethod
     def of(
@@ -244,22 +244,48 @@ class _Plan:
         programme: Programme,
         facts: Facts,
         at: datetime | date,
-        day: date,
         assumptions: Assumptions | None,
-    ) -> "_Plan":
+    ) -> "Plan":
         """Choose what to try: every combination of the readings still open."""
+        complete = derived(facts, on=day_of(at, programme.place.zone))
+        return cls.on(programme, complete, at, assumptions)
+
+    @classmethod
+    def on(
+        cls,
+        programme: Programme,
+        complete: Facts,
+        at: datetime | date,
+        assumptions: Assumptions | None,
+    ) -> "Plan":
+        """Choose what to try on facts that have all that follows from them."""
         known = {item.id for item in programme.open}
         filled = dict(assumptions.fills.get(programme.id, {})) if assumptions else {}
         assert filled.keys() <= known, (programme.id, filled.keys() - known)
         return cls(
             programme=programme,
-            facts=facts,
+            facts=complete,
             at=at,
-            day=day,
+            day=day_of(at, programme.place.zone),
             assumed=filled,
             names=(assumptions.id,) if assumptions and filled else (),
-            variants=variants(programme, fills_of(filled)),
+            versions=variants(programme, fills_of(filled)),
         )
+
+    @property
+    def variants(self) -> tuple[Programme, ...]:
+        """The programme under every combination of readings."""
+        return tuple(one.programme for one in self.versions.each)
+
+    @property
+    def fills(self) -> tuple[Mapping[str, Scalar], ...]:
+        """The readings of each variant."""
+        return tuple(one.fills for one in self.versions.each)
+
+    @property
+    def items(self) -> tuple[OpenItem, ...]:
+        """What the text leaves open and nobody has filled."""
+        return self.versions.open
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,7 +331,7 @@ class _Tried:
 _Of = tuple[Mapping[str, Scalar], Hashable]
 
 
-def _decided(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> Decision:
+def _decided(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> Decision:
     tried = _try(plan, answers, used)
     different = tried.different
     found = tuple(_merged(tried))
@@ -327,20 +353,20 @@ def _decided(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> De
         provisional=any(_stands_in(one.worked) for one in different),
         findings=found,
         readings=tuple(_readings(tried)),
-        questions=tuple(_questions(plan.variants.open, tried)),
+        questions=tuple(_questions(plan.versions.open, tried)),
         missing=tuple(dict.fromkeys(_missing(found, different, outcome))),
         assumptions=plan.names,
         assumed=dict(plan.assumed),
-        group=_group(_case(plan, plan.variants.each[0], answers, used)),
+        group=_group(_case(plan, plan.versions.each[0], answers, used)),
     )
 
 
-def _try(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> _Tried:
+def _try(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> _Tried:
     """Try every variant; what variants share is worked out and found once."""
     sums: dict[Fills, Worked] = {}
     ruled: dict[Fills, tuple[Finding, ...]] = {}
     results: dict[tuple[Fills, Fills], _Result] = {}
-    for one in plan.variants.each:
+    for one in plan.versions.each:
         rules_key, sums_key = key = one.rules_key, one.sums_key
         if key in results:
             continue
@@ -351,14 +377,14 @@ def _try(plan: _Plan, answers: Mapping[Node, bool | None], used: Used) -> _Tried
             ruled[rules_key] = findings(case, at=plan.at)
         closed = room(case, sums[sums_key].award)
         results[key] = _Result.of(ruled[rules_key] + closed, sums[sums_key])
-    each = plan.variants.each
+    each = plan.versions.each
     return _Tried(
         fills=tuple(one.fills for one in each),
         results=tuple(results[one.rules_key, one.sums_key] for one in each),
     )
 
 
-def _case(plan: _Plan, one: Variant, answers: Mapping[Node, bool | None], used: Used) -> Case:
+def _case(plan: Plan, one: Variant, answers: Mapping[Node, bool | None], used: Used) -> Case:
     return Case(one.programme, one.rules, plan.facts, answers, plan.day, used)
 
 

@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from tallygrid.core.amount import Span
-from tallygrid.core.arithmetic import base_fact
+from tallygrid.core.arithmetic import STAND_IN_FACT, base_fact
 from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.condition import Facts, Node, evaluate_each
 from tallygrid.core.decision import Decision, Outcome, decide_each
@@ -31,7 +31,6 @@ FACTS_MAX: Final = 3
 TRIALS_MAX: Final = 4_000
 """The most combinations of values tried for one set of connected rules."""
 _WAYS_MAX: Final = 3
-_STAND_IN: Final = "contract_fen"
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def first_questions(
 
 def _to_give(name: str, programme: Programme) -> str:
     """Return the fact that an applicant would give: a place, and the contract's value."""
-    return _STAND_IN if name == base_fact(programme) else _source(name)
+    return STAND_IN_FACT if name == base_fact(programme) else _source(name)
 
 
 def _waits(decision: Decision) -> bool:

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN, GREATEST_FEN
+from tallygrid.core.notation import rates, whole_yuan
 
 _T = TypeVar("_T")
 Day = date  # several parts have a field named `date`
@@ -35,7 +36,7 @@ Confidence = Literal["high", "medium", "low"]
 Scalar = bool | int | str | date
 """What a fact, a reading or an assumption may be."""
 
-_PERCENT: Final = re.compile(r"^(\d{1,3})(?:\.(\d{1,2}))?%$")
+_PERCENT: Final = re.compile(r"^(\d{1,3})(?:\.(\d{1,2}))?%$", re.ASCII)
 _YUAN_MAX: Final = GREATEST_FEN // FEN_PER_YUAN
 
 
@@ -54,6 +55,9 @@ def basis_points(written: object) -> object:
     if isinstance(written, str) and (match := _PERCENT.match(written.strip())):
         return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
     if isinstance(written, str | float):
+        meant = rates(written) if isinstance(written, str) else ()
+        if len(meant) == 1 and meant[0] <= BASIS_POINTS:
+            raise ValueError(f"Write {_percentage(meant[0])}")  # pydantic wants ValueError
         raise ValueError("Write a percentage of at most two decimals, such as 50% or 62.5%")  # noqa: TRY004  # pydantic wants ValueError
     return written
 
@@ -65,7 +69,9 @@ def _percentage(rate_bp: int) -> str:
 
 def _whole_yuan(written: object) -> object:
     if isinstance(written, bool) or not isinstance(written, int):
-        raise ValueError("Write whole yuan as digits alone, such as 500000")  # noqa: TRY004  # pydantic wants ValueError
+        meant = whole_yuan(written) if isinstance(written, str) else None
+        such = "such as 500000" if meant is None else f"that is {meant}"
+        raise ValueError(f"Write whole yuan as digits alone, {such}")  # noqa: TRY004  # pydantic wants ValueError
     return written
 
 
@@ -123,6 +129,7 @@ class Cited(_Part):
     clause: Sentence
     sources: Many[Name] = Field(min_length=1)
     confidence: Confidence
+    as_written: str = ""
     note: str = ""
 
 
@@ -184,7 +191,6 @@ class Budget(Cited):
 
     period: Literal["annual", "total"]
     amount_yuan: DatedYuan | None
-    amount_usd: int | None = None
     funders: Many[Funder] = Field(min_length=1)
     groups: Many[BudgetGroup] = ()
 

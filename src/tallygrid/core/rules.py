@@ -109,10 +109,10 @@ def variant(programme: Programme, readings: tuple[tuple[str, Scalar], ...]) -> P
     return programme.with_readings(dict(readings)) if readings else programme
 
 
-def definitions(programme: Programme, chosen: Programme) -> dict[str, Node]:
-    """Return a variant's own yes-or-no facts; one left open is an unknown fact."""
+def definitions(programme: Programme, chosen: Programme | None = None) -> dict[str, Node]:
+    """Return the own yes-or-no facts of a programme, or of a variant of it; open ones are facts."""
     found: dict[str, Node] = {}
-    for definition in chosen.defines:
+    for definition in (chosen or programme).defines:
         name = fact_name(definition)
         found[name] = (
             Node("fact", "boolean", value=name)

@@ -61,18 +61,21 @@ def has_database(administrator: Connection[Any], name: str) -> bool:
 def create_database(
     administrator: Connection[Any], name: str, *, template: str = "template0"
 ) -> None:
-    """Create a database that the migrator owns and only our roles may enter."""
+    """Create a database that the migrator owns and only our roles may enter.
+
+    It gets its name last: a creation that is interrupted leaves none that nobody may enter.
+    """
     assert administrator.autocommit, "a database cannot be created inside a transaction"
     administrator.execute("SELECT pg_advisory_lock(%s)", [_TOGETHER])
     try:
         if not has_database(administrator, name):
             _become_able_to_give_to_the_migrator(administrator)
+            _create(administrator, f"{name}_unborn", template)
             administrator.execute(
-                SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} ENCODING 'UTF8'").format(
-                    Identifier(name), Identifier(MIGRATOR), Identifier(template)
+                SQL("ALTER DATABASE {} RENAME TO {}").format(
+                    Identifier(f"{name}_unborn"), Identifier(name)
                 )
             )
-        _close_to_others(administrator, name)
     finally:
         administrator.execute("SELECT pg_advisory_unlock(%s)", [_TOGETHER])
 
@@ -80,6 +83,16 @@ def create_database(
 def drop_database(administrator: Connection[Any], name: str) -> None:
     """Drop a database and everyone's connections to it."""
     administrator.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+
+
+def _create(administrator: Connection[Any], name: str, template: str) -> None:
+    drop_database(administrator, name)  # what an interrupted creation has left
+    administrator.execute(
+        SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} ENCODING 'UTF8'").format(
+            Identifier(name), Identifier(MIGRATOR), Identifier(template)
+        )
+    )
+    _close_to_others(administrator, name)
 
 
 def _creation(role: str, password: str | None) -> Any:  # noqa: ANN401  # Composed of either shape

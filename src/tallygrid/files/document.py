@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from tallygrid.files.mistake import FileError, Mistake, Where, shown
+from tallygrid.files.places import place_within
 from tallygrid.files.plain import plain
+from tallygrid.files.shape import keys_at
 
 __all__ = ["Document", "FileError", "Mistake", "Where", "parse", "read", "read_text"]
 
@@ -27,10 +30,20 @@ class Document:
     file: str
     data: Any
     places: Mapping[Where, tuple[int, int]]
+    text: str = ""
 
     def mistake(self, where: Where, problem: str, remedy: str = "") -> Mistake:
         """Return a mistake at a place; an absent value is placed at its nearest parent."""
         line, column = self.places.get(self._written(where), (1, 1))
+        return Mistake(self.file, line, column, problem, remedy)
+
+    def mistake_within(
+        self, where: Where, value: str, at: tuple[int, int], problem: str, remedy: str
+    ) -> Mistake:
+        """Return a mistake at a line and column of a text value, wherever that is in the file."""
+        line, column = self.places.get(self._written(where), (1, 1))
+        if where in self.places:
+            line, column = place_within(self.text, (line, column), value, at)
         return Mistake(self.file, line, column, problem, remedy)
 
     def _written(self, where: Where) -> Where:
@@ -48,9 +61,9 @@ class Document:
         try:
             return model.model_validate(self.data)
         except ValidationError as error:
-            raise FileError(self._from_model(error)) from None
+            raise FileError(self._from_model(error, model)) from None
 
-    def _from_model(self, error: ValidationError) -> Iterable[Mistake]:
+    def _from_model(self, error: ValidationError, model: type[BaseModel]) -> Iterable[Mistake]:
         for detail in error.errors(include_url=False):
             where = tuple(detail["loc"])
             if where[-2:] == _ONE_STEP and where not in self.places:
@@ -59,14 +72,37 @@ class Document:
             if detail["type"] == "missing":
                 yield self.mistake(where, f"`{name}` is missing.", "Add it.")
             elif detail["type"] == "extra_forbidden":
-                yield self.mistake(where, f"`{name}` is not known here.", "Remove it, or mend it.")
+                remedy = _instead(where, model)
+                yield self.mistake(where, f"`{name}` is not known here.", remedy)
             elif detail["type"] in {"model_type", "dict_type"}:
                 problem = f"`{name}` is {shown(detail['input'])}."
                 yield self.mistake(where, problem, "Write `name: value` pairs.")
             else:
                 found = shown(detail["input"])
                 said = detail["msg"].removeprefix("Value error, ")
-                yield self.mistake(where, f"`{name}` is {found}.", f"{said.rstrip('.')}.")
+                remedy = _REMEDIES.get(detail["type"], f"{said.rstrip('.')}.")
+                yield self.mistake(where, f"`{name}` is {found}.", remedy)
+
+
+_REMEDIES: Final = {
+    "bool_type": "Write true or false.",
+    "string_type": 'Write a text; digits alone go in quotes, such as "000000".',
+    "date_type": "Write a day as 2026-03-01, without quotes.",
+    "date_from_datetime_parsing": "Write a day as 2026-03-01, without quotes.",
+    "int_type": "Write a whole number, digits alone.",
+    "tuple_type": "Write a list: `[…]`, or one line with `-` for each.",
+    "string_too_short": "Write it.",
+}
+"""Sentences for those who do not know the words of the checker of shapes."""
+
+
+def _instead(where: Where, model: type[BaseModel]) -> str:
+    """Return the key that was probably meant; nothing of a merge key is read."""
+    if where[-1] == "<<":
+        return "Write the values out: nothing is merged from elsewhere."
+    known = keys_at(model, where[:-1])
+    close = get_close_matches(str(where[-1]), known, n=1)
+    return f"Did you mean `{close[0]}`?" if close else "Remove it, or mend it."
 
 
 def read(path: Path) -> Document:
@@ -102,7 +138,7 @@ def read_text(path: Path, *, bytes_max: int = DOCUMENT_BYTES_MAX) -> str:
 def parse(text: str, *, file: str) -> Document:
     """Parse a YAML or JSON text; see `read`."""
     data, places = plain(text, file=file)
-    return Document(file=file, data=data, places=places)
+    return Document(file=file, data=data, places=places, text=text)
 
 
 def _why_not(error: Exception) -> tuple[str, str]:

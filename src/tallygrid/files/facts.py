@@ -77,16 +77,19 @@ def checked_facts(
     for written, value in data.items():
         if value is None:
             continue
-        name = _name(written, vocabulary)
+        name = fact_of(written, vocabulary)
         problem, remedy = "", ""
         if name in found:
             problem, remedy = f"`{name}` is given twice.", "Give it once, in fen or in yuan."
         elif name not in vocabulary:
-            problem, remedy = f"There is no fact `{written}`.", nearest(written, _all(vocabulary))
+            problem, remedy = (
+                f"There is no fact `{written}`.",
+                nearest(written, all_names(vocabulary)),
+            )
         else:
             try:
-                found[name] = _value(written, value, name, vocabulary[name])
-            except _WrongError as wrong:
+                found[name] = checked_value(written, value, name, vocabulary[name])
+            except WrongValueError as wrong:
                 problem, remedy = wrong.problem, wrong.remedy
         if problem:
             mistakes.append(document.mistake((*where, written), problem, remedy))
@@ -98,23 +101,32 @@ def _completed(given: Facts) -> Facts:
     return with_size(packaged_sizes(), given) if SECTOR_FACT in given else given
 
 
-def _all(vocabulary: Vocabulary) -> dict[str, object]:
+def all_names(vocabulary: Vocabulary) -> dict[str, object]:
+    """Return every name that a file may use, amounts in fen and in yuan."""
     in_yuan = {name[:-4] + "_yuan": None for name in vocabulary if name.endswith("_fen")}
     return {**vocabulary, **in_yuan}
 
 
-def _name(written: str, vocabulary: Vocabulary) -> str:
+def fact_of(written: str, vocabulary: Vocabulary) -> str:
+    """Return the fact that a name in a file stands for: one in yuan stands for one in fen."""
     in_fen = re.sub(r"_yuan$", "_fen", written)
     return in_fen if in_fen in vocabulary else written
 
 
-class _WrongError(Exception):
+class WrongValueError(Exception):
+    """A value cannot be that of a fact; says why, and what would be right."""
+
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem)
         self.problem, self.remedy = problem, remedy
 
 
-def _value(written: str, value: object, name: str, spec: FactSpec) -> Scalar:
+def checked_value(written: str, value: object, name: str, spec: FactSpec) -> Scalar:
+    """Return a value as that of a fact, which the file may give in yuan.
+
+    Raises:
+        WrongValueError: It is of another type, or cannot be.
+    """
     if written.endswith("_yuan") and written != name:
         return _whole_fen(written, value)
     if spec.type == "date" and isinstance(value, str):
@@ -122,9 +134,9 @@ def _value(written: str, value: object, name: str, spec: FactSpec) -> Scalar:
     if not isinstance(value, bool | int | str | date) or not fits(value, spec):
         said = {"integer": "a whole number", "boolean": "true or false", "text": "a text in quotes"}
         wanted = said.get(spec.type, "a date such as 2026-03-01")
-        raise _WrongError(f"`{written}` is {shown(value)}.", f"Write {wanted}.")
+        raise WrongValueError(f"`{written}` is {shown(value)}.", f"Write {wanted}.")
     for problem, remedy in _limits(written, value, name, spec):
-        raise _WrongError(problem, remedy)
+        raise WrongValueError(problem, remedy)
     return value
 
 
@@ -132,14 +144,16 @@ def _whole_fen(written: str, value: object) -> int:
     remedy = 'Write yuan with at most two decimals, such as 1000000 or "1234.56".'
     exact = _decimal(value)
     if exact is None:
-        raise _WrongError(f"`{written}` is {shown(value)}.", remedy)
+        raise WrongValueError(f"`{written}` is {shown(value)}.", remedy)
     if not 0 <= exact < GREATEST_FEN // FEN_PER_YUAN:
-        raise _WrongError(
+        raise WrongValueError(
             f"`{written}` is {shown(value)}.", "Amounts are not negative, nor immense."
         )
     amount_fen = exact * FEN_PER_YUAN
     if amount_fen != int(amount_fen):
-        raise _WrongError(f"`{written}` is {shown(value)}, which has a fraction of a fen.", remedy)
+        raise WrongValueError(
+            f"`{written}` is {shown(value)}, which has a fraction of a fen.", remedy
+        )
     return int(amount_fen)
 
 
@@ -157,7 +171,9 @@ def _as_date(written: str, value: str) -> date:
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise _WrongError(f"`{written}` is {shown(value)}.", "Write a date: 2026-03-01.") from None
+        raise WrongValueError(
+            f"`{written}` is {shown(value)}.", "Write a date: 2026-03-01."
+        ) from None
 
 
 def _limits(written: str, value: Scalar, name: str, spec: FactSpec) -> Iterator[tuple[str, str]]:

@@ -1,8 +1,9 @@
 """Programme files: read, put together with the vocabulary, and checked, all mistakes at once."""
 
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
@@ -15,11 +16,20 @@ from tallygrid.files.cache import remembered
 from tallygrid.files.document import Document, FileError, Mistake, read
 from tallygrid.files.facts import packaged_vocabulary
 from tallygrid.files.packaged import as_text, from_text, sources
-from tallygrid.files.programme_checks import mistakes_of, mistakes_of_data, warnings_of
+from tallygrid.files.patching import patched
+from tallygrid.files.programme_checks import (
+    doubts_of,
+    mistakes_of,
+    mistakes_of_data,
+    mistakes_of_parts,
+)
+from tallygrid.files.stacking_checks import stacking_doubts, stacking_mistakes
 
 _ALWAYS: Final = ("contract_fen", TAX_FACT, PURCHASE_FACT)
 _BASES: Final = ("approved_fen", "settled_fen", "rent_fen", "fee_fen")
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NO_PROGRAMME: Final = "This is not a programme."
+_EXAMPLE: Final = "Begin with `id:`; docs/howto/programme-file.md names every field."
 _NOT_PROGRAMMES: Final = frozenset({"vocabulary.yaml"})
 
 
@@ -43,7 +53,7 @@ def read_programmes(directory: Path | None = None) -> tuple[Programme, ...]:
             return from_text(
                 remembered("programmes", sources(folder), lambda: as_text(read_programmes(folder)))
             )
-    return _usable(check(programme_files(directory)))
+    return _usable(programme_files(directory))
 
 
 def read_programme(path: Path) -> Programme:
@@ -52,7 +62,7 @@ def read_programme(path: Path) -> Programme:
     Raises:
         FileError: With every mistake in it.
     """
-    return _usable(check([path]))[0]
+    return _usable([path])[0]
 
 
 def programme_files(directory: Path) -> tuple[Path, ...]:
@@ -61,29 +71,50 @@ def programme_files(directory: Path) -> tuple[Path, ...]:
     return tuple(path for path in paths if path.name not in _NOT_PROGRAMMES)
 
 
-def _usable(checked: Checked) -> tuple[Programme, ...]:
-    if checked.mistakes:
-        raise FileError(checked.mistakes)
-    return checked.programmes
+def _usable(paths: Sequence[Path]) -> tuple[Programme, ...]:
+    good, mistakes = _read(paths, packaged_vocabulary())
+    if mistakes:
+        raise FileError(mistakes)
+    return _in_order(good)
 
 
-def check(paths: Iterable[Path], vocabulary: Vocabulary | None = None) -> Checked:
+def check(paths: Sequence[Path], vocabulary: Vocabulary | None = None) -> Checked:
     """Check programme files: each by itself, and together for what only shows between them."""
-    known = vocabulary or packaged_vocabulary()
+    good, mistakes = _read(paths, vocabulary or packaged_vocabulary())
+    doubts = {doubt for document, programme in good for doubt in doubts_of(document, programme)}
+    return Checked(
+        programmes=_in_order(good),
+        mistakes=tuple(sorted(set(mistakes))),
+        warnings=tuple(sorted({*doubts, *_doubts_between(good)} - set(mistakes))),
+    )
+
+
+_Good = Sequence[tuple[Document, Programme]]
+
+
+def _read(paths: Sequence[Path], vocabulary: Vocabulary) -> tuple[_Good, list[Mistake]]:
+    """Read files; return those that are good by themselves, and every mistake."""
     good: list[tuple[Document, Programme]] = []
     mistakes: list[Mistake] = []
     for path in paths:
         try:
-            document = _complete(path, known)
-            good.append((document, _checked(document, path, known)))
+            document = _complete(path, vocabulary)
+            good.append((document, _checked(document, path, vocabulary)))
         except FileError as error:
             mistakes += error.mistakes
-    mistakes += _between(good)
-    return Checked(
-        programmes=tuple(sorted((programme for _, programme in good), key=lambda p: p.id)),
-        mistakes=tuple(sorted(set(mistakes))),
-        warnings=tuple(w for document, programme in good for w in warnings_of(document, programme)),
-    )
+    return good, [*mistakes, *_between(good), *stacking_mistakes(good, _known_ids(paths))]
+
+
+def _in_order(good: _Good) -> tuple[Programme, ...]:
+    return tuple(sorted((programme for _, programme in good), key=lambda p: p.id))
+
+
+def _known_ids(paths: Sequence[Path]) -> set[str]:
+    """Return the ids of the files, of those beside them, and of those that are shipped."""
+    folders = {path.parent for path in paths}
+    with as_file(files("tallygrid").joinpath("programmes")) as packaged:
+        beside = (file for folder in {*folders, packaged} for file in programme_files(folder))
+        return {path.stem for path in (*paths, *beside)}
 
 
 def known_facts(programmes: Sequence[Programme]) -> Vocabulary:
@@ -107,9 +138,10 @@ def _checked(document: Document, path: Path, vocabulary: Vocabulary) -> Programm
     try:
         programme = document.parsed(Programme)
     except FileError as error:
+        rest = patched(document.data)
+        mistakes += mistakes_of_parts(document, rest) if rest else ()
         raise FileError([*mistakes, *error.mistakes]) from None
-    if not mistakes:
-        mistakes += mistakes_of(document, programme)
+    mistakes += mistakes_of(document, programme)
     if mistakes:
         raise FileError(mistakes)
     return programme
@@ -119,11 +151,11 @@ def _complete(path: Path, vocabulary: Vocabulary) -> Document:
     """Read a file and add what it takes from elsewhere: the issued edition, the vocabulary."""
     document = read(path)
     if not isinstance(document.data, dict):
-        raise FileError([document.mistake((), "This is not a programme.", "See the how-to.")])
+        raise FileError([document.mistake((), _NO_PROGRAMME, _EXAMPLE)])
     data = document.data
     if data.get("edition") == "reported" and isinstance(data.get("contradicts"), str):
         data = _over_issued(document, path.with_name(f"{data['contradicts']}.yaml"))
-    return Document(document.file, _with_facts(document, data, vocabulary), document.places)
+    return replace(document, data=_with_facts(document, data, vocabulary))
 
 
 def _over_issued(document: Document, issued_path: Path) -> dict[str, Any]:
@@ -135,6 +167,10 @@ def _over_issued(document: Document, issued_path: Path) -> dict[str, Any]:
         raise FileError(
             [document.mistake(("contradicts",), problem, f"Mend {issued_path.name} first.")]
         ) from None
+    if not isinstance(issued, dict) or issued.get("edition") != "issued":
+        problem = f"{issued_path.name} is not an issued edition."
+        remedy = "Name the issued programme that the report is about."
+        raise FileError([document.mistake(("contradicts",), problem, remedy)])
     own = document.data
     merged = {**issued, **own}
     if isinstance(own.get("sources"), dict):
@@ -179,7 +215,7 @@ def _words(data: Any) -> Iterator[str]:  # noqa: ANN401  # plain data of any sha
             yield from _words(item)
 
 
-def _between(good: list[tuple[Document, Programme]]) -> Iterator[Mistake]:
+def _between(good: _Good) -> Iterator[Mistake]:
     """Yield what is wrong only beside the other files."""
     seen: dict[str, str] = {}
     facts: dict[str, FactSpec] = {}
@@ -192,3 +228,24 @@ def _between(good: list[tuple[Document, Programme]]) -> Iterator[Mistake]:
             if facts.setdefault(name, spec).type != spec.type:
                 problem = f"`{name}` has another type in another programme."
                 yield document.mistake(("facts", name), problem, "Choose another name.")
+
+
+def _doubts_between(good: _Good) -> Iterator[Mistake]:
+    """Yield what is doubtful only beside the other files."""
+    yield from stacking_doubts(good)
+    issued = [(document, one) for document, one in good if one.edition == "issued"]
+    for (document, one), (_, other) in itertools.permutations(issued, 2):
+        begun, ended = one.in_force.first_day, other.in_force.last_day
+        earlier = other.in_force.first_day
+        if begun is None or ended is None or _lineage(one) != _lineage(other):
+            continue
+        if begun <= ended and (earlier is None or (earlier, other.id) < (begun, one.id)):
+            problem = f"`{other.id}`, an edition of the same name, is in force until {ended} too."
+            remedy = "End it the day before, or tell the names apart."
+            yield document.mistake(("in_force", "first_day"), problem, remedy)
+
+
+def _lineage(programme: Programme) -> tuple[str, str, str]:
+    """Return what all editions of one scheme share: its name without years and brackets."""
+    name = re.sub(r"[（(].*?[)）]|\d+|年度?", "", programme.name.zh)
+    return programme.place.code, programme.kind, name

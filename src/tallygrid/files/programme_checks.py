@@ -1,9 +1,8 @@
 """What a programme file can have wrong beyond its shape."""
 
 import math
-from collections.abc import Iterator, Mapping
-from datetime import date
-from itertools import pairwise
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,45 +10,50 @@ from pydantic import ValidationError
 
 from tallygrid.core.condition import Node
 from tallygrid.core.facts import Vocabulary
-from tallygrid.core.programme import (
-    FactSpec,
-    Programme,
-    YuanStep,
-    open_fields,
-)
+from tallygrid.core.programme import FactSpec, Programme, open_fields
 from tallygrid.core.sql import ConditionError, condition, nearest
+from tallygrid.files.cap_checks import cap_doubts, cap_mistakes
+from tallygrid.files.citation_checks import citation_doubts, citation_mistakes
+from tallygrid.files.condition_doubts import condition_doubts
+from tallygrid.files.date_checks import date_doubts, date_mistakes
 from tallygrid.files.document import Document, Mistake, Where
 from tallygrid.files.tier_checks import tier_mistakes
+from tallygrid.files.wording_checks import wording_doubts, wording_mistakes
 
 _COMBINATIONS_MAX: Final = 64
-_YUAN_PER_USD: Final = (5, 9)
-"""A dollar has bought between 6 and 8.3 yuan since 1994; outside this a zero is wrong."""
 
 
 def mistakes_of_data(document: Document, vocabulary: Vocabulary) -> Iterator[Mistake]:
     """Yield what can be said even of a file whose shape is wrong."""
     data = document.data
     yield from _conditions(document, data, vocabulary)
-    yield from _sources(document, data)
+    yield from citation_mistakes(document, data)
     yield from _twice(document, data)
-    yield from _dates(document, data)
+    yield from date_mistakes(document, data)
+    yield from wording_mistakes(document)
 
 
 def mistakes_of(document: Document, programme: Programme) -> Iterator[Mistake]:
     """Yield what is wrong in a file of the right shape."""
     yield from _edition(document, programme)
-    yield from _zone(document, programme)
     yield from _open_items(document, programme)
+    yield from mistakes_of_parts(document, programme)
+
+
+def mistakes_of_parts(document: Document, programme: Programme) -> Iterator[Mistake]:
+    """Yield what is wrong in single parts, even where others are of the wrong shape."""
+    yield from _zone(document, programme)
     yield from tier_mistakes(document, programme)
-    yield from _caps(document, programme)
-    if programme.edition == "issued":
-        yield from _currencies(document, programme)
+    yield from cap_mistakes(document, programme)
 
 
-def warnings_of(document: Document, programme: Programme) -> Iterator[Mistake]:
+def doubts_of(document: Document, programme: Programme) -> Iterator[Mistake]:
     """Yield what is doubtful but does not hinder use: a report may well be wrong."""
-    if programme.edition == "reported":
-        yield from _currencies(document, programme)
+    yield from wording_doubts(document)
+    yield from citation_doubts(document, document.data)
+    yield from date_doubts(document, document.data)
+    yield from cap_doubts(document, programme)
+    yield from condition_doubts(document, programme)
 
 
 def _conditions(
@@ -57,19 +61,37 @@ def _conditions(
 ) -> Iterator[Mistake]:
     facts = {**vocabulary, **_specs(data.get("facts"))}
     names: dict[str, Node] = {}
+    own = {_name(rule) for _, rule in _rules(data, "defines")}
     for where, rule in _rules(data, "defines"):
         node, mistakes = _parsed(document, (*where, "when"), rule.get("when"), facts, names)
-        yield from mistakes
-        name = str(rule.get("id")).replace("-", "_")
-        names[name] = node or Node("fact", "boolean", value=name)
+        yield from (_later(mistake, own - names.keys()) for mistake in mistakes)
+        names[_name(rule)] = node or Node("fact", "boolean", value=_name(rule))
+    for where, when in _whens(data):
+        yield from _parsed(document, where, when, facts, names)[1]
+
+
+def _whens(data: dict[str, Any]) -> Iterator[tuple[Where, object]]:
+    """Yield every condition that is not a definition, and every reading that may become one."""
     for section in ("conditions", "exclusions", "caps.limits", "budget.groups"):
         for where, rule in _rules(data, section):
-            yield from _parsed(document, (*where, "when"), rule.get("when"), facts, names)[1]
+            yield (*where, "when"), rule.get("when")
     for where, item in _rules(data, "open"):
         if str(item.get("field")).endswith(".when") and isinstance(item.get("readings"), list):
             for position, reading in enumerate(item["readings"]):
-                place = (*where, "readings", position)
-                yield from _parsed(document, place, reading, facts, names)[1]
+                yield (*where, "readings", position), reading
+
+
+def _name(rule: Mapping[str, Any]) -> str:
+    return str(rule.get("id")).replace("-", "_")
+
+
+def _later(mistake: Mistake, names: Collection[str]) -> Mistake:
+    """Explain a definition that names itself or one that comes after it."""
+    for name in names:
+        if mistake.problem == f"There is no fact `{name}`.":
+            remedy = "Put its definition first; definitions cannot go in a circle."
+            return replace(mistake, problem=f"`{name}` is not defined yet.", remedy=remedy)
+    return mistake
 
 
 def _specs(data: object) -> dict[str, FactSpec]:
@@ -104,43 +126,9 @@ def _parsed(
         return condition(when, facts, names), []
     except ConditionError as error:
         return None, [
-            _shifted(document.mistake(where, p.problem, p.remedy), when, p.line, p.column)
+            document.mistake_within(where, when, (p.line, p.column), p.problem, p.remedy)
             for p in error.problems
         ]
-
-
-def _shifted(mistake: Mistake, when: str, line: int, column: int) -> Mistake:
-    """Point into a condition that stands on one line; else at its beginning."""
-    if "\n" in when or line > 1:
-        return mistake
-    moved = mistake.column + column - 1
-    return Mistake(mistake.file, mistake.line, moved, mistake.problem, mistake.remedy)
-
-
-def _sources(document: Document, data: dict[str, Any]) -> Iterator[Mistake]:
-    listed = data.get("sources")
-    listed = listed if isinstance(listed, dict) else {}
-    for where, name in _cited((), data):
-        if name not in listed:
-            problem = f"`{name}` is not among the sources."
-            remedy = nearest(name, listed) if listed else "List it under `sources`."
-            yield document.mistake(where, problem, remedy)
-
-
-def _cited(where: Where, data: object) -> Iterator[tuple[Where, str]]:
-    if isinstance(data, dict):
-        for key, value in data.items():
-            if key == "sources" and isinstance(value, list):
-                yield from (
-                    ((*where, key, n), name)
-                    for n, name in enumerate(value)
-                    if isinstance(name, str)
-                )
-            else:
-                yield from _cited((*where, key), value)
-    elif isinstance(data, list):
-        for position, item in enumerate(data):
-            yield from _cited((*where, position), item)
 
 
 _UNIQUE: Final = (
@@ -160,34 +148,6 @@ def _twice(document: Document, data: dict[str, Any]) -> Iterator[Mistake]:
                     problem = f"`{name}` stands twice, in {seen[name]} and in {section}."
                     yield document.mistake((*where, "id"), problem, "Give each its own id.")
                 seen[name] = section
-
-
-def _dates(document: Document, data: dict[str, Any]) -> Iterator[Mistake]:
-    periods = [(("in_force",), data.get("in_force")), *_rules(data, "windows")]
-    for where, period in periods:
-        if not isinstance(period, dict):
-            continue
-        first, last = period.get("first_day"), period.get("last_day")
-        if isinstance(first, date) and isinstance(last, date) and last < first:
-            problem = f"`last_day` {last} is before `first_day` {first}."
-            yield document.mistake((*where, "last_day"), problem, "Exchange or correct them.")
-    yield from _steps((), data, document)
-
-
-def _steps(where: Where, data: object, document: Document) -> Iterator[Mistake]:
-    """Check that dated values come in the order of their days."""
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from _steps((*where, key), value, document)
-    elif isinstance(data, list):
-        days = [item.get("from") if isinstance(item, dict) else None for item in data]
-        for position, (before, after) in enumerate(pairwise(days), start=1):
-            if isinstance(before, date) and isinstance(after, date) and after <= before:
-                problem = f"{after} does not come after {before}."
-                place = (*where, position, "from")
-                yield document.mistake(place, problem, "Put dated values in order.")
-        for position, item in enumerate(data):
-            yield from _steps((*where, position), item, document)
 
 
 def _edition(document: Document, programme: Programme) -> Iterator[Mistake]:
@@ -258,36 +218,3 @@ def _place(data: Any, path: str) -> Where:  # noqa: ANN401  # plain data of any 
             where.append(step)
             data = data[step]
     return tuple(where)
-
-
-def _caps(document: Document, programme: Programme) -> Iterator[Mistake]:
-    budget = _greatest(programme.budget.amount_yuan)
-    if budget is None:
-        return
-    parts = [
-        *((("caps", "limits", n), cap.id, cap.amount_yuan)
-          for n, cap in enumerate(programme.caps.limits)),
-        *((("budget", "groups", n), group.id, group.amount_yuan)
-          for n, group in enumerate(programme.budget.groups)),
-    ]  # fmt: skip
-    for where, name, steps in parts:
-        amount = _greatest(steps)
-        if amount is not None and amount > budget:
-            problem = f"`{name}` is {amount} yuan, more than the budget of {budget} yuan."
-            yield document.mistake((*where, "amount_yuan"), problem, "Check the zeros of both.")
-
-
-def _greatest(steps: tuple[YuanStep, ...] | None) -> int | None:
-    return max((step.value for step in steps or ()), default=None)
-
-
-def _currencies(document: Document, programme: Programme) -> Iterator[Mistake]:
-    """Compare an amount given in two currencies: the rate must be one that has existed."""
-    yuan, usd = _greatest(programme.budget.amount_yuan), programme.budget.amount_usd
-    low, high = _YUAN_PER_USD
-    if yuan is None or not usd or low * usd <= yuan <= high * usd:
-        return
-    problem = f"{yuan} yuan for {usd} dollars is {yuan / usd:.4g} yuan to the dollar."
-    yield document.mistake(
-        ("budget", "amount_usd"), problem, "One of the two has a wrong number of zeros."
-    )

@@ -9,8 +9,15 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from tallygrid.ledger.balance import balance, balances
-from tallygrid.ledger.export import export_beancount
 from tallygrid.ledger.heads import heads, read_heads, write_heads
+from tallygrid.ledger.journal import (
+    Journal,
+    beancount,
+    hledger,
+    journals,
+    write_csv,
+    write_parquet,
+)
 from tallygrid.ledger.post import (
     EVENTS_PER_BATCH_MAX,
     expire_holds,
@@ -26,15 +33,20 @@ MIGRATIONS: Final[Traversable] = files("tallygrid.ledger").joinpath("migrations"
 __all__ = [
     "EVENTS_PER_BATCH_MAX",
     "MIGRATIONS",
+    "Journal",
     "balance",
     "balances",
+    "beancount",
     "expire_holds",
-    "export_beancount",
     "heads",
+    "hledger",
+    "journals",
     "open_programme",
     "post",
     "programmes",
     "read_heads",
     "verify",
+    "write_csv",
     "write_heads",
+    "write_parquet",
 ]

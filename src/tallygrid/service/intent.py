@@ -16,7 +16,6 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from tallygrid import ledger
 from tallygrid.core.books import Outcome
 from tallygrid.core.key import key_of
 from tallygrid.service import outbox
@@ -310,12 +309,7 @@ def _noted(key: UUID, outcome: Mapping[str, Any] | None) -> Refused | None:
 
 
 def _posted(office: Office, posting: Posting) -> Refused | None:
-    outcomes = office.transact(
-        posting.role,
-        lambda connection: ledger.post(
-            connection, programme=posting.programme, events=posting.events
-        ),
-    )
+    outcomes = office.post(posting.role, posting.programme, posting.events)
     refusals = [outcome for outcome in outcomes if not outcome.accepted]
     if not refusals:
         return None

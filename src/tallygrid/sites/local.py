@@ -36,7 +36,7 @@ class LocalSite:
             grace_s: How long a job that must stop may take to save its state.
         """
         assert slots > 0, slots
-        self._directory = directory.absolute()
+        self._directory = directory.resolve()  # one spelling: a job's processes carry it
         self._slots = slots
         self._grace_s = grace_s
         for name in ("incoming", "queued", "jobs", "slots"):
@@ -162,7 +162,7 @@ def _outcome(folder: Path) -> Status | None:
 def _lost(folder: Path) -> Status:
     """Report a job whose wrapper was killed, having ended what may be left of it."""
     if not (folder / "swept").exists():
-        wrapper.stop_leftovers(folder.name)
+        wrapper.stop_leftovers(folder.parent.parent, folder.name)
         (folder / "swept").touch()
     return Status(JobState.LOST)
 

@@ -29,7 +29,9 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 KEY_VARIABLE: Final = "TALLYGRID_JOB"
-"""Set for every process of a job, so that those a killed wrapper leaves behind can be told."""
+SITE_VARIABLE: Final = "TALLYGRID_SITE"
+"""Both are set for every process of a job, so that those a killed wrapper leaves behind can be
+told; a key alone would also name the same job of another site on this machine."""
 INHERITED: Final = frozenset({"LD_LIBRARY_PATH"})
 """All that the environment of a submitter gives: some machines start no program without it."""
 NICENESS: Final = 10
@@ -98,13 +100,13 @@ def folder_sha256(folder: Path) -> str:
     return manifest.hexdigest()
 
 
-def stop_leftovers(key: str) -> None:
+def stop_leftovers(site: Path, key: str) -> None:
     """Kill every process that carries a job's key: its wrapper died and cannot."""
-    mark = f"{KEY_VARIABLE}={key}".encode()
+    marks = {f"{KEY_VARIABLE}={key}".encode(), os.fsencode(f"{SITE_VARIABLE}={site}")}
     for process in _process_ids():
         with suppress(OSError):
             environment = Path(f"/proc/{process}/environ").read_bytes()
-            if mark in environment.split(b"\0"):
+            if marks <= set(environment.split(b"\0")):
                 os.kill(process, signal.SIGKILL)
 
 
@@ -140,7 +142,7 @@ def _lay_out(folder: Path) -> None:
 def _stop_what_the_last_wrapper_left(site: Path, slot: int) -> None:
     key = os.pread(slot, 64, 0).decode()
     if key and not (site / "jobs" / key / "outcome.json").exists():
-        stop_leftovers(key)
+        stop_leftovers(site, key)
 
 
 def _run(folder: Path) -> None:
@@ -271,6 +273,7 @@ def _become(folder: Path, order: Mapping[str, Any], parent: int) -> NoReturn:
         **order["environment"],
         "TALLYGRID_CARDS": str(order["cards"]),
         KEY_VARIABLE: order["key"],
+        SITE_VARIABLE: str(folder.parent.parent),
     }
     os.execvpe(command[0], command, environment)  # noqa: S606  # no shell, by intent
 
