@@ -18,7 +18,7 @@ from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.condition import Facts, Node, evaluate_each
 from tallygrid.core.facts import derived
 from tallygrid.core.finding import Finding, Status
-from tallygrid.core.findings import findings, room
+from tallygrid.core.findings import Memo, findings, room
 from tallygrid.core.programme import Name, OpenItem, Programme, Scalar
 from tallygrid.core.variants import Fills, Variant, Variants, fills_of, variants
 from tallygrid.core.window import day_of
@@ -366,6 +366,7 @@ def _try(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> _Tried:
     sums: dict[Fills, Worked] = {}
     ruled: dict[Fills, tuple[Finding, ...]] = {}
     results: dict[tuple[Fills, Fills], _Result] = {}
+    memo: Memo = {}
     for one in plan.versions.each:
         rules_key, sums_key = key = one.rules_key, one.sums_key
         if key in results:
@@ -374,7 +375,7 @@ def _try(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> _Tried:
         if sums_key not in sums:
             sums[sums_key] = worked(case)
         if rules_key not in ruled:
-            ruled[rules_key] = findings(case, at=plan.at)
+            ruled[rules_key] = findings(case, at=plan.at, memo=memo)
         closed = room(case, sums[sums_key].award)
         results[key] = _Result.of(ruled[rules_key] + closed, sums[sums_key])
     each = plan.versions.each
@@ -407,6 +408,9 @@ def _merged(tried: _Tried) -> Iterator[Finding]:
     by_rule = [{(f.kind, f.id): f for f in found} for found in ways.values()]
     for rule in dict.fromkeys(rule for way in by_rule for rule in way):
         given = [way.get(rule) for way in by_rule]
+        if all(finding is given[0] for finding in given) and given[0]:
+            yield given[0]
+            continue
         found = [finding for finding in given if finding]
         # a rule that only some readings have is passed in the others
         if len({finding.status if finding else "passed" for finding in given}) == 1:

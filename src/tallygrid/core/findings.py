@@ -1,6 +1,6 @@
 """Hold every rule of a programme against a case."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -15,22 +15,36 @@ CLAIMED_FACT: Final = "contract_claimed"
 PURCHASE_FACT: Final = "purchase_kind"
 
 
-def findings(case: Case, *, at: datetime | date) -> tuple[Finding, ...]:
+Memo = dict[tuple[str, str, int], tuple[Finding, ...]]
+"""What was found about a rule: variants of one programme share most rules, by their node."""
+
+
+def findings(case: Case, *, at: datetime | date, memo: Memo) -> tuple[Finding, ...]:
     """Return one finding per rule, in the order of the programme; see `room` for one more."""
     rules, nodes = case.programme, case.rules
+    if (key := ("time", "", 0)) not in memo:
+        memo[key] = tuple(_time(case, at))
     return (
-        *_time(case, at),
-        *(
-            _rule(case, rule, node, "condition")
-            for rule, node in zip(rules.conditions, nodes.conditions, strict=True)
-        ),
-        *(
-            _rule(case, rule, node, "exclusion")
-            for rule, node in zip(rules.exclusions, nodes.exclusions, strict=True)
-        ),
+        *memo[key],
+        *_ruled(case, rules.conditions, nodes.conditions, "condition", memo),
+        *_ruled(case, rules.exclusions, nodes.exclusions, "exclusion", memo),
         *_purchase(case),
         *_claim(case),
     )
+
+
+def _ruled(
+    case: Case,
+    rules: Sequence[Condition],
+    nodes: Sequence[Node | None],
+    kind: RuleKind,
+    memo: Memo,
+) -> Iterator[Finding]:
+    for rule, node in zip(rules, nodes, strict=True):
+        key = kind, rule.id, id(node)
+        if key not in memo:
+            memo[key] = (_rule(case, rule, node, kind),)
+        yield from memo[key]
 
 
 def _time(case: Case, at: datetime | date) -> Iterator[Finding]:
