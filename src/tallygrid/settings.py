@@ -6,6 +6,9 @@
 | `TALLYGRID_HOME` | where the embedded server and the local site keep their files | below |
 | `TALLYGRID_LANGUAGE` | `en` or `zh` | from `LANG`, else `en` |
 
+What can be made again, such as the packaged programmes once checked, is kept in
+`$XDG_CACHE_HOME/tallygrid`, else `~/.cache/tallygrid`; it may be removed at any time.
+
 The home is outside every repository: `$XDG_STATE_HOME/tallygrid`, else
 `~/.local/state/tallygrid`; for root `/var/lib/tallygrid`, since the server runs as an
 ordinary user that cannot enter root's own home.
@@ -45,6 +48,18 @@ def read(environment: Mapping[str, str], *, is_root: bool) -> Settings:
 def from_machine() -> Settings:
     """Read the settings from this process's environment."""
     return read(os.environ, is_root=os.geteuid() == 0)
+
+
+def cache_home(environment: Mapping[str, str]) -> Path | None:
+    """Return where to keep what can be made again; nothing if the user has no place for it.
+
+    >>> cache_home({"XDG_CACHE_HOME": "/home/x/.cache"})
+    PosixPath('/home/x/.cache/tallygrid')
+    """
+    if (chosen := environment.get("XDG_CACHE_HOME", "")).startswith("/"):
+        return Path(chosen) / "tallygrid"
+    home = environment.get("HOME", "")
+    return Path(home) / ".cache" / "tallygrid" if home.startswith("/") else None
 
 
 def _home(environment: Mapping[str, str], *, is_root: bool) -> Path:

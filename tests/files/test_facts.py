@@ -59,7 +59,11 @@ def test_a_fact_given_as_null_is_not_given(tmp_path: Path) -> None:
         ("registered_in", "4403", "It must match"),
         ("founded_on", "2026-02-30", "Write a date"),
         ("founded_on", 20260101, "Write a date such as"),
-        ("credit_code", "91350100M000100Y44", "The check character is wrong"),
+        ("credit_code", "91350100M000100Y44", "first seventeen it would be 3."),
+        ("credit_code", "91350100M000100Y4", "It has 17 characters"),
+        ("credit_code", "91350100M000100YO3", "No code holds O:"),
+        ("credit_code", "91350100m000100y43", "No code holds my:"),
+        ("sector", "softwear_information", "Did you mean `software_information`?"),
     ],
 )
 def test_a_wrong_fact_is_told_with_its_remedy(
@@ -78,6 +82,13 @@ def test_all_wrong_facts_are_told_at_once(tmp_path: Path) -> None:
         read_facts(_file(tmp_path, wrong))
 
     assert len(refused.value.mistakes) == 3
+
+
+def test_the_size_class_follows_from_sector_and_numbers(tmp_path: Path) -> None:
+    firm = {"sector": "software_information", "employees": 25, "revenue_year_yuan": 1_200_000}
+
+    assert read_facts(_file(tmp_path, firm))["sme_class"] == "small"
+    assert read_facts(_file(tmp_path, {**firm, "sme_class": "micro"}))["sme_class"] == "micro"
 
 
 def test_an_amount_cannot_be_given_twice(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What holds of every decision, whatever the case."""
 
+import json
 from datetime import date
 
 from hypothesis import given, settings
@@ -7,12 +8,27 @@ from hypothesis import strategies as st
 
 from tallygrid.core.amount import Room, Span, award
 from tallygrid.core.arithmetic import Used
+from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.condition import Facts
-from tallygrid.core.decision import Decision, decide, decide_all, from_json, recompute
+from tallygrid.core.decision import Decision, decide, decide_all, from_json
+from tallygrid.core.recompute import recompute, recompute_combination, recompute_lines
+from tallygrid.core.stacking import best_of_each_kind
+from tallygrid.files.assumptions import packaged_assumptions
 from tallygrid.files.programme import read_programmes
 
 PROGRAMMES = read_programmes()
 ON = date(2026, 5, 20)
+
+DEMONSTRATION = packaged_assumptions("demonstration", PROGRAMMES)
+GRANTED: Facts = {
+    "applicant_class": "enterprise",
+    "registered_in": "410105",
+    "provider_kind": "ai_computing_centre",
+    "provider_pflops": 400,
+    "own_facility": False,
+    "contract_fen": 60_000_000,
+}
+"""A case in which the vouchers of a province and of its city go together."""
 
 _fen = st.integers(0, 10**12)
 _yes = st.booleans()
@@ -54,9 +70,37 @@ def test_the_json_alone_gives_the_same_amounts_and_the_same_decision(
     decision = _decided(index, facts)
     plain = decision.as_json()
 
-    if decision.outcome != "refused":
-        assert recompute(plain) == (decision.at_least_fen, decision.at_most_fen)
+    assert recompute(json.loads(json.dumps(plain))) == (
+        decision.at_least_fen,
+        decision.at_most_fen,
+    )
     assert from_json(plain).as_json() == plain
+
+
+@settings(max_examples=40, deadline=None)
+@given(facts=cases, used_fen=st.integers(0, 10**9))
+def test_the_json_alone_gives_every_reading_of_every_programme(facts: Facts, used_fen: int) -> None:
+    drawn = {one.id: Used(applicant_year_fen=used_fen, budget_fen=10**10) for one in PROGRAMMES}
+    for decision in decide_all(PROGRAMMES, facts, at=ON, used=drawn):
+        plain = json.loads(json.dumps(decision.as_json()))
+        for reading in plain["readings"]:
+            if reading["outcome"] != "refused":
+                span = reading["low_fen"], reading["high_fen"]
+                assert recompute_lines(reading["lines"]) == span
+        assert recompute(plain) == (decision.at_least_fen, decision.at_most_fen)
+
+
+@settings(max_examples=40, deadline=None)
+@given(facts=cases, chosen=st.sampled_from([None, DEMONSTRATION]))
+def test_the_json_alone_gives_the_total_of_a_combination(
+    facts: Facts, chosen: Assumptions | None
+) -> None:
+    whole: Facts = {**GRANTED, **facts} if chosen else facts
+    decisions = decide_all(PROGRAMMES, whole, at=ON, assumptions=chosen)
+
+    for combination in best_of_each_kind(decisions, PROGRAMMES).values():
+        plain = json.loads(json.dumps(combination.as_json()))
+        assert recompute_combination(plain) == combination.total_fen == plain["total_fen"]
 
 
 @settings(max_examples=60, deadline=None)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tallygrid.core.decision import recompute
+from tallygrid.core.recompute import recompute
 from tallygrid.files.programme import read_programmes
 from tallygrid.files.scenario import Scenario, read_scenarios
 

@@ -99,7 +99,7 @@ def test_no_sentence_of_a_decision_is_without_its_use() -> None:
     )
     source = "".join(
         text.joinpath(module).read_text(encoding="utf-8")
-        for module in ("decision.py", "match.py", "sums.py", "facts.py")
+        for module in ("applicant.py", "decision.py", "facts.py", "flip.py", "match.py", "sums.py")
     )
     named = re.findall(r'"((?:decision|match)\.[^"]+)"', source)
     patterns = [

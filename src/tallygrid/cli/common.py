@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
 
 from tallygrid import clock, settings
 from tallygrid.settings import Language, Settings
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tallygrid.core.assumptions import Assumptions
     from tallygrid.core.programme import Programme
     from tallygrid.database import Server
@@ -51,13 +52,17 @@ class Desk:
         return self.settings.language
 
     @cached_property
-    def out(self) -> Console:
+    def out(self) -> "Console":
         """The console for results; a hundred columns wide where nobody looks."""
+        from rich.console import Console
+
         return Console(width=None if sys.stdout.isatty() else 100, highlight=False)
 
     @cached_property
-    def log(self) -> Console:
+    def log(self) -> "Console":
         """The console for everything else."""
+        from rich.console import Console
+
         return Console(stderr=True, highlight=False)
 
     def say(self, sentence: str) -> None:

@@ -1,6 +1,8 @@
 """`tallygrid match` and `tallygrid decide`: what an applicant may hope for, and why."""
 
+import shutil
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -20,13 +22,17 @@ from tallygrid.cli.common import (
 from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.decision import decide as decide_one
 from tallygrid.core.decision import decide_all
+from tallygrid.core.flip import first_questions, flips
 from tallygrid.core.match import ranked
 from tallygrid.core.programme import Programme
 from tallygrid.core.stacking import best_of_each_kind
 from tallygrid.files.facts import read_facts
 from tallygrid.files.programme import known_facts
+from tallygrid.files.sizes import packaged_sizes
+from tallygrid.text.applicant import applicant_lines
 from tallygrid.text.decision import decision_lines
-from tallygrid.text.match import match_lines
+from tallygrid.text.match import first_lines, match_lines
+from tallygrid.text.wrap import wrapped
 
 _facts = click.option(
     "--facts",
@@ -50,15 +56,33 @@ _assume = click.option(
 @click.pass_obj
 def match(desk: Desk, *, facts: Path, assume: str | None, at: str | None, as_json: bool) -> None:
     """Hold every programme in the country against one applicant."""
-    known = programmes()
+    known, chosen, on = programmes(), assumptions(assume), instant(at)
     given = read_facts(facts, known_facts(known))
-    found = decide_all(known, given, at=instant(at), assumptions=assumptions(assume))
-    matches, together = ranked(found, known), best_of_each_kind(found, known)
+    found = decide_all(known, given, at=on, assumptions=chosen)
+    changes = flips(found, known, given, at=on, assumptions=chosen)
+    matches, together = ranked(found, known, changes), best_of_each_kind(found, known)
+    asked = first_questions(found, known)
     if as_json:
-        write_json([{"group": one.group, **one.decision.as_json()} for one in matches])
+        write_json(
+            {
+                "at": on.isoformat(),
+                "ask_first": [{"fact": name, "programmes": count} for name, count in asked],
+                "matches": [one.as_json() for one in matches],
+                "combinations": [{"kind": kind, **one.as_json()} for kind, one in together.items()],
+            }
+        )
         return
-    for line in match_lines(matches, together, desk.language):
-        desk.out.print(line, markup=False, soft_wrap=True)
+    _say(applicant_lines(given, packaged_sizes(), known, desk.language))
+    _say(match_lines(matches, together, desk.language))
+    _say(first_lines(asked, known, desk.language))
+
+
+def _say(lines: Iterable[str]) -> None:
+    """Write lines, broken to the width of a terminal; whole where nobody looks."""
+    if sys.stdout.isatty():
+        lines = wrapped(lines, shutil.get_terminal_size().columns)
+    for line in lines:
+        click.echo(line)
 
 
 @click.command()
@@ -143,7 +167,7 @@ def _decide_case(
     if as_json:
         write_json(decision.as_json())
     else:
-        for line in decision_lines(decision, programme, desk.language):
-            desk.out.print(line, markup=False, soft_wrap=True)
+        _say(applicant_lines(given, packaged_sizes(), [programme], desk.language))
+        _say(decision_lines(decision, programme, desk.language))
     if decision.outcome == "refused":
         sys.exit(REFUSED)

@@ -91,7 +91,7 @@ def award(*, base: Span, rate: Span, rooms: Sequence[Room], unit_fen: int) -> Aw
     lines = (
         Line("share", _ends(whole)),
         *([Line("bound", {"by": binding})] if binding else []),
-        *([Line("round", {"unit_fen": unit_fen})] if unit_fen > 1 else []),
+        Line("round", {"unit_fen": unit_fen}),
         Line("award", _ends(normal)),
         *([Line("exceptional", _ends(exceptional))] if exceptional != normal else []),
     )

@@ -1,24 +1,37 @@
 """What base, rate and rooms are for one programme and one case, with their lines."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from tallygrid.core.amount import UNITS_FEN, Award, Line, Room, Span, award, room_line, span_line
+from tallygrid.core.amount import (
+    UNITS_FEN,
+    Award,
+    Line,
+    Room,
+    Span,
+    Value,
+    award,
+    room_line,
+    span_line,
+)
 from tallygrid.core.condition import Facts, Node, missing_facts
 from tallygrid.core.formula import Ends, possible_tiers, taxed, tier_rate, under_cap, under_ceiling
 from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN
 from tallygrid.core.number import ONE, Number
 from tallygrid.core.programme import (
     Cap,
+    Cell,
     DatedRate,
     DatedYuan,
     Programme,
     RateStep,
+    Scalar,
+    Tier,
     YuanStep,
 )
-from tallygrid.core.rules import Rules
+from tallygrid.core.rules import Rules, bounds
 
 _UNKNOWN: Final = Span(0, None)
 STAND_IN_FACT: Final = "contract_fen"
@@ -86,7 +99,7 @@ class Worked:
 def worked(case: Case) -> Worked:
     """Work out what a programme pays in a case, whoever may have it."""
     base, base_lines, base_missing = _base(case)
-    rate, rate_line, rate_missing = _rate(case)
+    rate, rate_lines, rate_missing = _rate(case)
     pairs = [*_caps(case), *_ceilings(case, base), *_budget(case)]
     result = award(
         base=base,
@@ -94,7 +107,8 @@ def worked(case: Case) -> Worked:
         rooms=[room for room, _ in pairs],
         unit_fen=UNITS_FEN[case.programme.rounding.unit],
     )
-    lines = (*base_lines, rate_line, *(line for _, line in pairs), *result.lines)
+    limits = (*(line for _, line in pairs), *_idle_caps(case))
+    lines = (*base_lines, *rate_lines, *limits, *result.lines)
     missing = (*base_missing, *rate_missing, *_missing_rooms(case))
     return Worked(result, base, rate, lines, tuple(dict.fromkeys(missing)))
 
@@ -118,12 +132,12 @@ def _base(case: Case) -> tuple[Span, tuple[Line, ...], tuple[str, ...]]:
     missing = (TAX_FACT,) if case.programme.tax.value != "included" and tax_fen is None else ()
     line = span_line(
         "base", span, base=case.programme.base.value, fact=source, gross_fen=gross,
-        stands_in=source != name, tax=case.programme.tax.value,
+        stands_in=source != name, tax=case.programme.tax.value, tax_fen=tax_fen,
     )  # fmt: skip
     return span, (line,), missing
 
 
-def _rate(case: Case) -> tuple[Span, Line, tuple[str, ...]]:
+def _rate(case: Case) -> tuple[Span, tuple[Line, ...], tuple[str, ...]]:
     tiers = case.programme.rate.tiers
     certain, possible = possible_tiers(ONE, [case.answer(node) for node in case.rules.tiers])
     span = Span.of(tier_rate(ONE, possible, [rate_on(tier.rate, case.day) for tier in tiers]))
@@ -139,7 +153,37 @@ def _rate(case: Case) -> tuple[Span, Line, tuple[str, ...]]:
             "high_bp": span.high,
         },
     )
-    return span, line, tuple(dict.fromkeys(names))
+    sure = [tier for tier, _ in chosen] if certain else []
+    lines = (line, *_why(case, sure))
+    return span, lines, tuple(dict.fromkeys(names))
+
+
+def _why(case: Case, chosen: Sequence[Tier]) -> Iterator[Line]:
+    """Yield what led to the row: every fact of the table, its value, the cell it fell in."""
+    for name, node in zip(case.programme.rate.by, case.rules.by, strict=True):
+        defined = node.op != "fact" or name not in case.programme.facts
+        value = case.answer(node) if defined else case.facts.get(name)
+        cells = [tier.when[name] for tier in chosen if name in tier.when]
+        cell = cell_said(cells[0]) if cells else None
+        yield Line("why", {"fact": name, "value": _plain(value), "cell": cell})
+        for under in node.facts if defined else ():
+            yield Line("saw", {"fact": under, "value": _plain(case.facts.get(under))})
+
+
+def _plain(value: Scalar | None) -> Value:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def cell_said(cell: Cell) -> str:
+    """Return a cell as an interval, amounts in fen, or as its values.
+
+    >>> cell_said(Cell(at_least=1, below=12)), cell_said(Cell(any_of=("small", "micro")))
+    ('1 ≤ x < 12', 'small | micro')
+    """
+    if cell.any_of:
+        return " | ".join(str(value).lower() for value in cell.any_of)
+    low, high = bounds(cell)
+    return ("" if low is None else f"{low} ≤ ") + "x" + ("" if high is None else f" < {high}")
 
 
 def rate_on(rate: DatedRate | None, day: date) -> Ends[Number]:
@@ -160,14 +204,28 @@ def on_day(steps: DatedYuan | DatedRate | None, day: date) -> int | None:
 
 
 def _caps(case: Case) -> Iterator[tuple[Room, Line]]:
-    for cap, node in zip(case.programme.caps.limits, case.rules.caps, strict=True):
-        applies = True if cap.when is None else case.answer(node)
+    for cap, applies in _caps_of(case):
         if applies is False:
             continue
         amount_fen, used_fen = cap_on(cap, case.day), case.used.under(cap)
         left = Span.of(under_cap(ONE, amount_fen, used_fen, applies))
         room = Room(cap.id, "cap", left, cap.strength == "in_principle")
-        yield room, room_line(room, per=cap.per, amount_fen=amount_fen, used_fen=used_fen)
+        yield (
+            room,
+            room_line(room, per=cap.per, amount_fen=amount_fen, used_fen=used_fen, applies=applies),
+        )
+
+
+def _idle_caps(case: Case) -> Iterator[Line]:
+    """Yield the caps that are for others, so that nobody wonders where they are."""
+    for cap, applies in _caps_of(case):
+        if applies is False:
+            yield Line("cap_idle", {"id": cap.id, "per": cap.per})
+
+
+def _caps_of(case: Case) -> Iterator[tuple[Cap, bool | None]]:
+    for cap, node in zip(case.programme.caps.limits, case.rules.caps, strict=True):
+        yield cap, True if cap.when is None else case.answer(node)
 
 
 def cap_on(cap: Cap, day: date) -> int | None:

@@ -41,6 +41,19 @@ def check_character(body: str) -> str:
     return ALPHABET[-_weighed(values, _WEIGHTS) % len(ALPHABET)]
 
 
+def division(code: str) -> str | None:
+    """Return the division whose authority gave a code out; a hint, for firms move.
+
+    A national authority's code, and a division that no code can have, give none.
+
+    >>> division("91350100M000100Y43"), division("91100000M000100Y43")
+    ('350100', None)
+    """
+    found = code[2:8]
+    national = found.startswith(("10", "00"))
+    return found if found.isdecimal() and found.isascii() and not national else None
+
+
 def organisation_check_character(body: str) -> str:
     """Return the ninth character that GB 11714 gives the eight of an organisation code.
 

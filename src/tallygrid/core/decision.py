@@ -5,23 +5,22 @@ letter everything to put right. What the text leaves open is tried in every read
 decision then names the least and the most, and cannot be issued on.
 """
 
-import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cache
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from tallygrid.core.amount import Line, Span, recomputed
+from tallygrid.core.amount import Line, Span
 from tallygrid.core.arithmetic import Case, Used, Worked, worked
 from tallygrid.core.assumptions import Assumptions
-from tallygrid.core.condition import Facts, Node, explained
+from tallygrid.core.condition import Facts, Node, evaluate_each
 from tallygrid.core.facts import derived
 from tallygrid.core.finding import Finding, Status
-from tallygrid.core.findings import findings
+from tallygrid.core.findings import Memo, findings, room
 from tallygrid.core.programme import Name, OpenItem, Programme, Scalar
-from tallygrid.core.rules import compiled, variant
+from tallygrid.core.variants import Fills, Variant, Variants, fills_of, variants
 from tallygrid.core.window import day_of
 
 if TYPE_CHECKING:
@@ -152,20 +151,6 @@ def _dated(value: Any) -> Any:  # noqa: ANN401  # a fact as JSON writes it
     return date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else value
 
 
-def recompute(plain: Mapping[str, Any]) -> tuple[int, int | None]:
-    """Work the least and the most out again from a decision's JSON alone.
-
-    A third party can do the same by hand: the lines of every reading hold all the numbers.
-    """
-    spans = [
-        recomputed(reading["lines"]) if reading["outcome"] != "refused" else Span(0, 0)
-        for reading in plain["readings"]
-    ]
-    certain = plain["outcome"] == "eligible"
-    low = min(span.low for span in spans) if certain else 0
-    return low, _greatest([span.high for span in spans])
-
-
 @cache
 def _adapter() -> "TypeAdapter[Decision]":
     from pydantic import TypeAdapter  # noqa: PLC0415  # built once, when first needed
@@ -203,19 +188,47 @@ def decide_all(
     used: Mapping[str, Used] | None = None,
 ) -> tuple[Decision, ...]:
     """Answer one case under many programmes; all their conditions are one select."""
-    plans = [Plan.of(programme, facts, at, assumptions) for programme in programmes]
-    nodes = [node for plan in plans for chosen in plan.variants for node in compiled(chosen).nodes]
-    days = {plan.day for plan in plans}
-    answers = {day: explained(nodes, derived(facts, on=day)) for day in days}
+    cases = [(programme, facts) for programme in programmes]
+    return decide_each(cases, at=at, assumptions=assumptions, used=used)
+
+
+def decide_each(
+    cases: Sequence[tuple[Programme, Facts]],
+    *,
+    at: datetime | date,
+    assumptions: Assumptions | None = None,
+    used: Mapping[str, Used] | None = None,
+) -> tuple[Decision, ...]:
+    """Answer many cases, each under its own programme, in one select."""
+    plans = _plans(cases, at, assumptions)
+    nodes = tuple(dict.fromkeys(node for plan in plans for node in plan.versions.nodes))
+    rows = {id(plan.facts): plan.facts for plan in plans}
+    answers = dict(zip(rows, evaluate_each(nodes, list(rows.values())), strict=True))
     return tuple(
-        _decided(plan, answers[plan.day], (used or {}).get(plan.programme.id, Used()))
+        _decided(plan, answers[id(plan.facts)], (used or {}).get(plan.programme.id, Used()))
         for plan in plans
     )
 
 
+def _plans(
+    cases: Sequence[tuple[Programme, Facts]],
+    at: datetime | date,
+    assumptions: Assumptions | None,
+) -> "list[Plan]":
+    """Plan every case; what follows from the same facts on the same day is one object."""
+    complete: dict[tuple[int, date], Facts] = {}
+    plans = []
+    for programme, facts in cases:
+        day = day_of(at, programme.place.zone)
+        if (id(facts), day) not in complete:
+            complete[id(facts), day] = derived(facts, on=day)
+        plans.append(Plan.on(programme, complete[id(facts), day], at, assumptions))
+    return plans
+
+
 @dataclass(frozen=True)
 class Plan:
-    """The versions of one programme that have to be tried."""
+    """What has to be tried for one case under one programme."""
 
     programme: Programme
     facts: Facts
@@ -223,9 +236,7 @@ class Plan:
     day: date
     assumed: Mapping[Name, Scalar]
     names: tuple[str, ...]
-    items: tuple[OpenItem, ...]
-    fills: tuple[Mapping[str, Scalar], ...]
-    variants: tuple[Programme, ...]
+    versions: Variants
 
     @classmethod
     def of(
@@ -236,62 +247,95 @@ class Plan:
         assumptions: Assumptions | None,
     ) -> "Plan":
         """Choose what to try: every combination of the readings still open."""
+        complete = derived(facts, on=day_of(at, programme.place.zone))
+        return cls.on(programme, complete, at, assumptions)
+
+    @classmethod
+    def on(
+        cls,
+        programme: Programme,
+        complete: Facts,
+        at: datetime | date,
+        assumptions: Assumptions | None,
+    ) -> "Plan":
+        """Choose what to try on facts that have all that follows from them."""
         known = {item.id for item in programme.open}
         filled = dict(assumptions.fills.get(programme.id, {})) if assumptions else {}
         assert filled.keys() <= known, (programme.id, filled.keys() - known)
-        left = tuple(item for item in programme.open if item.id not in filled)
-        fills = tuple(_combinations([item for item in left if item.can_change_answer]))
-        day = day_of(at, programme.place.zone)
         return cls(
             programme=programme,
-            facts=derived(facts, on=day),
+            facts=complete,
             at=at,
-            day=day,
+            day=day_of(at, programme.place.zone),
             assumed=filled,
             names=(assumptions.id,) if assumptions and filled else (),
-            items=left,
-            fills=fills,
-            variants=tuple(variant(programme, _key({**filled, **fill})) for fill in fills),
+            versions=variants(programme, fills_of(filled)),
         )
 
+    @property
+    def variants(self) -> tuple[Programme, ...]:
+        """The programme under every combination of readings."""
+        return tuple(one.programme for one in self.versions.each)
 
-def _key(readings: Mapping[str, Scalar]) -> tuple[tuple[str, Scalar], ...]:
-    return tuple(sorted(readings.items()))
+    @property
+    def fills(self) -> tuple[Mapping[str, Scalar], ...]:
+        """The readings of each variant."""
+        return tuple(one.fills for one in self.versions.each)
+
+    @property
+    def items(self) -> tuple[OpenItem, ...]:
+        """What the text leaves open and nobody has filled."""
+        return self.versions.open
 
 
-def _combinations(items: Sequence[OpenItem]) -> Iterator[Mapping[str, Scalar]]:
-    names = [item.id for item in items]
-    for chosen in itertools.product(*(item.readings for item in items)):
-        yield dict(zip(names, chosen, strict=True))
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """What trying one version gave; versions that give the same share it."""
 
-
-@dataclass(frozen=True)
-class _Tried:
-    """One version, tried."""
-
-    fills: Mapping[str, Scalar]
     findings: tuple[Finding, ...]
     worked: Worked
     outcome: Outcome
-    group: str
+    span: Span
+    """What it pays: nothing if refused, perhaps nothing if undecided."""
 
-    @property
-    def span(self) -> Span:
-        """What it pays: nothing if refused, perhaps nothing if undecided."""
-        if self.outcome == "refused":
-            return Span(0, 0)
-        paid = self.worked.award.span
-        return paid if self.outcome == "eligible" else Span(0, paid.high)
+    @classmethod
+    def of(cls, found: tuple[Finding, ...], sums: Worked) -> "_Result":
+        """Return what the findings decide, and what is paid then."""
+        outcome, paid = _outcome(found), sums.award.span
+        if outcome == "refused":
+            paid = Span(0, 0)
+        elif outcome == "undecided":
+            paid = Span(0, paid.high)
+        return cls(found, sums, outcome, paid)
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    """Every version of a programme, tried: its readings, and its result."""
+
+    fills: tuple[Mapping[str, Scalar], ...]
+    results: tuple[_Result, ...]
+
+    @cached_property
+    def different(self) -> tuple[_Result, ...]:
+        """The results, each once, in the order of the versions."""
+        return tuple({id(result): result for result in self.results}.values())
+
+    def by_fills(self, of: Callable[[_Result], Hashable]) -> "list[_Of]":
+        """Return something of every result beside the readings that gave it."""
+        once = {id(result): of(result) for result in self.different}
+        pairs = zip(self.fills, self.results, strict=True)
+        return [(fills, once[id(result)]) for fills, result in pairs]
+
+
+_Of = tuple[Mapping[str, Scalar], Hashable]
 
 
 def _decided(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> Decision:
-    tried = [
-        _tried(Case(chosen, compiled(chosen), plan.facts, answers, plan.day, used), plan.at, fills)
-        for chosen, fills in zip(plan.variants, plan.fills, strict=True)
-    ]
+    tried = _try(plan, answers, used)
+    different = tried.different
     found = tuple(_merged(tried))
     outcome = _outcome(found)
-    questions = tuple(_question(item, tried) for item in plan.items)
     programme = plan.programme
     return Decision(
         programme=programme.id,
@@ -301,26 +345,48 @@ def _decided(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> Dec
         place=programme.place.code,
         at=plan.at,
         outcome=outcome,
-        at_least_fen=min(t.span.low for t in tried) if outcome == "eligible" else 0,
-        at_most_fen=_greatest([t.span.high for t in tried]) if outcome != "refused" else 0,
-        exceptional_fen=_exceptional(tried, outcome),
-        rate_bp=_one({t.worked.rate for t in tried}),
-        base_fen=_one({t.worked.base for t in tried}),
-        provisional=any(_stands_in(t.worked) for t in tried),
+        at_least_fen=min(one.span.low for one in different) if outcome == "eligible" else 0,
+        at_most_fen=_greatest([o.span.high for o in different]) if outcome != "refused" else 0,
+        exceptional_fen=_exceptional(different, outcome),
+        rate_bp=_one({one.worked.rate for one in different}),
+        base_fen=_one({one.worked.base for one in different}),
+        provisional=any(_stands_in(one.worked) for one in different),
         findings=found,
-        readings=tuple(_reading(t) for t in tried),
-        questions=questions,
-        missing=tuple(dict.fromkeys(_missing(found, tried, outcome))),
+        readings=tuple(_readings(tried)),
+        questions=tuple(_questions(plan.versions.open, tried)),
+        missing=tuple(dict.fromkeys(_missing(found, different, outcome))),
         assumptions=plan.names,
         assumed=dict(plan.assumed),
-        group=tried[0].group,
+        group=_group(_case(plan, plan.versions.each[0], answers, used)),
     )
 
 
-def _tried(case: Case, at: datetime | date, fills: Mapping[str, Scalar]) -> _Tried:
-    sums = worked(case)
-    found = findings(case, at=at, award=sums.award)
-    return _Tried(fills, found, sums, _outcome(found), _group(case))
+def _try(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> _Tried:
+    """Try every variant; what variants share is worked out and found once."""
+    sums: dict[Fills, Worked] = {}
+    ruled: dict[Fills, tuple[Finding, ...]] = {}
+    results: dict[tuple[Fills, Fills], _Result] = {}
+    memo: Memo = {}
+    for one in plan.versions.each:
+        rules_key, sums_key = key = one.rules_key, one.sums_key
+        if key in results:
+            continue
+        case = _case(plan, one, answers, used)
+        if sums_key not in sums:
+            sums[sums_key] = worked(case)
+        if rules_key not in ruled:
+            ruled[rules_key] = findings(case, at=plan.at, memo=memo)
+        closed = room(case, sums[sums_key].award)
+        results[key] = _Result.of(ruled[rules_key] + closed, sums[sums_key])
+    each = plan.versions.each
+    return _Tried(
+        fills=tuple(one.fills for one in each),
+        results=tuple(results[one.rules_key, one.sums_key] for one in each),
+    )
+
+
+def _case(plan: Plan, one: Variant, answers: Mapping[Node, bool | None], used: Used) -> Case:
+    return Case(one.programme, one.rules, plan.facts, answers, plan.day, used)
 
 
 def _group(case: Case) -> str:
@@ -336,79 +402,92 @@ def _outcome(found: Sequence[Finding]) -> Outcome:
     return "undecided" if "unknown" in statuses else "eligible"
 
 
-def _merged(tried: Sequence[_Tried]) -> Iterator[Finding]:
+def _merged(tried: _Tried) -> Iterator[Finding]:
     """Yield one finding per rule; one that depends on a reading is unknown, and says on which."""
-    if len(tried) == 1:
-        yield from tried[0].findings
-        return
-    by_rule = [{(f.kind, f.id): f for f in version.findings} for version in tried]
-    rules = dict.fromkeys(rule for version in by_rule for rule in version)
-    for rule in rules:
-        given = [version.get(rule) for version in by_rule]
-        # a rule that only some readings have is passed in the others
-        statuses = [finding.status if finding else "passed" for finding in given]
+    ways = {id(one.findings): one.findings for one in tried.different}
+    by_rule = [{(f.kind, f.id): f for f in found} for found in ways.values()]
+    for rule in dict.fromkeys(rule for way in by_rule for rule in way):
+        given = [way.get(rule) for way in by_rule]
+        if all(finding is given[0] for finding in given) and given[0]:
+            yield given[0]
+            continue
         found = [finding for finding in given if finding]
-        if len(set(statuses)) == 1:
+        # a rule that only some readings have is passed in the others
+        if len({finding.status if finding else "passed" for finding in given}) == 1:
             yield found[0]
             continue
-        results = [(t.fills, status) for t, status in zip(tried, statuses, strict=True)]
         missing = dict.fromkeys(name for finding in found for name in finding.missing)
-        yield replace(
-            found[0], status="unknown", missing=tuple(missing), open=tuple(_deciding(results))
+        asked = tuple(deciding(tried.by_fills(partial(_status_of, rule))))
+        yield replace(found[0], status="unknown", missing=tuple(missing), open=asked)
+
+
+def _status_of(rule: tuple[str, str], result: _Result) -> Status:
+    found = (f.status for f in result.findings if (f.kind, f.id) == rule)
+    return next(found, "passed")
+
+
+def deciding(results: Sequence[tuple[Mapping[str, Scalar], Hashable]]) -> Iterator[str]:
+    """Yield the open items whose reading, the others equal, changes a result.
+
+    Args:
+        results: One for every combination of readings, the last item's changing fastest.
+    """
+    values = [result for _, result in results]
+    if len(set(values)) == 1:
+        return
+    stride = len(values)
+    for item in results[0][0]:
+        count = len({fills[item] for fills, _ in results})
+        stride //= count
+        beside = (
+            place for place in range(len(values) - stride) if place // stride % count < count - 1
+        )
+        if any(values[place] != values[place + stride] for place in beside):
+            yield item
+
+
+def _questions(items: Sequence[OpenItem], tried: _Tried) -> Iterator[OpenQuestion]:
+    decide_it = set(deciding(tried.by_fills(lambda one: (one.outcome, one.span))))
+    refused = all(one.outcome == "refused" for one in tried.different)
+    for item in items:
+        matters = not item.can_change_answer or item.id in decide_it
+        yield OpenQuestion(
+            id=item.id,
+            field=item.field,
+            en=item.question.en,
+            zh=item.question.zh,
+            readings=item.readings,
+            matters=matters and not refused,
+            blocks_issue=item.blocks == "issue",
         )
 
 
-def _deciding(results: Sequence[tuple[Mapping[str, Scalar], object]]) -> Iterator[str]:
-    """Yield the open items whose reading, the others equal, changes a result."""
-    items = results[0][0] if results else {}
-    for item in items:
-        seen: dict[tuple[tuple[str, Scalar], ...], object] = {}
-        for fills, result in results:
-            others = _key({name: value for name, value in fills.items() if name != item})
-            if seen.setdefault(others, result) != result:
-                yield item
-                break
-
-
-def _question(item: OpenItem, tried: Sequence[_Tried]) -> OpenQuestion:
-    results = [(t.fills, (t.outcome, t.span)) for t in tried]
-    refused = all(t.outcome == "refused" for t in tried)
-    matters = not item.can_change_answer or item.id in set(_deciding(results))
-    return OpenQuestion(
-        id=item.id,
-        field=item.field,
-        en=item.question.en,
-        zh=item.question.zh,
-        readings=item.readings,
-        matters=matters and not refused,
-        blocks_issue=item.blocks == "issue",
-    )
-
-
-def _exceptional(tried: Sequence[_Tried], outcome: Outcome) -> int | None:
+def _exceptional(results: Sequence[_Result], outcome: Outcome) -> int | None:
     """Return the most that the authority may grant beyond the amount, if it may."""
-    if outcome == "refused" or all(
-        t.worked.award.exceptional == t.worked.award.span for t in tried
-    ):
+    awards = [one.worked.award for one in results]
+    if outcome == "refused" or all(award.exceptional == award.span for award in awards):
         return None
-    return _greatest([t.worked.award.exceptional.high for t in tried])
+    return _greatest([award.exceptional.high for award in awards])
 
 
-def _reading(tried: _Tried) -> Reading:
-    span = tried.worked.award.span if tried.outcome != "refused" else Span(0, 0)
-    return Reading(tried.fills, tried.outcome, span.low, span.high, tried.worked.lines)
+def _readings(tried: _Tried) -> Iterator[Reading]:
+    for fills, one in zip(tried.fills, tried.results, strict=True):
+        span = one.worked.award.span if one.outcome != "refused" else Span(0, 0)
+        yield Reading(fills, one.outcome, span.low, span.high, one.worked.lines)
 
 
-def _missing(found: Sequence[Finding], tried: Sequence[_Tried], outcome: Outcome) -> Iterator[str]:
+def _missing(
+    found: Sequence[Finding], results: Sequence[_Result], outcome: Outcome
+) -> Iterator[str]:
     for finding in found:
         yield from finding.missing
     if outcome != "refused":
-        for version in tried:
-            yield from version.worked.missing
+        for one in results:
+            yield from one.worked.missing
 
 
 def _stands_in(sums: Worked) -> bool:
-    return any(line.values.get("stands_in") for line in sums.lines)
+    return sums.lines[0].values.get("stands_in") is True
 
 
 def _one(spans: set[Span]) -> int | None:
@@ -432,6 +511,7 @@ __all__ = [
     "Used",
     "decide",
     "decide_all",
+    "decide_each",
+    "deciding",
     "from_json",
-    "recompute",
 ]

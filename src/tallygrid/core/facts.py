@@ -17,14 +17,14 @@ Vocabulary = Mapping[str, FactSpec]
 _PLACES: Final = {"registered_in": "registered", "provider_in": "provider"}
 _MONTHS: Final = 12
 
-DERIVED_FROM: Final[Mapping[str, str]] = {
-    "company_age_months": "founded_on",
-    **{
-        f"{part}_{level}": place
-        for place, part in _PLACES.items()
-        for level in ("province", "city", "district")
-    },
+PLACE_OF: Final[Mapping[str, str]] = {
+    f"{part}_{level}": place
+    for place, part in _PLACES.items()
+    for level in ("province", "city", "district")
 }
+"""The divisions that follow from a place, and which place."""
+
+DERIVED_FROM: Final[Mapping[str, str]] = {"company_age_months": "founded_on", **PLACE_OF}
 """The facts that follow from another one, and which."""
 
 

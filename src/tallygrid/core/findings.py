@@ -1,6 +1,6 @@
 """Hold every rule of a programme against a case."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -15,22 +15,36 @@ CLAIMED_FACT: Final = "contract_claimed"
 PURCHASE_FACT: Final = "purchase_kind"
 
 
-def findings(case: Case, *, at: datetime | date, award: Award) -> tuple[Finding, ...]:
-    """Return one finding per rule, in the order of the programme."""
+Memo = dict[tuple[str, str, int], tuple[Finding, ...]]
+"""What was found about a rule: variants of one programme share most rules, by their node."""
+
+
+def findings(case: Case, *, at: datetime | date, memo: Memo) -> tuple[Finding, ...]:
+    """Return one finding per rule, in the order of the programme; see `room` for one more."""
+    rules, nodes = case.programme, case.rules
+    if (key := ("time", "", 0)) not in memo:
+        memo[key] = tuple(_time(case, at))
     return (
-        *_time(case, at),
-        *(
-            _rule(case, rule, node, "condition")
-            for rule, node in zip(case.programme.conditions, case.rules.conditions, strict=True)
-        ),
-        *(
-            _rule(case, rule, node, "exclusion")
-            for rule, node in zip(case.programme.exclusions, case.rules.exclusions, strict=True)
-        ),
+        *memo[key],
+        *_ruled(case, rules.conditions, nodes.conditions, "condition", memo),
+        *_ruled(case, rules.exclusions, nodes.exclusions, "exclusion", memo),
         *_purchase(case),
         *_claim(case),
-        *_room(case, award),
     )
+
+
+def _ruled(
+    case: Case,
+    rules: Sequence[Condition],
+    nodes: Sequence[Node | None],
+    kind: RuleKind,
+    memo: Memo,
+) -> Iterator[Finding]:
+    for rule, node in zip(rules, nodes, strict=True):
+        key = kind, rule.id, id(node)
+        if key not in memo:
+            memo[key] = (_rule(case, rule, node, kind),)
+        yield from memo[key]
 
 
 def _time(case: Case, at: datetime | date) -> Iterator[Finding]:
@@ -96,12 +110,12 @@ def _claim(case: Case) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _room(case: Case, award: Award) -> Iterator[Finding]:
+def room(case: Case, award: Award) -> tuple[Finding, ...]:
     """Refuse where a cap, a ceiling or the budget leaves nothing."""
     if award.span.high != 0 or not award.bound_by:
-        return
+        return ()
     programme = case.programme
     limits: dict[str, Cited] = {cap.id: cap for cap in programme.caps.limits}
     limits |= {ceiling.id: ceiling for ceiling in programme.stacking.ceilings}
     cited = limits.get(award.bound_by, programme.budget)
-    yield Finding(award.bound_by, "amount", "failed", Citation.of(cited))
+    return (Finding(award.bound_by, "amount", "failed", Citation.of(cited)),)

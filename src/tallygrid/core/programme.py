@@ -8,7 +8,7 @@ reading fills it (`with_readings`). Nothing here is computed by an expression fr
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
@@ -151,6 +151,7 @@ class Place(_Part):
     code: Annotated[str, StringConstraints(pattern=r"^\d{6}$")]
     level: Literal["national", "province", "city", "district"]
     zone: Sentence
+    name: Texts | None = None
 
 
 class Published(Cited):
@@ -514,8 +515,18 @@ class Programme(_Part):
     @cached_property
     def canonical(self) -> str:
         """The document as JSON in one way only: sorted keys, no spaces, defaults left out."""
-        plain = self.model_dump(mode="json", exclude_defaults=True)
-        return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return _canonical(self.model_dump(mode="json", exclude_defaults=True))
+
+    @classmethod
+    def from_document(cls, document: str) -> Self:
+        """Return the programme that JSON of it in any order holds.
+
+        Raises:
+            ValueError: It is not the JSON of a programme.
+        """
+        programme = cls.model_validate_json(document)
+        programme.__dict__["canonical"] = _canonical(json.loads(document))
+        return programme
 
     @property
     def funders(self) -> tuple[tuple[str, int], ...]:
@@ -529,39 +540,44 @@ class Programme(_Part):
             KeyError: There is no such open item, or it names no field.
             ValueError: The field does not accept the reading.
         """
-        data = self.model_dump()
         fields = {item.id: item.field for item in self.open}
+        data: Any = self
         for item, reading in readings.items():
-            put(data, fields[item], reading)
+            data = _filled(data, fields[item].split("."), reading)
         return type(self).model_validate(data)
 
 
-def put(data: Any, field: str, value: object) -> None:  # noqa: ANN401  # plain data of any shape
-    """Set the value at a path of plain data; a list is entered by an item's id.
+def _canonical(plain: object) -> str:
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
-    >>> data = {"caps": {"limits": [{"id": "year", "amount_yuan": None}]}}
-    >>> put(data, "caps.limits.year.amount_yuan", 5)
-    >>> data["caps"]["limits"][0]["amount_yuan"]
-    5
+
+def _filled(part: Any, way: Sequence[str], value: object) -> Any:  # noqa: ANN401  # any part
+    """Return a part with another value at the end of a way; a list is entered by an item's id.
+
+    Only the parts on the way become plain data, to be checked again; all beside them is kept.
 
     Raises:
-        KeyError: The path leads nowhere.
+        KeyError: The way leads nowhere.
     """
-    *way, last = field.split(".")
-    for step in way:
-        data = _entered(data, step)
-    if not isinstance(data, dict) or last not in data:
-        raise KeyError(field)
-    data[last] = value
+    if not way:
+        return value
+    step, *rest = way
+    if isinstance(part, tuple):
+        if step not in {_id(item) for item in part}:
+            raise KeyError(step)
+        return tuple(_filled(item, rest, value) if _id(item) == step else item for item in part)
+    named = _named(part)
+    return {**named, step: _filled(named[step], rest, value)}
 
 
-def _entered(data: Any, step: str) -> Any:  # noqa: ANN401  # plain data of any shape
-    if isinstance(data, list | tuple):
-        for item in data:
-            if isinstance(item, dict) and item.get("id") == step:
-                return item
-        raise KeyError(step)
-    return data[step]
+def _named(part: Any) -> Mapping[str, Any]:  # noqa: ANN401  # any part
+    if isinstance(part, BaseModel):
+        return {name: getattr(part, name) for name in type(part).model_fields}
+    return part if isinstance(part, dict) else {}
+
+
+def _id(part: Any) -> object:  # noqa: ANN401  # any part
+    return _named(part).get("id")
 
 
 def open_fields(data: Any, where: str = "") -> Iterator[str]:  # noqa: ANN401  # plain data of any shape

@@ -8,8 +8,8 @@ the bill itself, leave no room for.
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
 
 from tallygrid.core.amount import Line, recomputed
 from tallygrid.core.arithmetic import on_day
@@ -30,14 +30,29 @@ _TRIED_MAX: Final = 10
 
 
 @dataclass(frozen=True)
+class Limit:
+    """What the bill or a ceiling allows, and the vouchers already taken that count under it."""
+
+    id: str
+    limit_fen: int
+    counts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Part:
-    """One voucher in a combination, and what it pays there."""
+    """One voucher in a combination, and what it pays there, with its arithmetic."""
 
     programme: str
     base_fen: int
     alone_fen: int
     amount_fen: int
     bound_by: str = ""
+    version: str = ""
+    whole_base_fen: int = 0
+    after: tuple[str, ...] = ()
+    """The vouchers whose amounts come off the base before this rate applies."""
+    rooms: tuple[Limit, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,10 @@ class Combination:
     def total_fen(self) -> int:
         """What all pay together."""
         return sum(part.amount_fen for part in self.parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the combination as plain data, from which its total can be recomputed."""
+        return {"total_fen": self.total_fen, **asdict(self)}
 
 
 def best(
@@ -235,14 +254,33 @@ def _valued(group: Sequence[_Candidate]) -> tuple[Part, ...]:
     taken: list[tuple[_Candidate, int]] = []
     parts = []
     for candidate in sorted(group, key=lambda c: c.order):
-        base_fen = candidate.base_fen - sum(a for c, a in taken if _sequential(c, candidate))
-        own_fen = candidate.on_base(max(0, base_fen))
-        left_fen, bound_by = _left(candidate, taken)
-        amount_fen = min(own_fen, left_fen)
-        bound = bound_by if left_fen < own_fen else ""
-        parts.append(Part(candidate.programme.id, base_fen, candidate.alone_fen, amount_fen, bound))
-        taken.append((candidate, amount_fen))
+        part = _part(candidate, taken)
+        parts.append(part)
+        taken.append((candidate, part.amount_fen))
     return tuple(parts)
+
+
+def _part(candidate: _Candidate, taken: Sequence[tuple[_Candidate, int]]) -> Part:
+    """Return what a voucher pays after those already taken."""
+    before = [(c, amount_fen) for c, amount_fen in taken if _sequential(c, candidate)]
+    base_fen = candidate.base_fen - sum(amount_fen for _, amount_fen in before)
+    own_fen = candidate.on_base(max(0, base_fen))
+    paid = {c.programme.id: amount_fen for c, amount_fen in taken}
+    rooms = tuple(_rooms(candidate, taken))
+    left = [(room.limit_fen - sum(paid[name] for name in room.counts), room.id) for room in rooms]
+    left_fen, bound_by = min(left)
+    return Part(
+        programme=candidate.programme.id,
+        base_fen=base_fen,
+        alone_fen=candidate.alone_fen,
+        amount_fen=min(own_fen, max(0, left_fen)),
+        bound_by=bound_by if max(0, left_fen) < own_fen else "",
+        version=candidate.decision.version,
+        whole_base_fen=candidate.base_fen,
+        after=tuple(c.programme.id for c, _ in before),
+        rooms=rooms,
+        lines=candidate.reading.lines,
+    )
 
 
 def _sequential(earlier: _Candidate, later: _Candidate) -> bool:
@@ -257,18 +295,14 @@ def _sequential(earlier: _Candidate, later: _Candidate) -> bool:
     return modes != {"parallel"} and bool(modes)
 
 
-def _left(candidate: _Candidate, taken: Sequence[tuple[_Candidate, int]]) -> tuple[int, str]:
-    """Return what the bill and the ceilings of all leave for one more, and which is tightest."""
-    paid_fen = sum(amount_fen for _, amount_fen in taken)
-    rooms = [(candidate.base_fen - paid_fen, "bill")]
+def _rooms(candidate: _Candidate, taken: Sequence[tuple[_Candidate, int]]) -> Iterator[Limit]:
+    """Yield what the bill and the ceilings of all leave to share with those already taken."""
+    yield Limit("bill", candidate.base_fen, tuple(c.programme.id for c, _ in taken))
     for owner, _ in [*taken, (candidate, 0)]:
         for ceiling in owner.programme.stacking.ceilings:
-            if not _counts(ceiling, owner, candidate):
-                continue
-            counted = sum(amount for c, amount in taken if _counts(ceiling, owner, c))
-            rooms.append((owner.most_fen(ceiling) - counted, ceiling.id))
-    left_fen, bound_by = min(rooms)
-    return max(0, left_fen), bound_by
+            if _counts(ceiling, owner, candidate):
+                counted = (c.programme.id for c, _ in taken if _counts(ceiling, owner, c))
+                yield Limit(ceiling.id, owner.most_fen(ceiling), tuple(counted))
 
 
 def _counts(ceiling: Ceiling, owner: _Candidate, candidate: _Candidate) -> bool:

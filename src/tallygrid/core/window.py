@@ -56,6 +56,20 @@ def closing(last_day: date, at: time | None, zone: str) -> datetime:
     return datetime.combine(last_day, at, ZoneInfo(zone))
 
 
+def last_day(programme: Programme, at: datetime | date) -> date | None:
+    """Return the last day on which one can still apply in the window that is open now.
+
+    Nothing if none is open, or if no end was published.
+    """
+    zone, end = programme.place.zone, programme.in_force.last_day
+    if not programme.windows:
+        return end
+    taking = [window for window in programme.windows if _takes(window, at, zone)]
+    ends = [day for window in taking if (day := window.last_day or end)]
+    closes = max(ends, default=None) if len(ends) == len(taking) else None
+    return min(closes, end) if closes and end else closes
+
+
 def next_opening(programme: Programme, at: datetime | date) -> date | None:
     """Return the first day of the next window, if one is known."""
     day = day_of(at, programme.place.zone)

@@ -12,13 +12,16 @@ from typing import Final
 from pydantic import RootModel
 
 from tallygrid.core.condition import Facts, fits
-from tallygrid.core.credit_code import is_well_formed
+from tallygrid.core.credit_code import ALPHABET, LENGTH, check_character, is_well_formed
 from tallygrid.core.facts import Vocabulary
 from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import FactSpec, Name, Scalar
+from tallygrid.core.sizes import SECTOR_FACT, with_size
 from tallygrid.core.sql import nearest
+from tallygrid.files.cache import remembered
 from tallygrid.files.document import Document, FileError, Mistake, read
 from tallygrid.files.mistake import shown
+from tallygrid.files.sizes import packaged_sizes
 
 _CREDIT_CODES: Final = frozenset({"credit_code"})
 
@@ -31,7 +34,11 @@ class _Vocabulary(RootModel[dict[Name, FactSpec]]):
 def packaged_vocabulary() -> Vocabulary:
     """Return the vocabulary that comes with the programmes."""
     with as_file(files("tallygrid").joinpath("programmes", "vocabulary.yaml")) as path:
-        return read_vocabulary(path)
+
+        def made() -> str:
+            return read(path).parsed(_Vocabulary).model_dump_json()
+
+        return _Vocabulary.model_validate_json(remembered("vocabulary", [path], made)).root
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
@@ -86,7 +93,12 @@ def checked_facts(
                 problem, remedy = wrong.problem, wrong.remedy
         if problem:
             mistakes.append(document.mistake((*where, written), problem, remedy))
-    return found, mistakes
+    return _completed(found), mistakes
+
+
+def _completed(given: Facts) -> Facts:
+    """Return the facts with the size class, which needs no day to follow from them."""
+    return with_size(packaged_sizes(), given) if SECTOR_FACT in given else given
 
 
 def all_names(vocabulary: Vocabulary) -> dict[str, object]:
@@ -172,7 +184,17 @@ def _limits(written: str, value: Scalar, name: str, spec: FactSpec) -> Iterator[
     if spec.pattern and not re.fullmatch(spec.pattern, str(value)):
         yield f"`{written}` is {shown(value)}.", f"It must match {spec.pattern}."
     if name in _CREDIT_CODES and not is_well_formed(str(value)):
-        yield (
-            f"`{written}` is {shown(value)}.",
-            "The check character is wrong; compare the licence.",
-        )
+        yield f"`{written}` is {shown(value)}.", _mended(str(value))
+
+
+def _mended(code: str) -> str:
+    """Return what is wrong with a credit code, the right last character if only that is."""
+    if len(code) != LENGTH:
+        return f"It has {len(code)} characters; a unified social credit code has {LENGTH}."
+    if strange := "".join(dict.fromkeys(one for one in code if one not in ALPHABET)):
+        return f"No code holds {strange}: digits and capital letters without I, O, S, V, Z do."
+    right = check_character(code[:-1])
+    return (
+        f"The check character is wrong: after the first seventeen it would be {right}. "
+        "Compare all eighteen with the licence."
+    )

@@ -12,8 +12,10 @@ from tallygrid.core.arithmetic import OTHER_FUNDS_FACT, TAX_FACT
 from tallygrid.core.facts import DERIVED_FROM, Vocabulary
 from tallygrid.core.findings import CLAIMED_FACT, PURCHASE_FACT
 from tallygrid.core.programme import FactSpec, Programme, open_fields
+from tallygrid.files.cache import remembered
 from tallygrid.files.document import Document, FileError, Mistake, read
 from tallygrid.files.facts import packaged_vocabulary
+from tallygrid.files.packaged import as_text, from_text, sources
 from tallygrid.files.patching import patched
 from tallygrid.files.programme_checks import (
     doubts_of,
@@ -49,8 +51,10 @@ def read_programmes(directory: Path | None = None) -> tuple[Programme, ...]:
         FileError: With every mistake of every file.
     """
     if directory is None:
-        with as_file(files("tallygrid").joinpath("programmes")) as packaged:
-            return read_programmes(packaged)
+        with as_file(files("tallygrid").joinpath("programmes")) as folder:
+            return from_text(
+                remembered("programmes", sources(folder), lambda: as_text(read_programmes(folder)))
+            )
     return _usable(programme_files(directory))
 
 

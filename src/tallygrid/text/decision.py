@@ -1,9 +1,10 @@
 """A decision for people: outcome, every rule with what it saw, arithmetic, open questions."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 from tallygrid.core.amount import Span
-from tallygrid.core.decision import Decision, OpenQuestion
+from tallygrid.core.decision import Decision, OpenQuestion, deciding
 from tallygrid.core.finding import Finding
 from tallygrid.core.programme import Programme, Scalar
 from tallygrid.core.window import day_of
@@ -12,15 +13,13 @@ from tallygrid.text import render
 from tallygrid.text.facts import facts_said, label, listed, said, value_of
 from tallygrid.text.sums import amount_said, line_said
 
-_HASH_SHOWN = len("sha256:") + 12
-
 
 def decision_lines(decision: Decision, programme: Programme, language: Language) -> tuple[str, ...]:
     """Return a whole decision as lines for a terminal."""
     return (
         *_head(decision, programme, language),
         *_rules(decision, programme, language),
-        *_sums(decision, language),
+        *_sums(decision, programme, language),
         *_open(decision, language),
         *_missing(decision, programme, language),
     )
@@ -51,7 +50,7 @@ def _head(decision: Decision, programme: Programme, language: Language) -> Itera
         language,
         on=day_of(decision.at, programme.place.zone),
         programme=decision.programme,
-        version=decision.version[:_HASH_SHOWN],
+        version=decision.version,
     )
     if programme.claim is not None:
         yield render(
@@ -152,18 +151,24 @@ def next_step(finding: Finding, programme: Programme, language: Language) -> str
     opening = finding.saw.get("next_opening")
     if opening is not None:
         return render("decision.next.window.opens", language, next_opening=opening)
+    first, today = finding.saw.get("first_day"), finding.saw.get("day")
+    if isinstance(first, date) and isinstance(today, date) and today < first:
+        return render("decision.next.in_force.later", language, first_day=first)
     return render(f"decision.next.{finding.kind}.failed", language)
 
 
-def _sums(decision: Decision, language: Language) -> Iterator[str]:
+def _sums(decision: Decision, programme: Programme, language: Language) -> Iterator[str]:
     """Yield the arithmetic, once per different way it can go."""
     ways = {repr(reading.lines): reading for reading in reversed(decision.readings)}
+    apart = set(deciding([(r.fills, repr(r.lines)) for r in decision.readings]))
+    code = "would_be" if decision.outcome == "refused" else "sums"
     for reading in reversed(ways.values()):
-        fills = {item: value for item, value in reading.fills.items() if item in decision.open}
-        code = "sums_of" if len(ways) > 1 and fills else "sums"
-        code = "would_be" if decision.outcome == "refused" else code
-        yield render(f"decision.heading.{code}", language, readings=_readings(fills, language))
-        yield from ("  " + line_said(line, language) for line in reading.lines)
+        fills = {item: value for item, value in reading.fills.items() if item in apart}
+        readings = _readings(fills, language)
+        yield render(
+            f"decision.heading.{code}{'_of' if fills else ''}", language, readings=readings
+        )
+        yield from ("  " + line_said(line, programme, language) for line in reading.lines)
 
 
 def _open(decision: Decision, language: Language) -> Iterator[str]:

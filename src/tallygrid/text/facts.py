@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from tallygrid.core.programme import FactSpec, Programme, Scalar, Texts
+from tallygrid.core.rules import fact_name
 from tallygrid.settings import Language
 from tallygrid.text import day, money, number, render
 
@@ -14,8 +15,9 @@ def said(texts: Texts, language: Language) -> str:
 
 
 def label(name: str, programme: Programme, language: Language) -> str:
-    """Return what a fact is called."""
-    spec = programme.facts.get(name)
+    """Return what a fact is called, or what the programme defines under its name."""
+    defined = {fact_name(definition): definition for definition in programme.defines}
+    spec = programme.facts.get(name) or defined.get(name)
     if spec is None:
         return name
     return spec.zh if language == "zh" else spec.en

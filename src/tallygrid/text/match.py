@@ -10,10 +10,12 @@ from tallygrid.core.stacking import Combination, Kind, Part
 from tallygrid.settings import Language
 from tallygrid.text import render
 from tallygrid.text.decision import next_step, rule_said
-from tallygrid.text.facts import label, listed, said
+from tallygrid.text.facts import facts_said, label, listed, said
+from tallygrid.text.flip import Places, flip_lines
 from tallygrid.text.sums import amount_said
 
 _SHOWN_FACTS = 6
+_FIRST_SHOWN = 5
 
 
 def match_lines(
@@ -22,18 +24,37 @@ def match_lines(
     """Return the ranked list as lines for a terminal, reported editions apart at the end."""
     if not matches:
         return (render("match.none", language),)
+    places = places_of([match.programme for match in matches], language)
     lines: list[str] = []
     for group, members in groupby(matches, key=lambda match: match.group):
         lines.append(render(f"match.heading.{group}", language))
         for match in members:
-            lines += ("  " + line for line in _match(match, language))
+            lines += ("  " + line for line in _match(match, places, language))
     names = {match.programme.id: match.programme for match in matches}
     for kind, combination in combinations.items():
         lines += combination_lines(kind, combination, names, language)
     return tuple(lines)
 
 
-def _match(match: Match, language: Language) -> Iterator[str]:
+def places_of(programmes: Sequence[Programme], language: Language) -> Places:
+    """Return what the programmes call their places, by code."""
+    places = (programme.place for programme in programmes)
+    return {place.code: said(place.name, language) for place in places if place.name}
+
+
+def first_lines(
+    asked: Sequence[tuple[str, int]], programmes: Sequence[Programme], language: Language
+) -> Iterator[str]:
+    """Yield the few facts that most programmes wait for."""
+    if asked:
+        yield render("match.first", language)
+    for name, count in asked[:_FIRST_SHOWN]:
+        owner = next((one for one in programmes if name in one.facts), None)
+        words = label(name, owner, language) if owner else name
+        yield "  " + render("match.first_fact", language, name=words, fact=name, count=count)
+
+
+def _match(match: Match, places: Places, language: Language) -> Iterator[str]:
     place, name = match.programme.place.code, said(match.programme.name, language)
     if match.group == "reported":
         yield render("match.no", language, place=place, name=name)
@@ -42,7 +63,7 @@ def _match(match: Match, language: Language) -> Iterator[str]:
         yield render("match.no", language, place=place, name=name)
     else:
         yield _row(match, place, name, language)
-    yield from _why(match, language)
+    yield from ("  " + line for line in _why(match, places, language))
 
 
 def _row(match: Match, place: str, name: str, language: Language) -> str:
@@ -54,7 +75,6 @@ def _row(match: Match, place: str, name: str, language: Language) -> str:
     if decision.rate_bp is not None:
         base = render(f"decision.base.{match.programme.base.value}", language)
         rate = render("match.rate", language, rate=decision.rate_bp, base=base)
-    redeem = match.programme.redeem.value or decision.assumed.get("redeem")
     return render(
         "match.row",
         language,
@@ -62,8 +82,18 @@ def _row(match: Match, place: str, name: str, language: Language) -> str:
         name=name,
         amount=amount_said(span, language),
         rate=rate,
-        redeem=render(f"match.redeem.{redeem}", language),
+        provisional=render("match.provisional", language) if decision.provisional else "",
+        redeem=_redeem(match, language),
     )
+
+
+def _redeem(match: Match, language: Language) -> str:
+    redeem = match.programme.redeem.value or match.decision.assumed.get("redeem")
+    known = [match.programme.refund.days_max, match.programme.refund.days_min]
+    days = next((one for one in known if one is not None), None)
+    if redeem == "reimburse" and days is not None:
+        return render("match.redeem.reimburse_within", language, days=days)
+    return render(f"match.redeem.{redeem}", language)
 
 
 def _reported(match: Match, language: Language) -> Iterator[str]:
@@ -74,20 +104,50 @@ def _reported(match: Match, language: Language) -> Iterator[str]:
     yield "  " + render("match.would", language, amount=amount)
 
 
-def _why(match: Match, language: Language) -> Iterator[str]:
-    decision = match.decision
-    for finding in decision.failed if match.group != "reported" else ():
+def _why(match: Match, places: Places, language: Language) -> Iterator[str]:
+    """Yield what stands against an answer, what would change it, by when, and what to bring."""
+    if match.group == "reported":
+        return
+    for finding in match.decision.failed:
         code = "applies" if finding.kind == "exclusion" else "not_met"
-        yield "  " + render(f"match.{code}", language, rule=rule_said(finding, language))
-        if match.group == "closed":
-            step = next_step(finding, match.programme, language)
-            yield "  " + render("decision.next", language, step=step)
-    if match.group in {"eligible", "undecided"} and decision.missing:
-        shown = [label(n, match.programme, language) for n in decision.missing[:_SHOWN_FACTS]]
-        more = ["…"] if len(decision.missing) > _SHOWN_FACTS else []
-        yield "  " + render("match.missing", language, facts=listed([*shown, *more], language))
-    if match.group in {"eligible", "undecided", "closed"} and decision.open:
-        yield "  " + render("match.open", language, items=listed(decision.open, language))
+        yield render(f"match.{code}", language, rule=rule_said(finding, language))
+    yield from _next(match, language)
+    if match.flip is not None:
+        yield from flip_lines(match.flip, match.programme, places, language)
+    if match.group != "refused":
+        yield from _to_do(match, language)
+
+
+def _next(match: Match, language: Language) -> Iterator[str]:
+    """Yield the next step of a refusal: for the rule that cannot be mended, if there is one."""
+    failed = match.decision.failed
+    steps = [f for f in failed if f.kind not in {"in_force", "window"}] or failed
+    code = f"match.next.{steps[0].kind}" if steps else ""
+    if match.group == "refused" and code in {"match.next.condition", "match.next.exclusion"}:
+        finding = steps[0]
+        saw = facts_said(finding.saw, match.programme, language)
+        yield render(code, language, saw=saw)
+    elif steps:
+        step = next_step(steps[-1], match.programme, language)
+        yield render("decision.next", language, step=step)
+
+
+def _to_do(match: Match, language: Language) -> Iterator[str]:
+    decision = match.decision
+    of_rules = {name for finding in decision.findings for name in finding.missing}
+    missing = [name for name in decision.missing if name not in of_rules]
+    if missing:
+        shown = [label(n, match.programme, language) for n in missing[:_SHOWN_FACTS]]
+        more = ["…"] if len(missing) > _SHOWN_FACTS else []
+        yield render("match.missing", language, facts=listed([*shown, *more], language))
+    if match.apply_by is not None:
+        yield render("match.apply_by", language, on=match.apply_by)
+    papers = [one for one in match.programme.evidence if one.stage == "apply"]
+    if papers:
+        names = (one.zh if language == "zh" else one.en for one in papers)
+        yield render("match.bring", language, papers=listed(names, language))
+    if decision.open:
+        yield render("match.open", language, items=listed(decision.open, language))
 
 
 def combination_lines(

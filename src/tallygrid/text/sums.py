@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tallygrid.core.amount import Line, Span
+from tallygrid.core.programme import Programme
 from tallygrid.settings import Language
 from tallygrid.text import render
+from tallygrid.text.facts import label, value_of
 
 
 def amount_said(span: Span, language: Language) -> str:
@@ -29,15 +31,31 @@ def rate_said(low_bp: int, high_bp: int, language: Language) -> str:
     return render(f"decision.rates.{code}", language, low=low_bp, high=high_bp)
 
 
-def line_said(line: Line, language: Language) -> str:
+def line_said(line: Line, programme: Programme, language: Language) -> str:
     """Write one line of the arithmetic."""
     values: dict[str, Any] = dict(line.values)
+    if line.code in {"why", "saw"}:
+        return _why(line.code, values, programme, language)
     writer = _WRITERS.get(line.code)
     more = writer(values, language) if writer else {}
     code = more.pop("code", line.code)
     if "low_fen" in values:
         more["amount"] = amount_said(Span(values["low_fen"], values["high_fen"]), language)
     return render(f"decision.line.{code}", language, **{**values, **more})
+
+
+def _why(code: str, values: Mapping[str, Any], programme: Programme, language: Language) -> str:
+    """Write what led to a row of the rate table."""
+    name, cell = values["fact"], values.get("cell")
+    spec = programme.facts.get(name)
+    numbers = cell is not None and "x" in cell and spec is not None and not spec.values
+    return render(
+        f"decision.line.{code}",
+        language,
+        name=label(name, programme, language),
+        value=value_of(values["value"], spec, language),
+        cell=render("decision.line.cell", language, cell=cell) if numbers else "",
+    )
 
 
 def _base(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
@@ -57,8 +75,9 @@ def _rate(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
 def _cap(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
     amount_fen = values["amount_fen"]
     limit = Span(0, None) if amount_fen is None else Span(amount_fen, amount_fen)
+    code = "cap_in_principle" if values.get("in_principle") else "cap"
     return {
-        "code": "cap_in_principle" if values.get("in_principle") else "cap",
+        "code": code if values["applies"] else "cap_maybe",
         "per": render(f"decision.per.{values['per']}", language),
         "limit": amount_said(limit, language),
         "used": values["used_fen"],
@@ -72,7 +91,19 @@ def _ceiling(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
 
 
 def _round(values: Mapping[str, Any], _: Language) -> dict[str, Any]:
-    return {"unit": values["unit_fen"]}
+    whole = {"code": "round_fen"} if values["unit_fen"] == 1 else {}
+    return {"unit": values["unit_fen"], **whole}
 
 
-_WRITERS = {"base": _base, "rate": _rate, "cap": _cap, "ceiling": _ceiling, "round": _round}
+def _idle(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    return {"per": render(f"decision.per.{values['per']}", language)}
+
+
+_WRITERS = {
+    "base": _base,
+    "rate": _rate,
+    "cap": _cap,
+    "cap_idle": _idle,
+    "ceiling": _ceiling,
+    "round": _round,
+}
