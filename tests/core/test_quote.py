@@ -1,5 +1,6 @@
 """A quote tells the cash needed today, the refund and when, and the worst case."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
 
@@ -47,6 +48,25 @@ def test_a_deducting_voucher_lowers_the_cash_needed_today() -> None:
 
     assert found.cash_today_fen == found.co_payment_fen == 48_000_000
     assert found.worst_case_fen == 60_000_000
+
+
+def test_what_is_settled_by_the_quarter_or_year_is_refunded_after_its_end() -> None:
+    quarterly = a_quote(replace(REIMBURSED, settles="quarterly"))
+    annual = a_quote(replace(REIMBURSED, settles="annual"))
+    undated = a_quote(replace(REIMBURSED, settles="annual", refund_days=None))
+
+    assert quarterly.refund_between == (date(2026, 4, 30), date(2026, 6, 29))
+    assert annual.refund_between == (date(2027, 1, 30), date(2027, 3, 31))
+    assert quarterly.cash_today_fen == annual.cash_today_fen == 60_000_000
+    assert "before it ends on 31 March 2026" in "\n".join(sentences(quarterly, "en"))
+    assert "2026年12月31日年度结束" in "\n".join(sentences(undated, "zh"))
+
+
+def test_a_voucher_that_is_deducted_waits_for_no_quarter() -> None:
+    found = a_quote(replace(DEDUCTED, settles="quarterly"))
+
+    assert found.cash_today_fen == 48_000_000
+    assert "quarter" not in "\n".join(sentences(found, "en"))
 
 
 def test_a_reimbursing_voucher_leaves_the_full_price_to_be_paid_first() -> None:

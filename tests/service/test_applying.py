@@ -23,6 +23,7 @@ from desk import (
 from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.programme import Programme, Scalar
 from tallygrid.service import applying, buying, intent, publishing
+from tallygrid.service.buying import VoucherError
 from tallygrid.service.issuing import Issue
 from tallygrid.service.publishing import ReportedError, Scheme
 
@@ -225,18 +226,46 @@ def test_a_redemption_counts_in_the_year_in_which_it_is_made(funded: Desk) -> No
     assert funded.problems() == ()
 
 
-def test_what_is_left_of_a_budget_is_granted_and_then_applications_wait(desk: Desk) -> None:
+def test_in_turn_each_is_granted_whole_or_waits_and_nobody_overtakes(desk: Desk) -> None:
     desk.fund(PROVINCE, 2_000_000)
+
+    first = desk.apply(PROVINCE, "A-1", contract_fen=7_500_000)
+    second = desk.apply(PROVINCE, "A-2", contract_fen=7_500_000)
+    smaller = desk.apply(PROVINCE, "A-3", contract_fen=1_000_000)
+
+    assert (first.state, first.decision.amount_fen) == ("awarded", 1_500_000)
+    assert [(one.state, one.decision.amount_fen) for one in (second, smaller)] == [
+        ("waiting", 0),
+        ("waiting", 0),
+    ]
+    assert [one.id for one in smaller.decision.failed] == ["budget"]
+    assert desk.balance(PROVINCE, "available::city").total_fen == 250_000
+
+
+def test_where_the_text_says_so_what_is_left_is_granted_in_part(desk: Desk) -> None:
+    desk.fund(PROVINCE, 2_000_000)
+    partly = _partly()
 
     states = []
     for n in range(3):
-        applied = desk.apply(PROVINCE, f"A-{n}", contract_fen=7_500_000)
+        asked = request(f"A-{n}", contract_fen=7_500_000)
+        applied = applying.apply(desk.office, partly, asked, at=AT)
         states.append((applied.state, applied.decision.amount_fen))
 
     assert states == [("awarded", 1_500_000), ("awarded", 500_000), ("waiting", 0)]
-    assert desk.balance(PROVINCE, "available:city").total_fen == 0
+    assert desk.balance(PROVINCE, "available::city").total_fen == 0
     assert desk.balance(PROVINCE, "available::province").total_fen == 0
     assert desk.problems() == ()
+
+
+def test_a_voucher_is_worth_nothing_once_its_validity_has_ended(funded: Desk) -> None:
+    """Twelve months from the day of issue; the day a year later is the first outside."""
+    voucher = funded.voucher(PROVINCE, "A-1", 7_500_000)
+    late, last = AT.replace(year=AT.year + 1), AT.replace(year=AT.year + 1, day=AT.day - 1)
+
+    with pytest.raises(VoucherError):
+        buying.buy(funded.office, wanted("O-1", voucher, contract="A-1"), at=late)
+    assert buying.buy(funded.office, wanted("O-2", voucher, contract="A-1"), at=last).accepted
 
 
 def test_an_application_overtaken_on_the_last_money_waits_and_frees_its_contract(
@@ -245,7 +274,7 @@ def test_an_application_overtaken_on_the_last_money_waits_and_frees_its_contract
     desk.fund(PROVINCE, 1_500_000)
     asked = request("A-1", contract="C-1", contract_fen=7_500_000)
     with pytest.raises(DiedError):
-        applying.apply(desk.dying(1), scheme(PROVINCE), asked, at=AT)
+        applying.apply(desk.dying(2), scheme(PROVINCE), asked, at=AT)
     desk.voucher(PROVINCE, "A-2", 7_500_000, contract="C-2")
 
     waiting = applying.apply(desk.office, scheme(PROVINCE), asked, at=AT)
@@ -283,4 +312,12 @@ def _generous() -> Scheme:
     """Return a programme that pays 90 % of a contract."""
     plain = PROGRAMMES[PROVINCE].model_dump(mode="json", exclude_defaults=True)
     plain["rate"]["tiers"][0]["rate"] = [{"value": 9_000}]
+    return Scheme(Programme.model_validate_json(json.dumps(plain)), ASSUMPTIONS)
+
+
+def _partly() -> Scheme:
+    """Return the province's programme, with a text that pays the last claim in part."""
+    plain = PROGRAMMES[PROVINCE].model_dump(mode="json", exclude_defaults=True)
+    cited = {"clause": "x", "sources": ["hn_2025"], "confidence": "low"}
+    plain["allocation"]["last"] = {"value": "part", **cited}
     return Scheme(Programme.model_validate_json(json.dumps(plain)), ASSUMPTIONS)

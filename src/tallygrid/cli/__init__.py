@@ -35,6 +35,13 @@ COMMANDS: Final = {
     "programme": _Command("programme", "Read, check, compare and publish programmes."),
     "match": _Command("deciding", "Hold every programme in the country against one applicant."),
     "decide": _Command("deciding", "Decide one case, or every row of a table, with every finding."),
+    "allocate": _Command(
+        "allocating", "Share a budget out among approved claims, by the rule of the text."
+    ),
+    "award": _Command(
+        "awarding",
+        "Close a batch: share the budget out among all that are approved or wait, and issue.",
+    ),
     "quote": _Command(
         "buying", "Quote a workload: where it would go, who pays what, in cash and when."
     ),

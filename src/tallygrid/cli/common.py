@@ -166,8 +166,11 @@ def require_published(name: str | None, published: Collection[str]) -> None:
         raise click.BadParameter(message, param_hint="--programme")
 
 
-def assumptions(name: str | None) -> "Assumptions | None":
-    """Return assumptions by name or by file; none if none are asked for."""
+def assumptions(name: str | None, *more: "Programme") -> "Assumptions | None":
+    """Return assumptions by name or by file; none if none are asked for.
+
+    A file may speak of programmes that are not shipped with the package.
+    """
     from tallygrid.files.assumptions import packaged_assumptions, packaged_names, read_assumptions
     from tallygrid.files.nearest import nearest
 
@@ -176,7 +179,7 @@ def assumptions(name: str | None) -> "Assumptions | None":
     path = Path(name)
     known = programmes()
     if path.suffix:
-        return read_assumptions(path, known)
+        return read_assumptions(path, (*known, *more))
     if name not in (shipped := packaged_names()):
         message = f"There are no assumptions {name!r}. {nearest(name, shipped)} Or name a file."
         raise click.BadParameter(message, param_hint="--assume")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,11 +21,12 @@ from tallygrid.cli.common import (
     write_json,
 )
 from tallygrid.core.assumptions import Assumptions
+from tallygrid.core.decision import Decision, decide_all
 from tallygrid.core.decision import decide as decide_one
-from tallygrid.core.decision import decide_all
 from tallygrid.core.flip import first_questions, flips
 from tallygrid.core.match import ranked
 from tallygrid.core.programme import Programme
+from tallygrid.core.rules import variant
 from tallygrid.core.stacking import best_of_each_kind
 from tallygrid.files.facts import read_facts
 from tallygrid.files.programme import known_facts
@@ -67,7 +69,9 @@ def match(desk: Desk, *, facts: Path, assume: str | None, at: str | None, as_jso
             {
                 "at": on.isoformat(),
                 "ask_first": [{"fact": name, "programmes": count} for name, count in asked],
-                "matches": [one.as_json() for one in matches],
+                "matches": [
+                    {**one.as_json(), **_sharing(one.decision, one.programme)} for one in matches
+                ],
                 "combinations": [{"kind": kind, **one.as_json()} for kind, one in together.items()],
             }
         )
@@ -144,13 +148,14 @@ def decide(  # noqa: PLR0913  # one argument per option
     if table is not None:
         from tallygrid.cli.table import Order, decide_table  # noqa: PLC0415  # polars takes a while
 
-        order = Order(table, out, chosen, keep, instant(at), assumptions(assume))
+        order = Order(table, out, chosen, keep, instant(at), assumptions(assume, *chosen))
         decide_table(desk, order, as_json=as_json)
         return
     if out is not None or keep or len(chosen) > 1:
         raise click.UsageError("--out, --keep and several programmes go with --table.")
     assert facts is not None
-    _decide_case(desk, chosen[0], facts, instant(at), assumptions(assume), as_json=as_json)
+    assumed = assumptions(assume, *chosen)
+    _decide_case(desk, chosen[0], facts, instant(at), assumed, as_json=as_json)
 
 
 def _decide_case(
@@ -165,9 +170,15 @@ def _decide_case(
     given = read_facts(facts, known_facts([*programmes(), programme]))
     decision = decide_one(programme, given, at=at, assumptions=assumed)
     if as_json:
-        write_json(decision.as_json())
+        write_json({**decision.as_json(), **_sharing(decision, programme)})
     else:
         _say(applicant_lines(given, packaged_sizes(), [programme], desk.language))
         _say(decision_lines(decision, programme, desk.language))
     if decision.outcome == "refused":
         sys.exit(REFUSED)
+
+
+def _sharing(decision: Decision, programme: Programme) -> dict[str, Any]:
+    """Return how the money is shared out and when it is settled, as plain data."""
+    rule = variant(programme, tuple(sorted(decision.assumed.items()))).allocation
+    return {"allocation": rule.value, "settles": rule.settles}

@@ -167,7 +167,8 @@ def publish(  # one argument per option
     from tallygrid.service import publishing
     from tallygrid.service.publishing import Scheme
 
-    scheme = Scheme(programme_of(name), assumptions(assume))
+    found = programme_of(name)
+    scheme = Scheme(found, assumptions(assume, found))
     when = instant(at)
     with desk.office() as office:
         publishing.publish(office, scheme, at=when)

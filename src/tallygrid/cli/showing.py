@@ -99,9 +99,10 @@ def tell_applied(desk: Desk, one: Applied) -> None:
     """Tell one decision, and what became of its application."""
     said = outcome_said(one.decision, desk.language)
     desk.out.print(f"{one.decision.programme}: {said}", markup=False, soft_wrap=True)
-    code = "cli.applied.barred" if one.barred else f"cli.applied.{one.state}"
+    waits_for_close = one.state == "approved" and one.decision.issuable
+    state = "barred" if one.barred else "in_batch" if waits_for_close else one.state
     words = render(
-        code,
+        f"cli.applied.{state}",
         desk.language,
         application=one.application,
         voucher=one.voucher,

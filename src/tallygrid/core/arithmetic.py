@@ -1,7 +1,7 @@
 """What base, rate and rooms are for one programme and one case, with their lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
@@ -37,6 +37,8 @@ _UNKNOWN: Final = Span(0, None)
 STAND_IN_FACT: Final = "contract_fen"
 TAX_FACT: Final = "contract_tax_fen"
 OTHER_FUNDS_FACT: Final = "other_fiscal_fen"
+OTHER_AWARD_FACT: Final = "other_award_fen"
+HIGHER_AWARD_FACT: Final = "higher_award"
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,13 @@ class Used:
     applicant_total_fen: int = 0
     group_fen: int = 0
     budget_fen: int | None = None
+    by_id: Mapping[str, int] = field(default_factory=dict)
+    """What was drawn under one cap or one group of the budget, where that is known by its id."""
 
     def under(self, cap: Cap) -> int:
         """Return what was drawn under a cap."""
+        if cap.id in self.by_id:
+            return self.by_id[cap.id]
         drawn = {
             "contract": self.contract_fen,
             "applicant_year": self.applicant_year_fen,
@@ -122,19 +128,26 @@ def _base(case: Case) -> tuple[Span, tuple[Line, ...], tuple[str, ...]]:
     name = base_fact(case.programme)
     if name is None:
         return _UNKNOWN, (span_line("base", _UNKNOWN, base=None, fact=None),), ()
-    source = name if name in case.facts else STAND_IN_FACT
-    gross = case.number(source)
+    source = name if name in case.facts or name == OTHER_AWARD_FACT else STAND_IN_FACT
+    gross, bill = case.number(source), _bill(case)
     if gross is None:
-        line = span_line("base", _UNKNOWN, base=case.programme.base.value, fact=name)
+        line = span_line("base", _UNKNOWN, base=case.programme.base.value, fact=name, **bill)
         return _UNKNOWN, (line,), (name,)
     tax_fen = case.number(TAX_FACT)
     span = Span.of(taxed(ONE, gross, tax_fen, case.programme.tax.value))
     missing = (TAX_FACT,) if case.programme.tax.value != "included" and tax_fen is None else ()
     line = span_line(
         "base", span, base=case.programme.base.value, fact=source, gross_fen=gross,
-        stands_in=source != name, tax=case.programme.tax.value, tax_fen=tax_fen,
+        stands_in=source != name, tax=case.programme.tax.value, tax_fen=tax_fen, **bill,
     )  # fmt: skip
     return span, (line,), missing
+
+
+def _bill(case: Case) -> dict[str, int]:
+    """Return the contract's value where the base is another award, which is no part of the bill."""
+    contract_fen = case.number(STAND_IN_FACT)
+    matches = base_fact(case.programme) == OTHER_AWARD_FACT
+    return {"bill_fen": contract_fen} if matches and contract_fen is not None else {}
 
 
 def _rate(case: Case) -> tuple[Span, tuple[Line, ...], tuple[str, ...]]:
@@ -236,6 +249,7 @@ def cap_on(cap: Cap, day: date) -> int | None:
 
 def _ceilings(case: Case, base: Span) -> Iterator[tuple[Room, Line]]:
     other_fen = case.number(OTHER_FUNDS_FACT)
+    base = _project(case, base)
     for ceiling in case.programme.stacking.ceilings:
         rate, includes = rate_on(ceiling.rate, case.day), ceiling.includes_this
         left = under_ceiling(ONE, base.ends, rate, other_fen, includes)
@@ -248,16 +262,39 @@ def _ceilings(case: Case, base: Span) -> Iterator[tuple[Room, Line]]:
         )
 
 
+def _project(case: Case, base: Span) -> Span:
+    """Return what ceilings are a share of: the base, or the contract where that is an award."""
+    if base_fact(case.programme) != OTHER_AWARD_FACT:
+        return base
+    bill = _bill(case)
+    return Span(bill["bill_fen"], bill["bill_fen"]) if bill else _UNKNOWN
+
+
 def _budget(case: Case) -> Iterator[tuple[Room, Line]]:
     if case.used.budget_fen is not None:
         left_fen = max(0, case.used.budget_fen)
         room = Room("budget", "budget", Span(left_fen, left_fen))
         yield room, room_line(room)
+    for group, node in zip(case.programme.budget.groups, case.rules.groups, strict=True):
+        belongs = case.answer(node)
+        if belongs is False or group.id not in case.used.by_id:
+            continue
+        kept_yuan, drawn_fen = on_day(group.amount_yuan, case.day), case.used.by_id[group.id]
+        kept_fen = (kept_yuan or 0) * FEN_PER_YUAN
+        room = Room(group.id, "budget", Span.of(under_cap(ONE, kept_fen, drawn_fen, belongs)))
+        yield room, room_line(room, group=group.id)
 
 
 def _missing_rooms(case: Case) -> Iterator[str]:
-    for cap, node in zip(case.programme.caps.limits, case.rules.caps, strict=True):
-        if cap.when is not None and node is not None and case.answer(node) is None:
+    groups = zip(case.programme.budget.groups, case.rules.groups, strict=True)
+    counted = (node for group, node in groups if group.id in case.used.by_id)
+    for node in (*case.rules.caps, *counted):
+        if node is not None and case.answer(node) is None:
             yield from case.missing(node)
-    if case.programme.stacking.ceilings and OTHER_FUNDS_FACT not in case.facts:
-        yield OTHER_FUNDS_FACT
+    if case.programme.stacking.ceilings:
+        yield from (name for name in _ceiling_facts(case) if name not in case.facts)
+
+
+def _ceiling_facts(case: Case) -> tuple[str, ...]:
+    matches = case.programme.base.value == "other_award"
+    return (OTHER_FUNDS_FACT, STAND_IN_FACT) if matches else (OTHER_FUNDS_FACT,)

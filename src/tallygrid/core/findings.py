@@ -117,5 +117,6 @@ def room(case: Case, award: Award) -> tuple[Finding, ...]:
     programme = case.programme
     limits: dict[str, Cited] = {cap.id: cap for cap in programme.caps.limits}
     limits |= {ceiling.id: ceiling for ceiling in programme.stacking.ceilings}
+    limits |= {group.id: group for group in programme.budget.groups}
     cited = limits.get(award.bound_by, programme.budget)
     return (Finding(award.bound_by, "amount", "failed", Citation.of(cited)),)

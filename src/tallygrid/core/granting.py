@@ -28,6 +28,7 @@ def grant_of(programme: Programme, decision: Decision, *, voucher: str) -> Grant
         redeem=programme.redeem.value,
         funders=programme.funders,
         refund_days=(refund.days_min or 0, refund.days_max or 0) if published else None,
+        settles=programme.allocation.settles or "on_use",
         tax=programme.tax.value,
         unit_fen=UNITS_FEN[programme.rounding.unit],
     )

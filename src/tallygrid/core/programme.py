@@ -24,6 +24,7 @@ from pydantic import (
 
 from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.notation import rates, whole_yuan
+from tallygrid.core.settling import Settles
 
 _T = TypeVar("_T")
 Day = date  # several parts have a field named `date`
@@ -285,9 +286,11 @@ class Caps(_Part):
 
 
 class Base(Cited):
-    """The amount that the rate applies to."""
+    """The amount that the rate applies to; another award is that of these levels or programmes."""
 
-    value: Literal["contract", "approved", "settled", "rent", "fee"] | None
+    value: Literal["contract", "approved", "settled", "rent", "fee", "other_award"] | None
+    levels: Many[Literal["national", "province", "city", "district"]] = ()
+    programmes: Many[Name] = ()
 
 
 class Tax(Cited):
@@ -326,11 +329,27 @@ class Validity(Cited):
     )
 
 
+class LastClaim(Cited):
+    """Whether the claim at which the money ends gets what is left, or waits for the whole."""
+
+    value: Literal["whole", "part"] | None
+
+
 class Allocation(Cited):
-    """How applicants share a budget that does not suffice for all."""
+    """How applicants share a budget that does not suffice for all; see `core/allocation.py`."""
 
     value: Literal["first_come", "pro_rata", "ranked", "review", "lottery", "apply_free"] | None
-    settles: Literal["on_use", "quarterly", "annual", "per_batch"] | None = None
+    settles: Settles | None = None
+    last: LastClaim | None = None
+    rank_by: Name | None = None
+    score_min: int | None = None
+    ties: Literal["earlier", "shared"] = "earlier"
+    seed_from: Texts | None = None
+
+    @property
+    def in_batches(self) -> bool:
+        """Nothing is awarded before the batch is closed: the share depends on who else asks."""
+        return self.value in {"pro_rata", "ranked", "lottery"} or self.settles == "per_batch"
 
 
 class OneClaim(Cited):
@@ -394,7 +413,10 @@ class Evidence(Cited):
 
 
 class Refund(Cited):
-    """When the money comes, in days after settlement; absent days were not published."""
+    """When the money comes, in days after settlement; absent days were not published.
+
+    Where the programme settles by the quarter or the year, settlement is not before its end.
+    """
 
     days_min: Annotated[int, Field(ge=0)] | None = None
     days_max: Annotated[int, Field(ge=0)] | None = None

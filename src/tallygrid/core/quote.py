@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from tallygrid.core.catalogue import Offer, PriceRules
 from tallygrid.core.rating import Bill, Grant, Limit, Redeem, Stacking, Subsidy, Terms, rated
+from tallygrid.core.settling import settled_after
 
 __all__ = ["Bill", "Grant", "Limit", "Quote", "QuoteLine", "Redeem", "Stacking", "quote"]
 
@@ -114,10 +115,26 @@ class Quote:
         if not self.refund_fen:
             return ()
         if self.refund_between is None:
-            return (QuoteLine("quote.refund_undated", {"amount": self.refund_fen}),)
-        first, last = self.refund_between
-        values: dict[str, object] = {"amount": self.refund_fen, "first": first, "last": last}
-        return (QuoteLine("quote.refund", values),)
+            refund = QuoteLine("quote.refund_undated", {"amount": self.refund_fen})
+        else:
+            first, last = self.refund_between
+            values: dict[str, object] = {"amount": self.refund_fen, "first": first, "last": last}
+            refund = QuoteLine("quote.refund", values)
+        return (refund, *self._settled_lines())
+
+    def _settled_lines(self) -> tuple[QuoteLine, ...]:
+        """Return, for each grant that is settled by the quarter or the year, when that ends."""
+        return tuple(
+            QuoteLine(
+                f"quote.settled.{grant.settles}",
+                {
+                    "programme": grant.programme,
+                    "after": settled_after(grant.settles, self.at.date()),
+                },
+            )
+            for grant in self.terms.grants
+            if grant.redeem == "reimburse" and grant.settles in {"quarterly", "annual"}
+        )
 
 
 def quote(  # the offer, how much of it, whose money, when, under which common rules
@@ -143,13 +160,20 @@ def quote(  # the offer, how much of it, whose money, when, under which common r
 
 def _refund_between(grants: Sequence[Grant], on: date) -> tuple[date, date] | None:
     """Return the days between which refunds come; one undated grant leaves all undated."""
-    spans = [grant.refund_days for grant in grants if grant.redeem == "reimburse"]
+    paid_back = [grant for grant in grants if grant.redeem == "reimburse"]
+    spans = [_days_between(grant, on) for grant in paid_back]
     known = [span for span in spans if span is not None]
     if not known or len(known) < len(spans):
         return None
-    first = min(first for first, _ in known)
-    last = max(last for _, last in known)
-    return on + timedelta(days=first), on + timedelta(days=last)
+    return min(first for first, _ in known), max(last for _, last in known)
+
+
+def _days_between(grant: Grant, on: date) -> tuple[date, date] | None:
+    if grant.refund_days is None:
+        return None
+    settled_on = settled_after(grant.settles, on)
+    first, last = grant.refund_days
+    return settled_on + timedelta(days=first), settled_on + timedelta(days=last)
 
 
 def _subsidy_lines(part: Subsidy) -> tuple[QuoteLine, ...]:

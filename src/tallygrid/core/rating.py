@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from tallygrid.core.catalogue import Offer, Price, PriceRules
 from tallygrid.core.money import BASIS_POINTS, GREATEST_FEN, share, split
+from tallygrid.core.settling import Settles
 
 Redeem = Literal["deduct", "reimburse"]
 Stacking = Literal["parallel", "sequential"]
@@ -36,7 +37,9 @@ class Grant:
     funders: tuple[tuple[str, int], ...] = (("", 1),)
     """Who funds it, by weight."""
     refund_days: tuple[int, int] | None = None
-    """Reimbursed between so many and so many days after the quote; None where not published."""
+    """Reimbursed between so many and so many days after settlement; None where not published."""
+    settles: Settles = "on_use"
+    """When what was used is settled; by the quarter or the year, not before its end."""
     tax: Tax = "included"
     """Whether the base contains the value added tax."""
     unit_fen: int = 1

@@ -35,7 +35,8 @@ def recompute_lines(lines: Sequence[Mapping[str, Any]], base: Ends | None = None
     own = _base(values["base"])
     low, high = own if base is None else base
     rate, unit_fen = values["rate"], values["round"]["unit_fen"]
-    rooms = [_room(line, own) for line in lines if line["code"] in _ROOMS]
+    project = _project(values["base"], own)
+    rooms = [_room(line, project) for line in lines if line["code"] in _ROOMS]
     least = min([low * rate["low_bp"] // 10_000, *(room for room, _ in rooms)])
     whole = [] if high is None else [high * rate["high_bp"] // 10_000]
     highs = [*whole, *(room for _, room in rooms if room is not None)]
@@ -55,6 +56,14 @@ def _base(values: Mapping[str, Any]) -> Ends:
     return net_fen, net_fen if values["tax"] == "excluded" else gross_fen
 
 
+def _project(values: Mapping[str, Any], base: Ends) -> Ends:
+    """Return what ceilings are a share of: the base, or the bill where that is another award."""
+    if values["base"] != "other_award":
+        return base
+    bill_fen = values.get("bill_fen")
+    return (0, None) if bill_fen is None else (bill_fen, bill_fen)
+
+
 _ROOMS = frozenset({"cap", "ceiling", "budget"})
 
 
@@ -62,7 +71,9 @@ def _room(line: Mapping[str, Any], base: Ends) -> Ends:
     values = line["values"]
     if line["code"] == "cap":
         return _cap(values)
-    return _ceiling(values, base) if line["code"] == "ceiling" else (values["low_fen"],) * 2
+    if line["code"] == "ceiling":
+        return _ceiling(values, base)
+    return values["low_fen"], values["high_fen"]
 
 
 def _cap(values: Mapping[str, Any]) -> Ends:
@@ -107,9 +118,11 @@ def recompute_combination(combination: Mapping[str, Any]) -> int:
 def _part(part: Mapping[str, Any], paid: Mapping[str, int], *, certain: bool) -> int:
     """Return what one voucher pays beside those already taken."""
     end = 0 if certain else 1
-    alone = recompute_lines(part["lines"])[end] or 0
-    base_fen = max(0, part["whole_base_fen"] - sum(paid[name] for name in part["after"]))
+    matched_fen = sum(paid[name] for name in part["matched"])
+    left_fen = max(0, part["whole_base_fen"] - sum(paid[name] for name in part["after"]))
+    base_fen = matched_fen if part["matched"] else left_fen
     own = recompute_lines(part["lines"], (base_fen, base_fen))[end] or 0
+    alone = own if part["matched"] else recompute_lines(part["lines"])[end] or 0
     return max(0, min([alone, own, *_left(part["rooms"], paid)]))
 
 

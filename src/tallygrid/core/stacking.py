@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from tallygrid.core.amount import Line, recomputed
-from tallygrid.core.arithmetic import on_day
+from tallygrid.core.arithmetic import HIGHER_AWARD_FACT, OTHER_AWARD_FACT, on_day
 from tallygrid.core.decision import Decision, Reading
 from tallygrid.core.money import share
-from tallygrid.core.programme import Ceiling, Programme, StacksWith
+from tallygrid.core.programme import Base, Ceiling, Programme, StacksWith
 from tallygrid.core.rules import variant
 from tallygrid.core.window import day_of
 
@@ -49,6 +49,8 @@ class Part:
     bound_by: str = ""
     version: str = ""
     whole_base_fen: int = 0
+    matched: tuple[str, ...] = ()
+    """The vouchers whose amounts together are the base, where this one adds to their awards."""
     after: tuple[str, ...] = ()
     """The vouchers whose amounts come off the base before this rate applies."""
     rooms: tuple[Limit, ...] = ()
@@ -130,7 +132,7 @@ def _best(
     }
     known = {p.id: variant(p, assumed.get(p.id, ())) for p in programmes}
     found = (_candidate(d, known[d.programme], certain=certain) for d in decisions if _can_pay(d))
-    paying = [candidate for candidate in found if candidate and candidate.alone_fen > 0]
+    paying = [one for one in found if one and (one.alone_fen > 0 or one.matches_award)]
     usable = sorted(paying, key=lambda c: (-c.alone_fen, c.programme.id))[:_TRIED_MAX]
     parts = max(_legal(usable, where_silent), key=_rank, default=())
     chosen = {part.programme for part in parts}
@@ -146,7 +148,9 @@ def _legal(usable: Sequence["_Candidate"], where_silent: WhereSilent) -> Iterato
     for size in range(1, len(usable) + 1):
         for group in itertools.combinations(usable, size):
             if _goes_together(group, where_silent):
-                yield _valued(group)
+                parts = _valued(group)
+                if all(part.amount_fen for part in parts):
+                    yield parts
 
 
 def relation(one: Programme, other: Programme) -> Relation:
@@ -162,11 +166,28 @@ def relation(one: Programme, other: Programme) -> Relation:
             return "one_claim"
     pairs = ((one, other), (other, one))
     allowed = any(_names(rule, a, b) for a, b in pairs for rule in a.stacking.stacks_with)
-    return "allowed" if allowed else "silent"
+    matched = any(matches(a, b) for a, b in pairs)
+    return "allowed" if allowed or matched else "silent"
+
+
+def matches(one: Programme, other: Programme) -> bool:
+    """Tell whether a programme pays a share of what the other awards for the same contract."""
+    return one.base.value == "other_award" and _names(one.base, one, other)
 
 
 def _can_pay(decision: Decision) -> bool:
-    return decision.outcome == "eligible" and decision.edition == "issued"
+    """Tell whether a decision pays, or would if only the award that it matches were known."""
+    if decision.edition != "issued":
+        return False
+    return decision.outcome == "eligible" or _waits_for_award(decision)
+
+
+def _waits_for_award(decision: Decision) -> bool:
+    """Tell whether nothing is unknown but what the programme that is matched will award."""
+    missing = set(decision.missing)
+    asks = any(finding.status == "unknown" and finding.open for finding in decision.findings)
+    only_award = OTHER_AWARD_FACT in missing and missing <= {OTHER_AWARD_FACT, HIGHER_AWARD_FACT}
+    return decision.outcome == "undecided" and only_award and not asks
 
 
 def _covers(levels: Sequence[str], other: Programme) -> bool:
@@ -179,7 +200,7 @@ def _same_scope(scope: str, one: Programme, other: Programme) -> bool:
     return scope == "all"
 
 
-def _names(rule: StacksWith, one: Programme, other: Programme) -> bool:
+def _names(rule: StacksWith | Base, one: Programme, other: Programme) -> bool:
     if other.id in rule.programmes:
         return True
     return other.place.level in rule.levels and _nested(one.place.code, other.place.code)
@@ -199,8 +220,14 @@ class _Candidate:
     programme: Programme
     reading: Reading
     base_fen: int
+    bill_fen: int
     alone_fen: int
     certain: bool
+
+    @property
+    def matches_award(self) -> bool:
+        """Its base is what another programme awards."""
+        return self.programme.base.value == "other_award"
 
     @property
     def order(self) -> tuple[int, str]:
@@ -209,16 +236,16 @@ class _Candidate:
 
     def on_base(self, base_fen: int) -> int:
         """Return what the decision gives when its rate applies to another base."""
-        if base_fen >= self.base_fen:
+        if base_fen == self.base_fen or (base_fen > self.base_fen and not self.matches_award):
             return self.alone_fen
         span = recomputed([_as_plain(line, base_fen) for line in self.reading.lines])
-        amount_fen = span.low if self.certain else span.high
-        return min(self.alone_fen, amount_fen or 0)
+        amount_fen = (span.low if self.certain else span.high) or 0
+        return amount_fen if self.matches_award else min(self.alone_fen, amount_fen)
 
     def most_fen(self, ceiling: Ceiling) -> int:
         """Return the amount of one of its own ceilings."""
         day = day_of(self.decision.at, self.programme.place.zone)
-        return share(self.base_fen, on_day(ceiling.rate, day) or 0)
+        return share(self.bill_fen, on_day(ceiling.rate, day) or 0)
 
 
 def _candidate(decision: Decision, programme: Programme, *, certain: bool) -> _Candidate | None:
@@ -230,9 +257,12 @@ def _candidate(decision: Decision, programme: Programme, *, certain: bool) -> _C
     base = next(line for line in reading.lines if line.code == "base")
     base_fen = base.values["low_fen" if certain else "high_fen"]
     alone_fen = decision.at_least_fen if certain else decision.at_most_fen
+    if programme.base.value == "other_award" and base.values["high_fen"] is None:
+        base_fen, alone_fen = 0, 0  # by itself it pays nothing; beside what it matches, a share
     if base_fen is None or alone_fen is None:
         return None
-    return _Candidate(decision, programme, reading, int(base_fen), alone_fen, certain)
+    bill_fen = int(base.values.get("bill_fen", base_fen) or 0)
+    return _Candidate(decision, programme, reading, int(base_fen), bill_fen, alone_fen, certain)
 
 
 def _as_plain(line: Line, base_fen: int) -> Mapping[str, object]:
@@ -253,7 +283,7 @@ def _valued(group: Sequence[_Candidate]) -> tuple[Part, ...]:
     """Return what each voucher of a legal group pays, the higher level first."""
     taken: list[tuple[_Candidate, int]] = []
     parts = []
-    for candidate in sorted(group, key=lambda c: c.order):
+    for candidate in _in_order(group):
         part = _part(candidate, taken)
         parts.append(part)
         taken.append((candidate, part.amount_fen))
@@ -262,25 +292,47 @@ def _valued(group: Sequence[_Candidate]) -> tuple[Part, ...]:
 
 def _part(candidate: _Candidate, taken: Sequence[tuple[_Candidate, int]]) -> Part:
     """Return what a voucher pays after those already taken."""
-    before = [(c, amount_fen) for c, amount_fen in taken if _sequential(c, candidate)]
-    base_fen = candidate.base_fen - sum(amount_fen for _, amount_fen in before)
-    own_fen = candidate.on_base(max(0, base_fen))
     paid = {c.programme.id: amount_fen for c, amount_fen in taken}
+    matched, after = _base_of(candidate, [c for c, _ in taken])
+    left_over_fen = candidate.base_fen - sum(paid[name] for name in after)
+    base_fen = sum(paid[name] for name in matched) if matched else max(0, left_over_fen)
+    own_fen = candidate.on_base(base_fen)
     rooms = tuple(_rooms(candidate, taken))
     left = [(room.limit_fen - sum(paid[name] for name in room.counts), room.id) for room in rooms]
     left_fen, bound_by = min(left)
     return Part(
         programme=candidate.programme.id,
         base_fen=base_fen,
-        alone_fen=candidate.alone_fen,
+        alone_fen=own_fen if candidate.matches_award else candidate.alone_fen,
         amount_fen=min(own_fen, max(0, left_fen)),
         bound_by=bound_by if max(0, left_fen) < own_fen else "",
         version=candidate.decision.version,
         whole_base_fen=candidate.base_fen,
-        after=tuple(c.programme.id for c, _ in before),
+        matched=matched,
+        after=after,
         rooms=rooms,
         lines=candidate.reading.lines,
     )
+
+
+def _base_of(
+    candidate: _Candidate, taken: Sequence[_Candidate]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the vouchers whose awards are the base, else those that come off it first."""
+    if candidate.matches_award:
+        own = (c.programme.id for c in taken if matches(candidate.programme, c.programme))
+        return tuple(own), ()
+    return (), tuple(c.programme.id for c in taken if _sequential(c, candidate))
+
+
+def _in_order(group: Sequence[_Candidate]) -> Iterator[_Candidate]:
+    """Yield the higher level first, but nobody before the one whose award it matches."""
+    left = sorted(group, key=lambda c: c.order)
+    while left:
+        free = (c for c in left if not any(matches(c.programme, o.programme) for o in left))
+        chosen = next(free, left[0])
+        left.remove(chosen)
+        yield chosen
 
 
 def _sequential(earlier: _Candidate, later: _Candidate) -> bool:
@@ -297,7 +349,7 @@ def _sequential(earlier: _Candidate, later: _Candidate) -> bool:
 
 def _rooms(candidate: _Candidate, taken: Sequence[tuple[_Candidate, int]]) -> Iterator[Limit]:
     """Yield what the bill and the ceilings of all leave to share with those already taken."""
-    yield Limit("bill", candidate.base_fen, tuple(c.programme.id for c, _ in taken))
+    yield Limit("bill", candidate.bill_fen, tuple(c.programme.id for c, _ in taken))
     for owner, _ in [*taken, (candidate, 0)]:
         for ceiling in owner.programme.stacking.ceilings:
             if _counts(ceiling, owner, candidate):

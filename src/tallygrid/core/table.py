@@ -15,6 +15,7 @@ import polars as pl
 
 from tallygrid.core.amount import UNITS_FEN
 from tallygrid.core.arithmetic import (
+    OTHER_AWARD_FACT,
     OTHER_FUNDS_FACT,
     STAND_IN_FACT,
     TAX_FACT,
@@ -45,7 +46,7 @@ from tallygrid.core.window import holds, is_open
 
 OUTCOMES: Final = ("eligible", "refused", "undecided")
 STATUSES: Final = ("passed", "failed", "unknown")
-USED: Final = tuple(part.name for part in fields(Used))
+USED: Final = tuple(part.name for part in fields(Used) if part.name.endswith("_fen"))
 """What was drawn before, and what is left of the budget, by the names of `Used`."""
 
 _ALWAYS: Final = (STAND_IN_FACT, TAX_FACT, OTHER_FUNDS_FACT, CLAIMED_FACT, PURCHASE_FACT)
@@ -249,12 +250,23 @@ class _Table:
         name = base_fact(version.programme)
         if name is None:
             return 0, None
-        own, stand_in = self._fact(name), self._fact(STAND_IN_FACT)
-        if name != STAND_IN_FACT:
+        own, stand_in = self._fact(name), self._stand_in(name)
+        if name not in {STAND_IN_FACT, OTHER_AWARD_FACT}:
             known = self.do.opposite(self.do.unknown(stand_in))
             version.stands_in = self.do.both([self.do.unknown(own), known])
         gross = self.do.known(own, stand_in)
         return taxed(self.do, gross, self._fact(TAX_FACT), version.programme.tax.value)
+
+    def _stand_in(self, name: str) -> Cell:
+        """Return what stands in for the base; nothing does for another award."""
+        return self._fact(name if name == OTHER_AWARD_FACT else STAND_IN_FACT)
+
+    def _project(self, version: _Version) -> Ends[Cell]:
+        """Return what ceilings are a share of: the base, or the contract where that is an award."""
+        if base_fact(version.programme) != OTHER_AWARD_FACT:
+            return version.base
+        contract = self._fact(STAND_IN_FACT)
+        return self.do.known(contract, self.do.of(0)), contract
 
     def _rooms(self, version: _Version) -> Iterator[tuple[str, Ends[Cell], bool]]:
         programme, do = version.programme, self.do
@@ -263,12 +275,12 @@ class _Table:
             used = self._used(f"{cap.per}_fen", 0)
             room = under_cap(do, cap_on(cap, self.plan.day), used, applies)
             yield cap.id, room, cap.strength == "in_principle"
-        other = self._fact(OTHER_FUNDS_FACT)
+        other, project = self._fact(OTHER_FUNDS_FACT), self._project(version)
         for ceiling in programme.stacking.ceilings:
             rate: Ends[Cell] = rate_on(ceiling.rate, self.plan.day)
             yield (
                 ceiling.id,
-                under_ceiling(do, version.base, rate, other, ceiling.includes_this),
+                under_ceiling(do, project, rate, other, ceiling.includes_this),
                 False,
             )
         left = self._used("budget_fen", None)
@@ -285,7 +297,7 @@ class _Table:
         """Yield the facts that would make the arithmetic exact, where they are unknown."""
         programme, do = version.programme, self.do
         if name := base_fact(programme):
-            gross = do.known(self._fact(name), self._fact(STAND_IN_FACT))
+            gross = do.known(self._fact(name), self._stand_in(name))
             yield name, do.unknown(gross)
             if programme.tax.value != "included":
                 known = do.opposite(do.unknown(gross))
@@ -298,6 +310,8 @@ class _Table:
                 yield from self._under(self._unknown(limit), limit)
         if programme.stacking.ceilings:
             yield OTHER_FUNDS_FACT, do.unknown(self._fact(OTHER_FUNDS_FACT))
+            if base_fact(programme) == OTHER_AWARD_FACT:
+                yield STAND_IN_FACT, do.unknown(self._fact(STAND_IN_FACT))
 
     def _under(self, condition: Cell, node: Node) -> Iterator[tuple[str, Cell]]:
         for name, wanted in self._wanted(node):

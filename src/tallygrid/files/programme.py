@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
-from tallygrid.core.arithmetic import OTHER_FUNDS_FACT, TAX_FACT
+from tallygrid.core.arithmetic import OTHER_AWARD_FACT, OTHER_FUNDS_FACT, TAX_FACT
 from tallygrid.core.facts import DERIVED_FROM, Vocabulary
 from tallygrid.core.findings import CLAIMED_FACT, PURCHASE_FACT
 from tallygrid.core.programme import FactSpec, Programme, open_fields
@@ -196,6 +196,8 @@ def _with_facts(document: Document, data: dict[str, Any], vocabulary: Vocabulary
         )
     used = dict.fromkeys([*_ALWAYS, *_BASES, *_words(data)])
     sources = [DERIVED_FROM[name] for name in used if name in DERIVED_FROM]
+    if "other_award" in _bases(data):
+        sources.append(OTHER_AWARD_FACT)
     if data.get("stacking"):
         sources += [OTHER_FUNDS_FACT, CLAIMED_FACT]
     named: Mapping[str, FactSpec] = {
@@ -204,11 +206,22 @@ def _with_facts(document: Document, data: dict[str, Any], vocabulary: Vocabulary
     return {**data, "facts": {**named, **own}}
 
 
+def _bases(data: Mapping[str, Any]) -> Iterator[object]:
+    """Yield what the rate applies to, or may turn out to."""
+    base = data.get("base")
+    yield base.get("value") if isinstance(base, dict) else None
+    items = data.get("open")
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, dict) and item.get("field") == "base.value":
+            readings = item.get("readings")
+            yield from readings if isinstance(readings, list) else []
+
+
 def _words(data: Any) -> Iterator[str]:  # noqa: ANN401  # plain data of any shape
     """Yield every word of every condition, reading and rate table."""
     if isinstance(data, dict):
         for key, value in data.items():
-            if key in {"when", "by", "readings"}:
+            if key in {"when", "by", "rank_by", "readings"}:
                 yield from _WORD.findall(str(value))
             yield from _words(value)
     elif isinstance(data, list):

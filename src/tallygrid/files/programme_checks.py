@@ -12,6 +12,7 @@ from tallygrid.core.condition import Node
 from tallygrid.core.facts import Vocabulary
 from tallygrid.core.programme import FactSpec, Programme, open_fields
 from tallygrid.core.sql import ConditionError, condition, nearest
+from tallygrid.files.allocation_checks import allocation_mistakes
 from tallygrid.files.cap_checks import cap_doubts, cap_mistakes
 from tallygrid.files.citation_checks import citation_doubts, citation_mistakes
 from tallygrid.files.condition_doubts import condition_doubts
@@ -45,6 +46,7 @@ def mistakes_of_parts(document: Document, programme: Programme) -> Iterator[Mist
     yield from _zone(document, programme)
     yield from tier_mistakes(document, programme)
     yield from cap_mistakes(document, programme)
+    yield from allocation_mistakes(document, programme)
 
 
 def doubts_of(document: Document, programme: Programme) -> Iterator[Mistake]:

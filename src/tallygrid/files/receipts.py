@@ -50,7 +50,7 @@ def read_receipts(path: Path) -> tuple[ReceiptRow, ...]:
     if mistakes:
         raise FileError(mistakes)
     return tuple(
-        ReceiptRow(row["payment"], row["receipt"], _fen(row["amount_yuan"]), row["paid"] == "yes")
+        ReceiptRow(row["payment"], row["receipt"], fen_of(row["amount_yuan"]), row["paid"] == "yes")
         for _, row in rows
     )
 
@@ -63,7 +63,7 @@ def _mistakes(file: str, line: int, row: dict[str, str]) -> Iterator[Mistake]:
         problem = f"`paid` is {shown(row['paid'])}."
         yield Mistake(file, line, 1, problem, "Write yes, or no if the payment came back.")
     try:
-        _fen(row["amount_yuan"])
+        fen_of(row["amount_yuan"])
     except ValueError:
         problem = f"`amount_yuan` is {shown(row['amount_yuan'])}."
         yield Mistake(file, line, 1, problem, "Write an amount such as 1234.50.")
@@ -72,10 +72,10 @@ def _mistakes(file: str, line: int, row: dict[str, str]) -> Iterator[Mistake]:
             yield Mistake(file, line, 1, f"`{name}` is empty.", "Fill it in.")
 
 
-def _fen(written: str) -> int:
+def fen_of(written: str) -> int:
     """Read an amount in yuan of at most two decimals as fen.
 
-    >>> _fen("1234.5")
+    >>> fen_of("1234.5")
     123450
     """
     if not _AMOUNT.fullmatch(written):

@@ -48,6 +48,7 @@ class _Drawn(_Part):
     applicant_total_yuan: _Amount = 0
     group_yuan: _Amount = 0
     budget_yuan: _Amount | None = None
+    by_id: dict[Name, _Amount] = Field(default_factory=dict)
 
     def parsed(self) -> Used:
         return Used(
@@ -56,6 +57,7 @@ class _Drawn(_Part):
             applicant_total_fen=self.applicant_total_yuan,
             group_fen=self.group_yuan,
             budget_fen=self.budget_yuan,
+            by_id=self.by_id,
         )
 
 

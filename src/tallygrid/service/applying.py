@@ -9,6 +9,7 @@ from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
 from tallygrid.core.application import ApplicationAct, ApplicationState, application_after
+from tallygrid.core.arithmetic import Used
 from tallygrid.core.decision import Decision, decide, from_json
 from tallygrid.core.key import key_of
 from tallygrid.core.stacking import relation
@@ -26,7 +27,10 @@ class Applied:
 
     application: str
     state: str
-    """`refused`, `approved` (but something is open), `waiting` (the books said no), `awarded`."""
+    """`refused`, `approved`, `waiting` (the books said no), `awarded`.
+
+    What is approved waits for the close of its batch, or for an answer to what is open.
+    """
     decision: Decision
     voucher: str | None
     refused: Refused | None
@@ -54,7 +58,7 @@ def apply(office: Office, scheme: Scheme, request: Request, *, at: datetime) -> 
         name=f"Application {request.id}",
     )
     while True:
-        resume(office, "apply", contract=request.contract)
+        resume(office, "apply", "allot", contract=request.contract)
         try:
             answer = carry_out(
                 office, wish, lambda connection: _decided(Issue(connection, scheme, request, at))
@@ -73,24 +77,60 @@ def of_contract(office: Office, contract: str) -> tuple[Applied, ...]:
 def _decided(issue: Issue) -> tuple[Posting, ...]:
     """Decide, write the application down, and work out the postings of its voucher."""
     contract = issue.request.contract
-    settle_first(issue.connection, f"contract {contract}", "apply", contract=contract)
-    decision = decide(
-        issue.scheme.programme,
-        issue.facts(),
-        at=issue.at,
-        assumptions=issue.scheme.assumptions,
-        used=issue.used(),
-    )
-    barred = _barred(issue)
-    _write(issue, decision, barred)
-    if barred or not (decision.issuable and decision.amount_fen):
+    settle_first(issue.connection, f"contract {contract}", "apply", "allot", contract=contract)
+    decision, in_batches = _decision(issue), issue.programme.allocation.in_batches
+    bar = barred(issue)
+    _write(issue, decision, bar)
+    if bar or in_batches or not (decision.issuable and decision.amount_fen):
         return ()
     voucher = issue.voucher(decision)
     outbox = {"does": "voucher_issued", **voucher.as_json()}
     return postings(issue.steps(voucher, decision), outbox=outbox)
 
 
-def _barred(issue: Issue) -> str:
+def _decision(issue: Issue) -> Decision:
+    """Decide on what was drawn and is left; in a batch, what is left is shared out at its close."""
+    rule = issue.programme.allocation
+    alone = _decide(issue, Used(by_id=issue.drawn()))
+    if rule.in_batches:
+        return alone
+    used = issue.used()
+    decision = _decide(issue, used)
+    in_part = rule.last is not None and rule.last.value == "part"
+    is_short = not in_part and (decision.amount_fen or 0) < (alone.amount_fen or 0)
+    if rule.value == "first_come" and (is_short or _is_waited_for(issue, alone.group)):
+        return _decide(issue, replace(used, budget_fen=0))  # whole, and in turn, or not yet
+    return decision
+
+
+def _decide(issue: Issue, used: Used) -> Decision:
+    return decide(
+        issue.scheme.programme,
+        issue.facts(),
+        at=issue.at,
+        assumptions=issue.scheme.assumptions,
+        used=used,
+    )
+
+
+def _is_waited_for(issue: Issue, group: str) -> bool:
+    """Tell whether others came before and wait for the same money."""
+    row = issue.connection.execute(
+        """
+        SELECT EXISTS (
+            SELECT FROM service.application
+            WHERE programme = %s AND hash = %s AND state = 'waiting'
+              AND decision ->> 'group' = %s
+              AND decision @? '$.findings[*] ? (@.status == "failed" && @.kind == "amount")'
+        )
+        """,
+        (issue.scheme.id, issue.scheme.programme.hash, group),
+    ).fetchone()
+    assert row is not None, "EXISTS has an answer"
+    return bool(row[0])
+
+
+def barred(issue: Issue) -> str:
     """Return which programme's voucher on the same contract bars this one, and why.
 
     Two programmes go together only where a text allows it and none forbids it.
@@ -110,7 +150,7 @@ def _barred(issue: Issue) -> str:
     return next((f"{how} {name}" for name, how in stands.items() if how != "allowed"), "")
 
 
-def _write(issue: Issue, decision: Decision, barred: str) -> None:
+def _write(issue: Issue, decision: Decision, bar: str) -> None:
     issue.connection.execute(
         """
         INSERT INTO service.application
@@ -118,11 +158,11 @@ def _write(issue: Issue, decision: Decision, barred: str) -> None:
         FROM jsonb_populate_record(NULL::service.application, %s) AS application
         ON CONFLICT (id) DO NOTHING
         """,
-        (Jsonb(_row(issue, decision, barred)),),
+        (Jsonb(_row(issue, decision, bar)),),
     )
 
 
-def _row(issue: Issue, decision: Decision, barred: str) -> Mapping[str, Any]:
+def _row(issue: Issue, decision: Decision, bar: str) -> Mapping[str, Any]:
     return {
         "id": issue.request.id,
         "programme": issue.scheme.id,
@@ -131,8 +171,8 @@ def _row(issue: Issue, decision: Decision, barred: str) -> Mapping[str, Any]:
         "contract": issue.request.contract,
         "facts": dump(dict(issue.request.facts)),
         "decision": decision.as_json(),
-        "barred": barred,
-        "state": "refused" if barred else _state(decision),
+        "barred": bar,
+        "state": "refused" if bar else _state(decision),
         "submitted_at": issue.at.isoformat(),
         "decided_at": issue.at.isoformat(),
     }
@@ -140,7 +180,8 @@ def _row(issue: Issue, decision: Decision, barred: str) -> Mapping[str, Any]:
 
 def _state(decision: Decision) -> str:
     """Return where an application stands once it is decided; only for want of money it waits."""
-    only_budget = {(one.kind, one.id) for one in decision.failed} == {("amount", "budget")}
+    failed = {(one.kind, one.id) for one in decision.failed}
+    only_budget = failed in ({("amount", "budget")}, {("amount", decision.group)})
     if decision.outcome == "refused" and not only_budget:
         return application_after(ApplicationState.SUBMITTED, ApplicationAct.REFUSE)
     if decision.outcome == "undecided":

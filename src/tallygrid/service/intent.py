@@ -81,9 +81,12 @@ def recover(office: Office) -> int:
     return len(waiting)
 
 
-def resume(office: Office, kind: str, **body: str) -> int:
-    """Carry out again the interrupted intents of a kind whose body has these values."""
-    waiting = office.transact("web", lambda connection: unsettled(connection, kind, body))
+def resume(office: Office, *kinds: str, **body: str) -> int:
+    """Carry out again the interrupted intents of some kinds whose body has these values."""
+    waiting = office.transact(
+        "web",
+        lambda connection: [one for kind in kinds for one in unsettled(connection, kind, body)],
+    )
     for intent in waiting:
         _finish(office, intent)
     return len(waiting)

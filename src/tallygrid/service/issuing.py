@@ -5,7 +5,7 @@ The registry keeps, per contract, how much public money it has had, and one unit
 claim that may be made on it once only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -14,16 +14,17 @@ from zoneinfo import ZoneInfo
 
 from psycopg import Connection
 
-from tallygrid.core.arithmetic import Used, on_day
+from tallygrid.core.arithmetic import OTHER_AWARD_FACT, Used, on_day
 from tallygrid.core.books import REGISTRY, Account, Event, Leg
 from tallygrid.core.condition import Facts
 from tallygrid.core.decision import Decision
 from tallygrid.core.granting import grant_of
 from tallygrid.core.key import key_of
 from tallygrid.core.money import FEN_PER_YUAN, split
-from tallygrid.core.programme import Cap, Programme
+from tallygrid.core.programme import BudgetGroup, Cap, Programme
+from tallygrid.core.stacking import matches
 from tallygrid.core.validity import valid_until
-from tallygrid.service.publishing import Scheme
+from tallygrid.service.publishing import Scheme, in_force
 from tallygrid.service.voucher import Voucher
 from tallygrid.service.wish import Step
 
@@ -57,6 +58,8 @@ class Issue:
     scheme: Scheme
     request: Request
     at: datetime
+    batch: str = ""
+    """The batch that it is awarded in; empty where it is awarded on application."""
 
     @cached_property
     def programme(self) -> Programme:
@@ -70,22 +73,51 @@ class Issue:
 
     def facts(self) -> Facts:
         """Return the facts of the case, with the public money this network knows it has had."""
+        facts = {**self.request.facts, **self._matched()}
         known_fen = self._balance(REGISTRY, Account("ceiling_used", ALL_YEARS, self._contract))
-        other = self.request.facts.get("other_fiscal_fen")
+        other = facts.get("other_fiscal_fen")
         if not isinstance(other, int) or not known_fen:
-            return self.request.facts
-        return {**self.request.facts, "other_fiscal_fen": other + known_fen}
+            return facts
+        return {**facts, "other_fiscal_fen": other + known_fen}
+
+    def _matched(self) -> Facts:
+        """Return the award that this one matches, where its vouchers are known here."""
+        if self.programme.base.value != "other_award":
+            return {}
+        rows = self.connection.execute(
+            """
+            SELECT programme, (grant_terms ->> 'room_fen')::bigint FROM service.voucher
+            WHERE contract = %s AND applicant = %s AND state NOT IN ('expired', 'revoked')
+            """,
+            (self._contract, self.request.applicant),
+        ).fetchall()
+        schemes = in_force(self.connection) if rows else {}
+        found = [fen for name, fen in rows if matches(self.programme, schemes[name].applied)]
+        return {OTHER_AWARD_FACT: sum(found)} if found else {}
 
     def used(self) -> Used:
         """Return what was drawn under the programme's caps, and what is left of its budget."""
-        drawn = {cap.per: self._used(cap) for cap in self.programme.caps.limits}
-        return Used(
-            contract_fen=drawn.get("contract", 0),
-            applicant_year_fen=drawn.get("applicant_year", 0),
-            applicant_total_fen=drawn.get("applicant_total", 0),
-            group_fen=drawn.get("group", 0),
-            budget_fen=self._available_fen(),
-        )
+        groups = {group.id: self.kept_fen(group)[1] for group in self.programme.budget.groups}
+        return Used(budget_fen=self.available_fen(), by_id={**self.drawn(), **groups})
+
+    def drawn(self) -> dict[str, int]:
+        """Return what was drawn under each cap that would count this voucher."""
+        return {cap.id: self._used(cap) for cap in self.programme.caps.limits}
+
+    def kept_fen(self, group: BudgetGroup) -> tuple[int, int]:
+        """Return what is kept for a group of the budget, and what it has drawn of that."""
+        kept_yuan = on_day(group.amount_yuan, self.day) or 0
+        account = Account("cap_used", self._budget_year, f"group.{group.id}")
+        return kept_yuan * FEN_PER_YUAN, self._balance(self.scheme.id, account)
+
+    def free_fen(self) -> int:
+        """Return how much public money the contract can still bear; 0 if it has had its claim."""
+        used = [
+            self._balance(REGISTRY, Account("ceiling_used", ALL_YEARS, holder))
+            for holder in self._once()
+        ]
+        known_fen = self._balance(REGISTRY, Account("ceiling_used", ALL_YEARS, self._contract))
+        return 0 if any(used) else self._contract_fen() - known_fen
 
     def steps(self, voucher: Voucher, decision: Decision) -> list[Step]:
         """Return everything that has to happen for the voucher to come into being."""
@@ -96,9 +128,10 @@ class Issue:
             Step(REGISTRY, "worker", self._claimed(voucher)),
         ]
 
-    def voucher(self, decision: Decision) -> Voucher:
-        """Return the voucher that a decision grants."""
+    def voucher(self, decision: Decision, *, face_fen: int | None = None) -> Voucher:
+        """Return the voucher that a decision grants, for less if the money did not suffice."""
         programme = self.programme
+        grant = grant_of(programme, decision, voucher=f"V-{self.request.id}")
         assert programme.paid_to.value is not None, programme.id
         assert programme.validity.value is not None, programme.id
         return Voucher(
@@ -109,7 +142,7 @@ class Issue:
             applicant=self.request.applicant,
             contract=self.request.contract,
             fiscal_year=self.day.year,
-            grant_terms=grant_of(programme, decision, voucher=f"V-{self.request.id}"),
+            grant_terms=grant if face_fen is None else replace(grant, room_fen=face_fen),
             cap=self._cap_of_redemption(decision),
             paid_to=programme.paid_to.value,
             assumptions=self.scheme.assumed,
@@ -137,7 +170,7 @@ class Issue:
                 reason=f"contract {self.request.contract}",
             )
         yield Event(
-            key=key_of("claim", self.request.id),
+            key=key_of("claim", *self._name),
             kind="hold",
             legs=tuple(
                 Leg(
@@ -152,10 +185,15 @@ class Issue:
             reason=f"application {self.request.id}",
         )
 
+    @property
+    def _name(self) -> tuple[str, ...]:
+        """What the keys are made of: an application that waited is awarded under new ones."""
+        return (self.request.id, self.batch) if self.batch else (self.request.id,)
+
     def _claimed(self, voucher: Voucher) -> Event:
         *_, hold = self._claims(voucher)
         return Event(
-            key=key_of("claimed", self.request.id),
+            key=key_of("claimed", *self._name),
             kind="capture",
             legs=hold.legs,
             occurred_at=self.at,
@@ -179,7 +217,7 @@ class Issue:
             amount_yuan = on_day(cap.amount_yuan, self.day)
             assert amount_yuan is not None, cap.id
             for year in self._years(cap, voucher):
-                room = Account("cap_room", year, self._holder(cap))
+                room = Account("cap_room", year, self.holder(cap))
                 lacking_fen = amount_yuan * FEN_PER_YUAN - self._limit_fen(room)
                 if lacking_fen > 0:
                     yield Event(
@@ -189,6 +227,22 @@ class Issue:
                         occurred_at=_opened(year),
                         reason=f"cap {cap.id}",
                     )
+        yield from self._group_limit(decision)
+
+    def _group_limit(self, decision: Decision) -> Iterator[Event]:
+        """Open the room of the group of the budget that the voucher draws on."""
+        for group in self.programme.budget.groups:
+            room = Account("cap_room", self._budget_year, f"group.{group.id}")
+            kept_fen, _ = self.kept_fen(group)
+            lacking_fen = kept_fen - self._limit_fen(room)
+            if group.id == decision.group and lacking_fen > 0:
+                yield Event(
+                    key=key_of("limit", self.scheme.id, room.code, kept_fen),
+                    kind="limit",
+                    legs=(Leg(Account("cap_source", room.year), room, lacking_fen),),
+                    occurred_at=_opened(room.year),
+                    reason=f"group {group.id}",
+                )
 
     def _award(self, voucher: Voucher, decision: Decision) -> Iterator[Event]:
         """Reserve the money for the award, then commit it to the voucher, counting the caps."""
@@ -200,7 +254,7 @@ class Issue:
             if part_fen
         ]
         yield Event(
-            key=key_of("award", self.request.id),
+            key=key_of("award", *self._name),
             kind="award",
             legs=tuple(
                 Leg(
@@ -214,7 +268,7 @@ class Issue:
             reason=f"application {self.request.id}",
         )
         yield Event(
-            key=key_of("issue", self.request.id),
+            key=key_of("issue", *self._name),
             kind="issue",
             legs=(
                 *(
@@ -232,16 +286,26 @@ class Issue:
         )
 
     def _counted(self, voucher: Voucher, decision: Decision) -> Iterator[Leg]:
-        """Yield what issue counts under the caps; a yearly cap may count redemption instead."""
-        for cap in self._caps(decision):
-            if cap.per == "applicant_year" and self._counts_redemption:
-                continue
+        for cap in self.counted(decision):
             year, *_ = self._years(cap, voucher)
             yield Leg(
-                Account("cap_room", year, self._holder(cap)),
-                Account("cap_used", year, self._holder(cap)),
+                Account("cap_room", year, self.holder(cap)),
+                Account("cap_used", year, self.holder(cap)),
                 voucher.face_fen,
             )
+        if decision.group:
+            holder = f"group.{decision.group}"
+            yield Leg(
+                Account("cap_room", self._budget_year, holder),
+                Account("cap_used", self._budget_year, holder),
+                voucher.face_fen,
+            )
+
+    def counted(self, decision: Decision) -> Iterator[Cap]:
+        """Yield the caps that issue counts under; a yearly cap may count redemption instead."""
+        for cap in self._caps(decision):
+            if cap.per != "applicant_year" or not self._counts_redemption:
+                yield cap
 
     def _caps(self, decision: Decision) -> Iterator[Cap]:
         """Yield the caps that hold in this case; one that is in principle only is no limit."""
@@ -252,7 +316,12 @@ class Issue:
 
     def _cap_of_redemption(self, decision: Decision) -> str:
         yearly = [cap for cap in self._caps(decision) if cap.per == "applicant_year"]
-        return self._holder(yearly[0]) if yearly and self._counts_redemption else ""
+        return self.holder(yearly[0]) if yearly and self._counts_redemption else ""
+
+    @property
+    def _budget_year(self) -> int:
+        """The year in which a group's money counts: this one, or all of a total budget."""
+        return self.day.year if self.programme.budget.period == "annual" else ALL_YEARS
 
     @property
     def _counts_redemption(self) -> bool:
@@ -274,9 +343,10 @@ class Issue:
 
     def _used(self, cap: Cap) -> int:
         year = self._cap_year if cap.per == "applicant_year" else ALL_YEARS
-        return self._balance(self.scheme.id, Account("cap_used", year, self._holder(cap)))
+        return self._balance(self.scheme.id, Account("cap_used", year, self.holder(cap)))
 
-    def _holder(self, cap: Cap) -> str:
+    def holder(self, cap: Cap) -> str:
+        """Return under which name a cap counts this application."""
         whose = {
             "applicant_year": self.request.applicant,
             "applicant_total": self.request.applicant,
@@ -300,19 +370,24 @@ class Issue:
         day = signed if isinstance(signed, date) else date(self.day.year, 1, 1)
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
-    def _available_fen(self) -> int | None:
+    def available_fen(self) -> int | None:
         """Return what is left of the year's budget; None where none was ever appropriated."""
-        row = self.connection.execute(
+        left = self.available()
+        return sum(left.values()) if left else None
+
+    def available(self) -> Mapping[str, int]:
+        """Return what is left of the year's budget, funder by funder."""
+        rows = self.connection.execute(
             """
-            SELECT sum(account.in_fen - account.out_fen - account.held_fen)::bigint
+            SELECT account.funder, sum(account.in_fen - account.out_fen - account.held_fen)::bigint
             FROM books.account
             JOIN books.programme ON programme.id = account.programme
             WHERE programme.code = %s AND account.kind = 'available' AND account.year = %s
+            GROUP BY account.funder
             """,
             (self.scheme.id, self.day.year),
-        ).fetchone()
-        assert row is not None, "an aggregate has one row"
-        return None if row[0] is None else int(row[0])
+        ).fetchall()
+        return dict(rows)
 
     def _balance(self, programme: str, account: Account) -> int:
         row = self._row(programme, account)

@@ -10,6 +10,7 @@ from tallygrid.core.programme import Programme, Scalar
 from tallygrid.core.window import day_of
 from tallygrid.settings import Language
 from tallygrid.text import render
+from tallygrid.text.allocation import timing_lines
 from tallygrid.text.facts import facts_said, label, listed, said, value_of
 from tallygrid.text.sums import amount_said, line_said
 
@@ -61,6 +62,7 @@ def _head(decision: Decision, programme: Programme, language: Language) -> Itera
         )
     yield outcome_said(decision, language)
     yield from _conditions_of_amount(decision, programme, language)
+    yield from timing_lines(decision, programme, language)
 
 
 def _conditions_of_amount(

@@ -9,6 +9,7 @@ from tallygrid.core.programme import Programme
 from tallygrid.core.stacking import Combination, Kind, Part
 from tallygrid.settings import Language
 from tallygrid.text import render
+from tallygrid.text.allocation import timing_lines
 from tallygrid.text.decision import next_step, rule_said
 from tallygrid.text.facts import facts_said, label, listed, said
 from tallygrid.text.flip import Places, flip_lines
@@ -64,6 +65,9 @@ def _match(match: Match, places: Places, language: Language) -> Iterator[str]:
     else:
         yield _row(match, place, name, language)
     yield from ("  " + line for line in _why(match, places, language))
+    if match.group in {"eligible", "undecided", "closed"}:
+        for line in timing_lines(match.decision, match.programme, language):
+            yield "  " + line
 
 
 def _row(match: Match, place: str, name: str, language: Language) -> str:

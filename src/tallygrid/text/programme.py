@@ -3,9 +3,19 @@
 from collections.abc import Iterator
 
 from tallygrid.core.money import FEN_PER_YUAN
-from tallygrid.core.programme import Cap, Condition, Programme, RateStep, Tier, YuanStep
+from tallygrid.core.programme import (
+    Cap,
+    Condition,
+    Evidence,
+    Programme,
+    RateStep,
+    Term,
+    Tier,
+    YuanStep,
+)
 from tallygrid.settings import Language
 from tallygrid.text import money, percent, render
+from tallygrid.text.allocation import rule_said
 from tallygrid.text.facts import listed, said
 
 _HASH_SHOWN = len("sha256:") + 12
@@ -33,6 +43,8 @@ def programme_lines(programme: Programme, language: Language) -> tuple[str, ...]
         *_document(programme, language),
         *_money(programme, language),
         *_rules(programme, language),
+        *_sharing(programme, language),
+        *_papers(programme, language),
         *_open(programme, language),
     )
 
@@ -107,9 +119,40 @@ def _rules(programme: Programme, language: Language) -> Iterator[str]:
         yield "  " + _rule(rule, language)
 
 
-def _rule(rule: Condition, language: Language) -> str:
+def _rule(rule: Condition | Evidence | Term, language: Language) -> str:
     words = rule.zh if language == "zh" else rule.en
     return render("programme.rule", language, rule=words, clause=rule.clause)
+
+
+def _sharing(programme: Programme, language: Language) -> Iterator[str]:
+    """Yield how the money is shared out among applicants, where the text says so."""
+    rule = programme.allocation
+    if rule.value is None:
+        return
+    yield render("programme.heading.sharing", language)
+    yield "  " + render(
+        "programme.rule", language, rule=rule_said(programme, language), clause=rule.clause
+    )
+    if rule.seed_from is not None:
+        seed = render("allocation.seed", language, seed=said(rule.seed_from, language))
+        yield "  " + seed
+    for group in programme.budget.groups:
+        amount = _amount(group.amount_yuan, language)
+        yield "  " + render("programme.group", language, id=group.id, amount=amount)
+
+
+def _papers(programme: Programme, language: Language) -> Iterator[str]:
+    """Yield what has to be handed in, and the terms that no amount depends on."""
+    stages = dict.fromkeys(paper.stage for paper in programme.evidence)
+    for stage in stages:
+        yield render(f"programme.heading.evidence.{stage}", language)
+        for paper in programme.evidence:
+            if paper.stage == stage:
+                yield "  " + _rule(paper, language)
+    if programme.terms:
+        yield render("programme.heading.terms", language)
+    for term in programme.terms:
+        yield "  " + _rule(term, language)
 
 
 def _open(programme: Programme, language: Language) -> Iterator[str]:

@@ -90,6 +90,10 @@ def _ceiling(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
     return {"code": "ceiling_free" if free else "ceiling", "rate": rate}
 
 
+def _budget(values: Mapping[str, Any], _: Language) -> dict[str, Any]:
+    return {"code": "budget_group"} if values.get("group") else {}
+
+
 def _round(values: Mapping[str, Any], _: Language) -> dict[str, Any]:
     whole = {"code": "round_fen"} if values["unit_fen"] == 1 else {}
     return {"unit": values["unit_fen"], **whole}
@@ -105,5 +109,6 @@ _WRITERS = {
     "cap": _cap,
     "cap_idle": _idle,
     "ceiling": _ceiling,
+    "budget": _budget,
     "round": _round,
 }

@@ -15,7 +15,7 @@ def wrapped(lines: Iterable[str], width: int) -> Iterator[str]:
     >>> list(wrapped(["  one two three"], 20))
     ['  one two three']
     >>> list(wrapped(["  one two three four five"], 20))
-    ['  one two three', '      four five']
+    ['  one two three four', '      five']
     """
     for line in lines:
         yield from _wrapped(line, max(width, _NARROWEST))

@@ -1,0 +1,63 @@
+"""An officer closes a batch at the terminal: what each got, once, and what stands in the way."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from terminal import AT, EXAMPLES, Terminal
+
+PROGRAMMES = Path(__file__).parents[2] / "src" / "tallygrid" / "programmes"
+NAME = "henan-compute-issued"
+IN_BATCHES = ("allocation:\n  value: null\n", "allocation:\n  value: null\n  settles: per_batch\n")
+
+
+@pytest.fixture(scope="module")
+def terminal(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    text = (PROGRAMMES / f"{NAME}.yaml").read_text(encoding="utf-8")
+    assert IN_BATCHES[0] in text
+    file = tmp_path_factory.mktemp("programme") / f"{NAME}.yaml"
+    file.write_text(text.replace(*IN_BATCHES), encoding="utf-8")
+    found = Terminal(own_home)
+    found.does(
+        *("programme", "publish", file, "--assume", "demonstration"),
+        *("--budget", 2026, 200_000, "--at", "2026-05-01"),
+    )
+    yield found
+    found.does("stop")
+
+
+def _award(terminal: Terminal, batch: str, *words: object) -> str:
+    return terminal.does("award", "--programme", NAME, "--batch", batch, *words)
+
+
+def test_a_batch_is_closed_once_and_who_waits_is_next(terminal: Terminal) -> None:
+    told = [
+        terminal.does("apply", EXAMPLES / "reservation.yaml", "--id", name, *AT)
+        for name in ("one", "two")
+    ]
+    assert all("it is awarded when its batch is closed" in said for said in told)
+
+    first = _award(terminal, "2026-1", "--at", "2026-06-01")
+    again = _award(terminal, "2026-1", "--at", "2026-06-09")
+
+    assert first == again
+    assert "A-one-henan-compute-issued: CN¥120,000.00 awarded in full, voucher V-A-one" in first
+    assert "A-two-henan-compute-issued: waits for CN¥120,000.00" in first
+
+
+def test_what_is_wrong_is_told_and_nothing_is_closed(terminal: Terminal) -> None:
+    def told(*words: object) -> str:
+        said = terminal.errs("award", "--batch", "2026-9", *words, "--programme", NAME)
+        return said.replace("\n", " ")
+
+    assert "draws no lots" in told("--seed", "x")
+    assert "has no group 'young'" in told("--group-yuan", "young", 5)
+    unknown = terminal.errs("award", "--programme", "henan", "--batch", "x")
+    assert "no programme 'henan' in these books" in unknown.replace("\n", " ")
+
+
+def test_the_batch_is_told_in_chinese_and_for_programs(terminal: Terminal) -> None:
+    words = ("award", "--programme", NAME, "--batch", "2026-8", "--at", "2026-06-02")
+
+    assert "候补" in terminal.does("--language", "zh", *words)
+    assert [one["state"] for one in terminal.reads(*words)] == ["waiting"]
