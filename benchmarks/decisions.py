@@ -27,7 +27,8 @@ import polars as pl
 from tallygrid.core.condition import Facts
 from tallygrid.core.decision import Plan, decide, decide_all
 from tallygrid.core.programme import Programme, Scalar
-from tallygrid.core.table import Given, decided, fact_column
+from tallygrid.core.table import decided
+from tallygrid.core.trial import Given, fact_column
 from tallygrid.files.document import parse
 from tallygrid.files.facts import facts_of
 from tallygrid.files.programme import known_facts, read_programmes

@@ -20,7 +20,8 @@ from tallygrid.core.decision import Plan, decide
 from tallygrid.core.facts import DERIVED_FROM, derived
 from tallygrid.core.programme import Programme
 from tallygrid.core.sql import ConditionError, condition
-from tallygrid.core.table import decided, fact_column
+from tallygrid.core.table import decided
+from tallygrid.core.trial import fact_column
 from tallygrid.files.document import parse
 from tallygrid.files.facts import facts_of
 from tallygrid.files.mistake import FileError

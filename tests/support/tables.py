@@ -12,7 +12,8 @@ from tallygrid.core.condition import Facts, dtype_of, kind_of
 from tallygrid.core.decision import Decision, Plan, decide
 from tallygrid.core.facts import derived
 from tallygrid.core.programme import FactSpec, Programme
-from tallygrid.core.table import USED, Given, decided, fact_column, facts_asked, used_column
+from tallygrid.core.table import USED, decided, facts_asked
+from tallygrid.core.trial import Given, fact_column, used_column
 
 Row = Mapping[str, Any]
 

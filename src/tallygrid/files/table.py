@@ -20,7 +20,8 @@ from tallygrid.core.condition import dtype_of, kind_of
 from tallygrid.core.decision import Plan
 from tallygrid.core.facts import DERIVED_FROM, Vocabulary, derived
 from tallygrid.core.programme import FactSpec
-from tallygrid.core.table import USED, Given, column_names, fact_column, facts_asked, used_column
+from tallygrid.core.table import USED, column_names, facts_asked
+from tallygrid.core.trial import Given, fact_column, used_column
 from tallygrid.files.cells import (
     SHOWN_MAX,
     Field,
