@@ -1,11 +1,11 @@
 """The fitted figures describe the trace they came from, and the generator gives them back."""
 
-import os
 import re
 from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from philly import TRACE, WITH_THE_TRACE
 
 from tallygrid.lab import fit
 from tallygrid.lab.chance import FINENESS, at, stream
@@ -14,13 +14,6 @@ from tallygrid.lab.table import Fitted, read_fitted
 from tallygrid.lab.trace import Trace, TraceJob, read_philly
 
 ROOT = Path(__file__).parent.parent.parent
-TRACE = Path(
-    os.environ.get("TALLYGRID_TRACE", ROOT.parent / "shared/traces/philly/philly_gpu_jobs.csv.gz")
-)
-WITH_THE_TRACE = pytest.mark.skipif(
-    not TRACE.exists() and "TALLYGRID_TRACE" not in os.environ,
-    reason=f"the Philly trace is not at {TRACE}; name it by TALLYGRID_TRACE",
-)
 
 
 @pytest.fixture(scope="module")

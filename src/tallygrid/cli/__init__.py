@@ -62,6 +62,7 @@ COMMANDS: Final = {
         "paying",
         "Book the treasury's RECEIPTS: a CSV of payment, receipt, amount_yuan, paid (yes or no).",
     ),
+    "lab": _Command("laboratory", "Try policies on the demand of a trace."),
     "books": _Command("books", "Prove the books, and hand them to others."),
 }
 """Every command, its module loaded when it is called: the rest takes a second or two."""

@@ -57,7 +57,7 @@ def instant(at: datetime, language: Language) -> str:
     return format_datetime(at, format="medium", locale=_LOCALES[language])
 
 
-def number(value: int | Decimal, language: Language) -> str:
+def number(value: float | Decimal, language: Language) -> str:
     """Write a number with its thousands separated."""
     return format_decimal(value, locale=_LOCALES[language])
 

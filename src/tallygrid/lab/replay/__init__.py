@@ -1,0 +1,1 @@
+"""Replay: a trace through one site under FIFO or EASY; see docs/algorithms/replay.md."""

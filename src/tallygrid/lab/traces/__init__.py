@@ -1,0 +1,1 @@
+"""Readers of traces: Philly-style CSV, the Standard Workload Format, and openb."""

@@ -1,0 +1,50 @@
+"""A trace of any format that we know, told by its first row."""
+
+from pathlib import Path
+
+from tallygrid.files.mistake import FileError, Mistake
+from tallygrid.lab.traces import openb, philly
+from tallygrid.lab.traces.jobs import Jobs, jobs_of
+from tallygrid.lab.traces.rows import Rows, read_rows
+from tallygrid.lab.traces.swf import looks_like_swf, swf_table
+
+
+def read_jobs(path: Path, *, shares: bool = False) -> Jobs:
+    """Read a trace: Philly-style CSV, SWF or openb pods, plain or gzip.
+
+    Args:
+        path: The file.
+        shares: Count shares of a card in thousandths, where the trace has them.
+
+    Raises:
+        FileError: With every malformed row, or why this is no trace.
+    """
+    rows = read_rows(path)
+    first = tuple(rows.first().split(","))
+    if first == openb.PODS_HEADER:
+        pods = openb.pods_table(rows, shares=shares)
+        return jobs_of(rows.file, pods, parts=openb.MILLI if shares else 1)
+    reader = philly.philly_table if first == philly.HEADER else swf_table
+    if first != philly.HEADER and not looks_like_swf(rows.first()):
+        raise FileError([_unknown(rows)])
+    if shares:
+        problem = "This trace has no shares of a card."
+        raise FileError([Mistake(rows.file, 1, 1, problem, "Leave out --shares.")])
+    return jobs_of(rows.file, reader(rows))
+
+
+def _unknown(rows: Rows) -> Mistake:
+    if tuple(rows.first().split(",")) == openb.NODES_HEADER:
+        count = openb.count_nodes(rows)
+        problem = (
+            f"This is a list of {count.nodes:,} nodes with {count.cards:,} cards, not of jobs."
+        )
+        remedy = f"Name a list of pods, and give the cards by --cards {count.cards}."
+        return Mistake(rows.file, 1, 1, problem, remedy)
+    problem = f"The first row is `{rows.first()[:100]}`: no trace that is known."
+    remedy = (
+        f"A Philly-style trace begins with `{','.join(philly.HEADER)}`, "
+        f"openb pods with `{','.join(openb.PODS_HEADER[:4])},…`, "
+        "SWF with `;` or 18 numbers."
+    )
+    return Mistake(rows.file, 1, 1, problem, remedy)
