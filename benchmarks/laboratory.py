@@ -1,0 +1,222 @@
+"""How fast the laboratory replays, beside SimPy and AccaSim on the same jobs and rules.
+
+    python benchmarks/laboratory.py [PHILLY.csv.gz]
+
+Jobs are those of the Philly trace where `TALLYGRID_TRACE` or the argument names it, else of
+the generator fitted on it. All rates are jobs per second of processor time of one core, the
+best of three, reading and compiling left out; replay is strict FIFO on a pool unless it says
+otherwise. The mean waits of all programs must agree, to the last digit, or this stops. Each
+ratio is to SimPy on the whole trace; AccaSim, far slower, plays the first thousand jobs alone.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Final
+
+import numpy as np
+import simpy
+
+from tallygrid.lab.chance import stream
+from tallygrid.lab.demand import synthesise
+from tallygrid.lab.replay.site import Site, compile_for, starts
+from tallygrid.lab.table import read_fitted
+from tallygrid.lab.traces.jobs import Jobs
+from tallygrid.lab.traces.read import read_jobs
+
+BUSY: Final = Site(416)
+"""The whole trace waits here for days."""
+FEW: Final = 1_000
+FEW_CARDS: Final = 128
+LARGE: Final = 9_984
+LOAD: Final = 0.9
+MANY: Final = 2_000_000
+RUNS: Final = 3
+
+ACCASIM: Final = "accasim==1.1.3"
+ACCASIM_RUN: Final = """
+import collections, collections.abc, sys, time
+collections.Mapping = collections.abc.Mapping  # it is of a time before Python 3.10
+from accasim.base.allocator_class import FirstFit
+from accasim.base.scheduler_class import FirstInFirstOut
+from accasim.base.simulator_class import Simulator
+
+simulator = Simulator(
+    "jobs.swf", "site.json", FirstInFirstOut(FirstFit()), RESULTS_FOLDER_PATH="out",
+    statistics_output=False, show_statistics=False, LOG_LEVEL="ERROR",
+)
+begun = time.process_time()
+simulator.start_simulation()
+print(time.process_time() - begun)
+"""
+
+
+def main() -> None:
+    """Measure everything and print one table."""
+    if len(sys.argv) > 1:
+        os.environ["TALLYGRID_TRACE"] = sys.argv[1]
+    rows = measure()
+    print(f"{'way':<44} {'jobs/s':>12} {'ratio':>9}")
+    for name, per_s, ratio in rows:
+        print(f"{name:<44} {per_s:>12,.0f} {ratio:>9,.2f}")
+
+
+def measure() -> list[tuple[str, float, float]]:
+    """Return each way, its jobs per second, and its ratio to SimPy."""
+    jobs = trace()
+    few = jobs.of(slice(FEW))
+    compile_for(few)
+    by_simpy, waits_s = simpy_rate(jobs, BUSY.cards)
+    rows = [
+        (f"SimPy, {len(jobs):,} jobs", by_simpy),
+        (f"replay, {len(jobs):,} jobs", rate(jobs, BUSY)),
+        (f"replay, first {FEW:,} jobs", rate(few, Site(FEW_CARDS))),
+        *accasim_rate(few),
+    ]
+    print(f"mean wait of {len(jobs):,} jobs, SimPy and replay: {waits_s / len(jobs):,.4f} s")
+    assert waits_s == total_wait_s(jobs, BUSY), "SimPy and replay disagree"
+    large = derived(jobs, MANY)
+    for name, site in (
+        ("pool", Site(LARGE)),
+        ("8-card nodes", Site(LARGE, 8)),
+        ("EASY 100", Site(LARGE, depth=100)),
+        ("EASY 100 on 8-card nodes", Site(LARGE, 8, 100)),
+    ):
+        rows.append((f"replay, {MANY:,} jobs, {name}", rate(large, site)))
+    more = large.repeated(5, period_s=large.span_s + 1)
+    for count in 10_000, 100_000, 1_000_000, len(more):
+        part = more.of(slice(count))
+        rows.append((f"replay, {count:,} jobs", rate(part, Site(LARGE))))
+    return [(name, per_s, per_s / by_simpy) for name, per_s in rows]
+
+
+def trace() -> Jobs:
+    """Return the jobs of the trace, or of the generator fitted on it."""
+    if named := os.environ.get("TALLYGRID_TRACE"):
+        return read_jobs(Path(named))
+    fitted = read_fitted()
+    made = synthesise(fitted, stream(1, "arrivals"), jobs=fitted.period.jobs).jobs
+    columns = np.array([(j.arrival_s, j.cards, j.duration_s, j.line) for j in made]).T.copy()
+    return Jobs("fitted generator", *columns)
+
+
+def derived(jobs: Jobs, count: int) -> Jobs:
+    """Return so many jobs: copies of a trace over one another, each begun at another place in it.
+
+    Arrivals are drawn together or apart until they ask for the load of the large site.
+    """
+    copies = -(-count // len(jobs))
+    random = stream(1, "shifts of copies")
+    period_s = jobs.span_s + 1
+    shifts = [random.randrange(period_s) for _ in range(copies)]
+    arrival_s = np.concatenate([(jobs.arrival_s + shift) % period_s for shift in shifts])
+    order = np.argsort(arrival_s, kind="stable")[:count]
+    many = replace(
+        jobs,
+        arrival_s=arrival_s[order],
+        gang=np.tile(jobs.gang, copies)[order],
+        run_s=np.tile(jobs.run_s, copies)[order],
+        line=np.tile(jobs.line, copies)[order],
+    )
+    wanted_s = int((many.gang * many.run_s).sum()) / LARGE / LOAD
+    return replace(many, arrival_s=(many.arrival_s * (wanted_s / many.span_s)).astype(np.int64))
+
+
+def rate(jobs: Jobs, site: Site) -> float:
+    """Return the jobs that are replayed per second of processor time, and say both clocks'."""
+    best = 0.0
+    for _ in range(RUNS):
+        begun, used = perf_counter(), process_time()
+        starts(jobs, site)
+        used, spent = process_time() - used, perf_counter() - begun
+        best = max(best, len(jobs) / used)
+        print(f"{len(jobs):>10,} jobs, {site}: {used:.3f} s of the processor, {spent:.3f} s passed")
+    return best
+
+
+def total_wait_s(jobs: Jobs, site: Site) -> int:
+    """Return the waits of all jobs together."""
+    return int((starts(jobs, site) - jobs.arrival_s).sum())
+
+
+def simpy_rate(jobs: Jobs, cards: int) -> tuple[float, int]:
+    """Return SimPy's jobs per second of processor time, and the waits of all jobs together."""
+    world = simpy.Environment()
+    free = simpy.Container(world, capacity=cards, init=cards)
+    waits_s: list[int] = []
+
+    def job(arrival_s: int, gang: int, run_s: int) -> Generator[simpy.Event, None, None]:
+        yield world.timeout(arrival_s)
+        yield free.get(gang)
+        waits_s.append(int(world.now) - arrival_s)
+        yield world.timeout(run_s)
+        yield free.put(gang)
+
+    rows = zip(jobs.arrival_s.tolist(), jobs.gang.tolist(), jobs.run_s.tolist(), strict=True)
+    used = process_time()
+    for row in rows:
+        world.process(job(*row))
+    world.run()
+    return len(jobs) / (process_time() - used), sum(waits_s)
+
+
+def accasim_rate(jobs: Jobs) -> list[tuple[str, float]]:
+    """Return AccaSim's row; none, and why, where it cannot be installed or does not run."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="tallygrid-bench-") as directory:
+            used, waits_s = accasim(jobs, Path(directory))
+    except subprocess.CalledProcessError as error:
+        print(f"AccaSim is left out: {error}\n{error.stderr[-500:]}")
+        return []
+    print(f"mean wait of {FEW:,} jobs, AccaSim: {waits_s / len(jobs):,.4f} s")
+    assert waits_s == total_wait_s(jobs, Site(FEW_CARDS)), "AccaSim and replay disagree"
+    return [(f"AccaSim, first {FEW:,} jobs", len(jobs) / used)]
+
+
+def accasim(jobs: Jobs, folder: Path) -> tuple[float, int]:
+    """Run AccaSim in an environment of its own; return its processor time, and all waits."""
+    (folder / "jobs.swf").write_text("".join(swf_rows(jobs)), encoding="utf-8")
+    (folder / "site.json").write_text(
+        f'{{"groups": {{"node": {{"core": 8}}}}, "resources": {{"node": {FEW_CARDS // 8}}},'
+        ' "equivalence": {"processor": {"core": 1}}}',
+        encoding="utf-8",
+    )
+    (folder / "out").mkdir()
+    python = folder / "venv" / "bin" / "python"
+    said = ""
+    steps: tuple[list[str | Path], ...] = (
+        [sys.executable, "-m", "venv", folder / "venv"],
+        [python, "-m", "pip", "install", "--quiet", ACCASIM],
+        [python, "-c", ACCASIM_RUN],
+    )
+    for words in steps:
+        done = subprocess.run(
+            words, cwd=folder, check=True, capture_output=True, text=True
+        )  # our own words
+        said = done.stdout
+    plan = (folder / "out" / "sched-jobs.swf").read_text(encoding="utf-8").splitlines()
+    assert len(plan) == len(jobs), f"AccaSim started {len(plan)} of {len(jobs)} jobs"
+    return float(said), sum(accasim_wait_s(line) for line in plan)
+
+
+def swf_rows(jobs: Jobs) -> Generator[str, None, None]:
+    """Yield the jobs as rows of the Standard Workload Format."""
+    columns = zip(jobs.arrival_s, jobs.gang, jobs.run_s, strict=True)
+    for number, (at, gang, run) in enumerate(columns, 1):
+        yield f"{number} {at} -1 {run} {gang} -1 -1 {gang} {run} -1 1 1 1 1 1 1 -1 -1\n"
+
+
+def accasim_wait_s(line: str) -> int:
+    """Return the wait in a line `id;user;ASKED__nodes__STARTED;…`, both instants to the second."""
+    asked, _, started = line.split("__")
+    span = np.datetime64(started.split(";")[0]) - np.datetime64(asked.split(";")[2])
+    return int(span / np.timedelta64(1, "s"))
+
+
+if __name__ == "__main__":
+    main()
