@@ -83,7 +83,7 @@ def replay(desk: Desk, /, *, as_json: bool, **given: Any) -> None:  # noqa: ANN4
     for sentence in _remarks(trace, entered.too_large, site.cards, desk.language):
         click.echo(sentence, err=True)
     with desk.log.status(render("lab.compiling", desk.language)):
-        compile_for(entered.jobs)
+        compile_for(entered.jobs, site)
     begun = perf_counter()
     found = starts(entered.jobs, site)
     seconds = perf_counter() - begun

@@ -45,7 +45,6 @@ def _compiled(function: _Function) -> _Function:
     return cast("_Function", made)
 
 
-@_compiled
 def replay(
     arrival: Whole, gang: Whole, run: Whole, cards: int, node_cards: int, depth: int
 ) -> Whole:
@@ -55,6 +54,21 @@ def replay(
     cards one pool; `depth` 0 lets nobody overtake. The last arrival and all run times together
     must fit in the bits that `cards` leaves of 63.
     """
+    sets = _empty_sets(cards, node_cards) if node_cards else None
+    return _replay(arrival, gang, run, cards, node_cards, depth, sets)
+
+
+@_compiled
+def _replay(
+    arrival: Whole,
+    gang: Whole,
+    run: Whole,
+    cards: int,
+    node_cards: int,
+    depth: int,
+    sets: Table | None,
+) -> Whole:
+    """Return the starts; compiled once for a pool, where `sets` is None, and once for nodes."""
     jobs = len(arrival)
     slots = min(cards, jobs)
     # A heap of running jobs by `end << shift | holder`: on a pool the holder is the gang itself,
@@ -63,7 +77,6 @@ def replay(
     ends = np.empty(slots + 1, dtype=np.int64)
     ahead = np.empty(slots + 1, dtype=np.int64)
     nodes = _empty_nodes(cards, node_cards)
-    sets = _empty_sets(cards, node_cards)
     held = _empty_slots(slots if node_cards else 0)
     tally = np.array([cards, 0, slots])
     start = np.empty(jobs, dtype=np.int64)
@@ -166,7 +179,7 @@ def _release(
     shift: int,
     node_cards: int,
     nodes: Table,
-    sets: Table,
+    sets: Table | None,
     held: Table,
     tally: Whole,
 ) -> bool:
@@ -176,9 +189,9 @@ def _release(
     while tally[_RUNNING] > 0 and ends[0] >> shift <= now:
         holder = ends[0] & mask
         tally[_RUNNING] = _pop(ends, tally[_RUNNING])
-        tally[_FREE] += (
-            _give(holder, node_cards, nodes, sets, held, tally) if node_cards else holder
-        )
+        if sets is not None:
+            holder = _give(holder, node_cards, nodes, sets, held, tally)
+        tally[_FREE] += holder
     return bool(tally[_RUNNING] < before)
 
 
@@ -191,23 +204,25 @@ def _begin(
     shift: int,
     node_cards: int,
     nodes: Table,
-    sets: Table,
+    sets: Table | None,
     held: Table,
     tally: Whole,
 ) -> None:
     """Let a job that fits hold its cards until its end; one of no length holds nothing."""
     if run > 0:
         tally[_FREE] -= gang
-        holder = _take(gang, node_cards, nodes, sets, held, tally) if node_cards else gang
+        holder = gang
+        if sets is not None:
+            holder = _take(gang, node_cards, nodes, sets, held, tally)
         tally[_RUNNING] = _push(ends, tally[_RUNNING], ((now + run) << shift) | holder)
 
 
 @_inlined
-def _fits(gang: int, free: int, node_cards: int, sets: Table) -> bool:
+def _fits(gang: int, free: int, node_cards: int, sets: Table | None) -> bool:
     """Tell whether a gang can start now."""
     if gang > free:
         return False
-    if node_cards == 0:
+    if sets is None:
         return True
     whole, part = gang // node_cards, gang % node_cards
     spare = sets[node_cards, _COUNT] - whole

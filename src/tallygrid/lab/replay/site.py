@@ -63,9 +63,9 @@ def entry(trace: Jobs, site: Site, *, copies: int = 1) -> Entry:
     return Entry(jobs, too_large, copies * (len(too_large) + len(trace.left_out)))
 
 
-def compile_for(jobs: Jobs) -> None:
-    """Compile replay, so that the next call is as fast as it can be."""
-    starts(jobs.of(slice(1)), Site(int(jobs.gang[0]) * jobs.parts, depth=1))
+def compile_for(jobs: Jobs, site: Site) -> None:
+    """Compile replay for a site, so that the next call is as fast as it can be."""
+    starts(jobs.of(slice(1)), site)
 
 
 def starts(jobs: Jobs, site: Site) -> Whole:
