@@ -45,6 +45,9 @@ COMMANDS: Final = {
     "quote": _Command(
         "buying", "Quote a workload: where it would go, who pays what, in cash and when."
     ),
+    "place": _Command(
+        "placing", "Place many jobs at once at the least cost, with a certified bound."
+    ),
     "apply": _Command(
         "buying", "Apply for the vouchers that help a workload, and show every decision."
     ),

@@ -1,0 +1,64 @@
+"""Which pairs of jobs and pools a programme needs: those that dual prices leave near the best."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallygrid.placement.batch.relaxation import Floats, Relaxation
+from tallygrid.placement.batch.restricted import Box, Pairs
+
+_ROWS = 1_024
+Mask = NDArray[np.bool_]
+"""For every job and pool, whether the pair is in."""
+
+
+def everything(relaxation: Relaxation) -> Mask:
+    """Return every pair that could be worth it: allowed, and cheaper than leaving out."""
+    return np.asarray(relaxation.cost < relaxation.unplaced[:, None])
+
+
+def pairs_of(mask: Mask) -> Pairs:
+    """Return the pairs of a mask."""
+    return Pairs(*np.nonzero(mask))
+
+
+def near(relaxation: Relaxation, prices: Floats, *, slack: float, most: int) -> Mask:
+    """Return the cheapest pairs of every job at dual prices.
+
+    Args:
+        relaxation: The jobs.
+        prices: The dual prices.
+        slack: How much dearer than the job's best, as a share of leaving it out.
+        most: How many for a job.
+    """
+    mask = np.zeros(relaxation.cost.shape, dtype=bool)
+    most = min(most, relaxation.pools)
+    for rows in _chunks(relaxation):
+        priced = relaxation.priced(prices, rows)
+        first = np.argpartition(priced, most - 1, axis=1)[:, :most]
+        cost = np.take_along_axis(priced, first, axis=1)
+        out = relaxation.unplaced[rows]
+        best = np.minimum(cost.min(axis=1), out)
+        kept = np.isfinite(cost) & (cost <= (best + slack * out)[:, None])
+        np.put_along_axis(mask[rows], first, kept, axis=1)
+    return mask
+
+
+def undominated(relaxation: Relaxation, box: Box) -> Mask:
+    """Return the pairs that some prices in a box could choose; no others matter in it.
+
+    A pair is out if at its lowest price it is dearer than another pair of the job, or than
+    leaving it out, at the highest.
+    """
+    mask = np.zeros(relaxation.cost.shape, dtype=bool)
+    for rows in _chunks(relaxation):
+        highest = relaxation.priced(box.high, rows).min(axis=1)
+        limit = np.minimum(highest, relaxation.unplaced[rows])
+        mask[rows] = relaxation.priced(box.low, rows) <= (limit * (1 + 1e-12))[:, None]
+    return mask & np.isfinite(relaxation.cost)
+
+
+def _chunks(relaxation: Relaxation) -> Iterator[slice]:
+    for first in range(0, len(relaxation.work), _ROWS):
+        yield slice(first, first + _ROWS)

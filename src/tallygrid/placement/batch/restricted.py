@@ -1,0 +1,230 @@
+"""Linear and integer programmes over some of the pairs of jobs and pools, solved by HiGHS."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from tallygrid.placement.batch.deadline import Deadline
+from tallygrid.placement.batch.relaxation import Floats, Relaxation
+
+_COST_SCALE: Final = 100.0
+"""What an average job costs in the solver's own unit, in which its tolerances are small."""
+
+_ERROR: Final = 1e-7
+"""The solver's tolerance for the sign of a reduced cost."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Which jobs may go to which pools in a programme, ordered by job."""
+
+    jobs: NDArray[np.int64]
+    pools: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What the solver found."""
+
+    share: Floats
+    """Of every pair, from 0 to 1; empty if it found nothing."""
+    prices: Floats
+    """Dual prices of pools and budgets; meaningless for an integer programme."""
+    bound: float
+    """What no solution of the programme goes below, less the solver's tolerances."""
+    is_done: bool
+    """Whether it came to its end in time."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """Between what dual prices are kept: more may be bought at `high`, what is left sold at `low`.
+
+    Both only help, so a programme with a box is a relaxation of the one without it.
+    """
+
+    low: Floats
+    high: Floats
+
+
+def solve_linear(relaxation: Relaxation, pairs: Pairs, deadline: Deadline) -> Solved:
+    """Solve the linear programme over some pairs; a job may be placed in parts."""
+    model = _model(relaxation, pairs, None, None)
+    return _run(model, relaxation, pairs, deadline)
+
+
+def solve_integer(  # noqa: PLR0913  # a programme, what bounds it, and where it begins
+    relaxation: Relaxation,
+    pairs: Pairs,
+    deadline: Deadline,
+    *,
+    whole: NDArray[np.bool_],
+    start: NDArray[np.int64],
+    gap: float,
+    box: Box | None = None,
+) -> Solved:
+    """Solve the programme over some pairs in which some jobs may not be divided.
+
+    Args:
+        relaxation: Costs and limits.
+        pairs: What is allowed.
+        deadline: When to stop at the latest.
+        whole: The jobs that may not be divided.
+        start: The pool of every job in a known assignment.
+        gap: Stop when value and bound are so near, in fen.
+        box: Keep the prices in a box.
+    """
+    model = _model(relaxation, pairs, whole[pairs.jobs], box)
+    solver, unit = model.solver, model.unit
+    solver.setOptionValue("mip_rel_gap", 0.0)
+    solver.setOptionValue("mip_abs_gap", max(gap / unit, 1e-6))
+    known = highspy.HighsSolution()
+    begun = (start[pairs.jobs] == pairs.pools).astype(np.float64)
+    extra = solver.getNumCol() - len(pairs)
+    known.col_value = np.concatenate([begun, np.zeros(extra)]).tolist()
+    known.value_valid = True
+    solver.setSolution(known)
+    return _run(model, relaxation, pairs, deadline)
+
+
+@dataclass(frozen=True)
+class _Model:
+    solver: "highspy.Highs"
+    unit: float
+    """What the solver counts costs in, in fen."""
+    scale: Floats
+    """What it counts each limit in."""
+    is_integer: bool
+
+
+def _run(model: _Model, relaxation: Relaxation, pairs: Pairs, deadline: Deadline) -> Solved:
+    solver, unit, scale = model.solver, model.unit, model.scale
+    solver.setOptionValue("time_limit", max(deadline.left, 0.01))
+    solver.run()
+    status, info = solver.getModelStatus(), solver.getInfo()
+    found = solver.getSolution()
+    value = info.mip_dual_bound if model.is_integer else info.objective_function_value
+    spread = _ERROR * (solver.getNumRow() + len(relaxation.work))
+    prices = -np.array(found.row_dual[: len(scale)]) * unit / scale if found.dual_valid else None
+    return Solved(
+        share=np.array(found.col_value[: len(pairs)]) if found.value_valid else np.empty(0),
+        prices=np.zeros(len(scale)) if prices is None else np.maximum(prices, 0.0),
+        bound=float(relaxation.unplaced.sum() + (value - spread) * unit),
+        is_done=status == highspy.HighsModelStatus.kOptimal,
+    )
+
+
+def _model(
+    relaxation: Relaxation, pairs: Pairs, whole: NDArray[np.bool_] | None, box: Box | None
+) -> _Model:
+    """Return a solver with the programme.
+
+    A pair costs what placing there adds to leaving out, so leaving out needs no column; a
+    job with one pair needs no row.
+    """
+    limits, jobs = relaxation.limits, pairs.jobs
+    unit = max(float(relaxation.unplaced.mean()), 1.0) / _COST_SCALE
+    scale = _scale(relaxation, unit)
+    is_several = np.bincount(jobs, minlength=len(relaxation.work)) > 1
+    columns = _pair_columns(relaxation, pairs, scale, is_several)
+    cost = (relaxation.cost[jobs, pairs.pools] - relaxation.unplaced[jobs]) / unit
+    upper = np.ones(len(jobs))
+    if box is not None:
+        columns = columns.beside(_Columns.of_box(len(limits)))
+        cost = np.concatenate([cost, box.high * scale / unit, -box.low * scale / unit])
+        upper = np.concatenate([upper, np.full(2 * len(limits), np.inf)])
+    integrality = np.zeros(len(cost), dtype=np.int32)
+    if whole is not None:
+        integrality[: len(jobs)] = whole
+    rows = np.concatenate([limits / scale, np.ones(int(is_several.sum()))])
+    return _Model(_loaded(columns, cost, upper, rows, integrality), unit, scale, whole is not None)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """A sparse matrix, column by column."""
+
+    starts: NDArray[np.int64]
+    """Where each column begins, and where the last one ends."""
+    rows: NDArray[np.int64]
+    values: Floats
+
+    @classmethod
+    def of_box(cls, limits: int) -> "_Columns":
+        """Return what buys more of each limit, then what sells the rest of each."""
+        numbers, ones = np.arange(limits), np.ones(limits)
+        return cls(
+            np.arange(2 * limits + 1),
+            np.concatenate([numbers, numbers]),
+            np.concatenate([-ones, ones]),
+        )
+
+    def beside(self, other: "_Columns") -> "_Columns":
+        """Return these columns, and then others."""
+        return _Columns(
+            np.concatenate([self.starts, self.starts[-1] + other.starts[1:]]),
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.values, other.values]),
+        )
+
+
+def _pair_columns(
+    relaxation: Relaxation, pairs: Pairs, scale: Floats, is_several: NDArray[np.bool_]
+) -> _Columns:
+    """Return a column per pair: what it uses of its pool and its budget, and of its job."""
+    jobs, pools = pairs.jobs, pairs.pools
+    row = np.cumsum(is_several) - 1 + len(relaxation.limits)
+    programme = relaxation.programme[jobs]
+    budget = relaxation.pools + np.where(programme >= 0, programme, -1)
+    used = (
+        relaxation.work[jobs] / scale[pools],
+        relaxation.subsidy[jobs, pools] / scale[budget],
+        np.ones(len(jobs)),
+    )
+    # Three entries each, of which those that do not apply are dropped.
+    kept = np.stack([np.ones(len(jobs), bool), programme >= 0, is_several[jobs]], axis=1)
+    return _Columns(
+        starts=np.concatenate([[0], np.cumsum(kept.sum(axis=1))]),
+        rows=np.stack([pools, budget, row[jobs]], axis=1)[kept],
+        values=np.stack(used, axis=1)[kept],
+    )
+
+
+def _loaded(
+    columns: _Columns, cost: Floats, upper: Floats, rows: Floats, integrality: NDArray[np.int32]
+) -> "highspy.Highs":
+    """Return a silent solver on one thread, so that its steps repeat, with a programme."""
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver.setOptionValue("output_flag", False)  # noqa: FBT003  # the solver's own signature
+    solver.setOptionValue("threads", 1)
+    solver.passModel(
+        len(cost),
+        len(rows),
+        len(columns.rows),
+        int(highspy.MatrixFormat.kColwise),
+        int(highspy.ObjSense.kMinimize),
+        0.0,
+        cost,
+        np.zeros(len(cost)),
+        upper,
+        np.full(len(rows), -np.inf),
+        rows,
+        columns.starts[:-1].astype(np.int32),
+        columns.rows.astype(np.int32),
+        columns.values,
+        integrality,
+    )
+    return solver
+
+
+def _scale(relaxation: Relaxation, unit: float) -> Floats:
+    """Return in what each limit is counted, so that the solver's numbers are near 1."""
+    work = float(np.median(relaxation.work)) if len(relaxation.work) else 1.0
+    budgets = len(relaxation.limits) - relaxation.pools
+    return np.concatenate([np.full(relaxation.pools, work), np.full(budgets, unit)])
