@@ -217,9 +217,9 @@ def _check_gangs(tables: _Tables, jobs: Jobs, pools: Pools) -> None:
 
 def _numbered(words: pl.Series) -> tuple[Whole, tuple[str, ...]]:
     """Return a column as numbers, and the names that they stand for."""
-    names = words.unique(maintain_order=True).to_list()
-    numbers = words.replace_strict(names, range(len(names)), return_dtype=pl.Int64)
-    return numbers.to_numpy(), tuple(names)
+    rows: dict[str, int] = {}
+    numbers = [rows.setdefault(word, len(rows)) for word in words]
+    return np.array(numbers, dtype=np.int64), tuple(rows)
 
 
 def _names(joined: str) -> frozenset[str]:

@@ -96,7 +96,7 @@ class Table:
         for row, key in enumerate(zip(*columns, strict=True)):
             before = first.setdefault(key, row)
             if before != row and all(key):
-                problem = f"`{shown(', '.join(key))}` stands on line {self.lines[before]} already."
+                problem = f"{shown(', '.join(key))} stands on line {self.lines[before]} already."
                 self.note(row, names[0], problem, "Keep one of the two.")
 
     def note(self, row: int, name: str, problem: str, remedy: str) -> None:

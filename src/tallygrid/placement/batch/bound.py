@@ -50,14 +50,16 @@ def dual_bound(instance: Instance, prices: Prices) -> int:
 def _cheapest(instance: Instance, prices: Prices) -> Iterator[tuple[int, int]]:
     """Yield what the jobs cost at least: a sum of steps, and of parts of 1/unit of a step."""
     pool, budget = np.array(prices.pool), np.array([*prices.budget, 0])
-    hours, parts = np.divmod(instance.work, instance.unit)
+    # Not `divmod`, which numpy does not know for Python's integers.
+    hours, parts = instance.work // instance.unit, instance.work % instance.unit
     unplaced = instance.batch.jobs.unplaced_fen
     if not _is_small(instance, prices):
         pool, budget, unplaced = (one.astype(object) for one in (pool, budget, unplaced))
     for first in range(0, len(unplaced), _ROWS):
         rows = slice(first, first + _ROWS)
         at = budget[instance.batch.jobs.programme[rows]]
-        whole, left = np.divmod(parts[rows, None] * pool, instance.unit)
+        paid = parts[rows, None] * pool
+        whole, left = paid // instance.unit, paid % instance.unit
         whole = whole + STEP * instance.cost_fen[rows].astype(pool.dtype)
         whole += hours[rows, None] * pool
         whole += instance.subsidy_fen[rows] * at[:, None]

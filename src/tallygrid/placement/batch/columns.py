@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallygrid.placement.batch.relaxation import Floats, Relaxation
-from tallygrid.placement.batch.restricted import Box, Pairs
+from tallygrid.placement.batch.restricted import Pairs
 
 _ROWS = 1_024
 Mask = NDArray[np.bool_]
@@ -43,20 +43,6 @@ def near(relaxation: Relaxation, prices: Floats, *, slack: float, most: int) -> 
         kept = np.isfinite(cost) & (cost <= (best + slack * out)[:, None])
         np.put_along_axis(mask[rows], first, kept, axis=1)
     return mask
-
-
-def undominated(relaxation: Relaxation, box: Box) -> Mask:
-    """Return the pairs that some prices in a box could choose; no others matter in it.
-
-    A pair is out if at its lowest price it is dearer than another pair of the job, or than
-    leaving it out, at the highest.
-    """
-    mask = np.zeros(relaxation.cost.shape, dtype=bool)
-    for rows in _chunks(relaxation):
-        highest = relaxation.priced(box.high, rows).min(axis=1)
-        limit = np.minimum(highest, relaxation.unplaced[rows])
-        mask[rows] = relaxation.priced(box.low, rows) <= (limit * (1 + 1e-12))[:, None]
-    return mask & np.isfinite(relaxation.cost)
 
 
 def _chunks(relaxation: Relaxation) -> Iterator[slice]:

@@ -128,7 +128,8 @@ def allowed(batch: Batch, rule: str) -> NDArray[np.bool_]:
 
 
 def _accepts(sets: tuple[frozenset[str], ...], names: tuple[str, ...]) -> NDArray[np.bool_]:
-    return np.array([[not one or name in one for name in names] for one in sets], dtype=bool)
+    found = [[not one or name in one for name in names] for one in sets]
+    return np.array(found, dtype=bool).reshape(len(sets), len(names))
 
 
 def _work(jobs: Jobs, pools: Pools) -> tuple[Numbers, Numbers, int]:

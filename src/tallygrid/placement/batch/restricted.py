@@ -42,17 +42,6 @@ class Solved:
     """Whether it came to its end in time."""
 
 
-@dataclass(frozen=True)
-class Box:
-    """Between what dual prices are kept: more may be bought at `high`, what is left sold at `low`.
-
-    Both only help, so a programme with a box is a relaxation of the one without it.
-    """
-
-    low: Floats
-    high: Floats
-
-
 def solve_linear(relaxation: Relaxation, pairs: Pairs, deadline: Deadline) -> Solved:
     """Solve the linear programme over some pairs; a job may be placed in parts."""
     model = _model(relaxation, pairs, None, None)
@@ -67,7 +56,7 @@ def solve_integer(  # noqa: PLR0913  # a programme, what bounds it, and where it
     whole: NDArray[np.bool_],
     start: NDArray[np.int64],
     gap: float,
-    box: Box | None = None,
+    sold_at: Floats | None = None,
 ) -> Solved:
     """Solve the programme over some pairs in which some jobs may not be divided.
 
@@ -78,9 +67,10 @@ def solve_integer(  # noqa: PLR0913  # a programme, what bounds it, and where it
         whole: The jobs that may not be divided.
         start: The pool of every job in a known assignment.
         gap: Stop when value and bound are so near, in fen.
-        box: Keep the prices in a box.
+        sold_at: What is left of every limit is sold at these prices. That only helps, so the
+            programme is a relaxation of the one without.
     """
-    model = _model(relaxation, pairs, whole[pairs.jobs], box)
+    model = _model(relaxation, pairs, whole[pairs.jobs], sold_at)
     solver, unit = model.solver, model.unit
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", max(gap / unit, 1e-6))
@@ -121,7 +111,7 @@ def _run(model: _Model, relaxation: Relaxation, pairs: Pairs, deadline: Deadline
 
 
 def _model(
-    relaxation: Relaxation, pairs: Pairs, whole: NDArray[np.bool_] | None, box: Box | None
+    relaxation: Relaxation, pairs: Pairs, whole: NDArray[np.bool_] | None, sold_at: Floats | None
 ) -> _Model:
     """Return a solver with the programme.
 
@@ -135,10 +125,10 @@ def _model(
     columns = _pair_columns(relaxation, pairs, scale, is_several)
     cost = (relaxation.cost[jobs, pairs.pools] - relaxation.unplaced[jobs]) / unit
     upper = np.ones(len(jobs))
-    if box is not None:
-        columns = columns.beside(_Columns.of_box(len(limits)))
-        cost = np.concatenate([cost, box.high * scale / unit, -box.low * scale / unit])
-        upper = np.concatenate([upper, np.full(2 * len(limits), np.inf)])
+    if sold_at is not None:
+        columns = columns.beside(_Columns.of_sales(len(limits)))
+        cost = np.concatenate([cost, -sold_at * scale / unit])
+        upper = np.concatenate([upper, limits / scale])
     integrality = np.zeros(len(cost), dtype=np.int32)
     if whole is not None:
         integrality[: len(jobs)] = whole
@@ -156,14 +146,9 @@ class _Columns:
     values: Floats
 
     @classmethod
-    def of_box(cls, limits: int) -> "_Columns":
-        """Return what buys more of each limit, then what sells the rest of each."""
-        numbers, ones = np.arange(limits), np.ones(limits)
-        return cls(
-            np.arange(2 * limits + 1),
-            np.concatenate([numbers, numbers]),
-            np.concatenate([-ones, ones]),
-        )
+    def of_sales(cls, limits: int) -> "_Columns":
+        """Return what sells the rest of each limit."""
+        return cls(np.arange(limits + 1), np.arange(limits), np.ones(limits))
 
     def beside(self, other: "_Columns") -> "_Columns":
         """Return these columns, and then others."""

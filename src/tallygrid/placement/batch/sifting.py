@@ -36,11 +36,9 @@ class Linear:
     """Whether value and bound met."""
 
 
-def linear_optimum(
-    relaxation: Relaxation, start: Priced, deadline: Deadline, *, most: int = _FIRST
-) -> Linear:
+def linear_optimum(relaxation: Relaxation, start: Priced, deadline: Deadline) -> Linear:
     """Return prices whose bound is the linear optimum, and a solution of it in parts."""
-    mask = near(relaxation, start.prices, slack=_SLACK, most=most)
+    mask = near(relaxation, start.prices, slack=_SLACK, most=_FIRST)
     found = Linear(start, Pairs(*np.nonzero(mask)), np.empty(0), is_done=False)
     for _ in range(_ROUNDS):
         pairs = pairs_of(mask)

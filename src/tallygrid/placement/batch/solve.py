@@ -5,27 +5,36 @@ the last. The search works in floats, and only what is checked in whole fen leav
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from tallygrid.placement.batch.answer import Answer, answered
 from tallygrid.placement.batch.bound import Prices
-from tallygrid.placement.batch.columns import Mask, everything, near, pairs_of, undominated
+from tallygrid.placement.batch.columns import Mask, everything, near, pairs_of
 from tallygrid.placement.batch.deadline import Deadline
+from tallygrid.placement.batch.great import fill, great_jobs, place_great
 from tallygrid.placement.batch.instance import Instance
 from tallygrid.placement.batch.lagrangian import Priced, search
 from tallygrid.placement.batch.relaxation import Floats, Relaxation
-from tallygrid.placement.batch.repair import Assignment, improved, inserted
-from tallygrid.placement.batch.restricted import Box, Pairs, Solved, solve_integer
+from tallygrid.placement.batch.repair import Assignment, Choice, improved, inserted
+from tallygrid.placement.batch.restricted import Pairs, Solved, solve_integer
 from tallygrid.placement.batch.sifting import linear_optimum
 from tallygrid.placement.batch.tables import NONE
 
-_SAMPLE: Final = 20_000
-"""Instances with more jobs get their first prices from a sample of this many."""
+_LINEAR: Final = 20_000
+"""Jobs up to which the linear optimum is worth its time."""
+_SAMPLE: Final = 5_000
+"""Instances with more jobs get their first prices from a sample of about this many."""
 _FULL: Final = 150_000
 """Pairs up to which the whole integer programme is given to the solver."""
+_NEAR: Final = 1e-4
+"""A gap below which another stage is worth more than a better answer from this one."""
+_POOLS: Final = 8
+_FREE: Final = 500
+"""How many pools and jobs are solved again at a time."""
+_SEED: Final = 1
 _WHOLE: Final = 0.999
 """A job placed to this part counts as placed."""
 
@@ -47,7 +56,7 @@ def solve(
     """
     search_ = _Search(instance, Relaxation.of(instance), deadline, gap)
     _greedy(search_)
-    for stage in (_price, _sift, _polish, _branch):
+    for stage in (_price, _sift, _branch, _split, _improve):
         if search_.is_over:
             break
         stage(search_)
@@ -128,7 +137,7 @@ def _price(search_: _Search) -> None:
     """Find dual prices, and place by them."""
     relaxation, deadline = search_.relaxation, search_.deadline
     jobs = len(relaxation.work)
-    if jobs <= _SAMPLE:
+    if jobs <= _LINEAR:
         search_.prove(search(relaxation, search_.value, deadline))
     else:
         order = np.argsort(relaxation.work, kind="stable")
@@ -137,68 +146,107 @@ def _price(search_: _Search) -> None:
         first = search(sample, value, deadline)
         found = linear_optimum(sample, first, deadline).best.prices
         search_.prove(Priced(found, relaxation.at(found).value))
+        search_.offer(_placed_at(search_))
+        part = deadline.within(deadline.left * 0.4)
+        search_.prove(search(relaxation, search_.value, part, search_.priced))
+    search_.offer(_placed_at(search_))
+
+
+def _placed_at(search_: _Search) -> Assignment:
+    """Return an assignment made by the best prices alone."""
     made = Assignment.empty(search_.instance)
-    search_.offer(inserted(made, relaxation, search_.priced.prices))
+    return inserted(made, search_.relaxation, search_.priced.prices)
 
 
 def _sift(search_: _Search) -> None:
     """Find the linear optimum, and place by it."""
     relaxation = search_.relaxation
-    found = linear_optimum(
-        relaxation,
-        search_.priced,
-        search_.deadline,
-        most=8 if len(relaxation.work) <= _SAMPLE else 3,
-    )
+    if len(relaxation.work) > _LINEAR:
+        return
+    found = linear_optimum(relaxation, search_.priced, search_.deadline)
     search_.prove(found.best)
     search_.rounded(found.pairs, found.share)
 
 
-def _polish(search_: _Search) -> None:
-    """Solve the integer programme over the few pairs that the prices leave near the best."""
-    relaxation = search_.relaxation
-    mask = near(relaxation, search_.priced.prices, slack=0.01, most=6)
-    _integer(search_, mask, search_.deadline.within(search_.deadline.left * 0.3))
-
-
 def _branch(search_: _Search) -> None:
-    """Branch, so that the bound rises above the linear optimum."""
-    relaxation = search_.relaxation
-    mask = everything(relaxation)
+    """Solve the integer programme itself, if it is small enough."""
+    mask = everything(search_.relaxation)
     if mask.sum() <= _FULL:
         solved = _integer(search_, mask, search_.deadline)
         search_.solver_bound = max(search_.solver_bound, solved.bound)
+
+
+def _split(search_: _Search) -> None:
+    """Branch on the great jobs alone, and let the small ones fill what is left."""
+    relaxation = search_.relaxation
+    jobs = great_jobs(relaxation, search_.value)
+    if not len(jobs):
         return
-    for width in (0.1, 0.3, 1.0):
-        if search_.is_over:
-            break
-        _in_box(search_, width)
-
-
-def _in_box(search_: _Search, width: float) -> None:
-    relaxation, prices = search_.relaxation, search_.priced.prices
-    typical = prices[prices > 0].mean() if prices.any() else 0.0
-    high = np.concatenate(
-        [
-            np.maximum(prices[: relaxation.pools] * (1 + width), typical * width),
-            prices[relaxation.pools :] * (1 + width) + 0.1 * width,
-        ]
-    )
-    box = Box(prices * (1 - width), high)
-    mask = undominated(relaxation, box)
-    whole = relaxation.unplaced > 2e-5 * search_.value
-    pairs = pairs_of(mask)
-    solved = solve_integer(
+    prices = search_.priced.prices
+    solved, choice = place_great(
         relaxation,
-        pairs,
-        search_.deadline,
-        whole=whole,
+        jobs,
+        prices,
+        search_.deadline.within(search_.deadline.left * 0.4),
+        value=search_.value,
+        gap=max(search_.gap, _NEAR) * search_.value / 2,
         start=search_.best.choice,
-        gap=max(search_.gap, 1e-5) * search_.value,
-        box=box,
     )
     search_.solver_bound = max(search_.solver_bound, solved.bound)
-    search_.rounded(pairs, solved.share)
+    made = Assignment.empty(search_.instance)
+    for job, pool in zip(jobs.tolist(), choice.tolist(), strict=True):
+        if pool != NONE and made.holds(job, pool):
+            made.put(job, pool)
+    if len(relaxation.work) <= _LINEAR:
+        fill(made, relaxation, prices, search_.deadline)
+    inserted(made, relaxation, prices)
+    search_.offer(made)
+
+
+def _improve(search_: _Search) -> None:
+    """Solve again what lies in a few pools, others each time, until the time is up."""
+    random = np.random.default_rng(_SEED)
+    most, count = search_.relaxation.pools, min(_POOLS, search_.relaxation.pools)
+    while not search_.is_over:
+        before = search_.value
+        is_done = _again(search_, random.permutation(most)[:count])
+        if count == most and is_done:
+            return
+        if search_.value == before:
+            count = min(count + 1, most) if is_done else max(count // 2, 2)
+
+
+def _again(search_: _Search, pools: Choice) -> bool:
+    """Solve again for the dearest jobs in some pools and left out; tell whether it was done."""
+    relaxation, best = search_.relaxation, search_.best
+    rows = np.flatnonzero(np.isin(best.choice, pools) | (best.choice == NONE))
+    dearest = np.argsort(-relaxation.unplaced[rows], kind="stable")[:_FREE]
+    rows = np.sort(rows[dearest])
+    rest = best.choice.copy()
+    rest[rows] = NONE
+    kept = relaxation.used(rest)
+    part = relaxation.part(rows)
+    cost = np.where(np.isin(np.arange(relaxation.pools), pools), part.cost, np.inf)
+    part = replace(part, cost=cost, limits=np.maximum(relaxation.limits - kept, 0.0))
+    mask = near(part, search_.priced.prices, slack=0.1, most=6)
+    placed = np.flatnonzero(best.choice[rows] != NONE)
+    mask[placed, best.choice[rows][placed]] = True
+    pairs = pairs_of(mask)
+    solved = solve_integer(
+        part,
+        pairs,
+        search_.deadline.within(max(3.0, search_.deadline.left / 15)),
+        whole=np.ones(len(rows), dtype=bool),
+        start=best.choice[rows],
+        gap=_NEAR * search_.value / 10,
+    )
+    if len(solved.share):
+        choice = rest
+        whole = solved.share >= _WHOLE
+        choice[rows[pairs.jobs[whole]]] = pairs.pools[whole]
+        made = Assignment.of(relaxation, search_.instance, choice)
+        search_.offer(inserted(made, relaxation, search_.priced.prices))
+    return solved.is_done
 
 
 def _integer(search_: _Search, mask: Mask, deadline: Deadline) -> Solved:

@@ -1,0 +1,1 @@
+"""Second reckonings, slow and plain, that share no code with what they judge."""

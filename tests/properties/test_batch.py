@@ -1,0 +1,193 @@
+"""The batch optimum agrees with brute force on small instances, and keeps every rule on all.
+
+The oracle reads the files that the command reads, and imports nothing of what it judges.
+"""
+
+import csv
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.oracle import batch as oracle
+
+from tallygrid.files.batch import Paths, read_batch
+from tallygrid.placement.batch.answer import LEFT_OUT, Answer, reasons
+from tallygrid.placement.batch.bound import STEP, Prices, dual_bound
+from tallygrid.placement.batch.deadline import Deadline
+from tallygrid.placement.batch.instance import Instance
+from tallygrid.placement.batch.solve import solve
+
+Rows = Sequence[tuple[object, ...]]
+JOBS = "job_id,cards,hours,models,origin,sites,region,data_gb,latency_ms_max,programme,unplaced_fen"
+POOLS = "pool_id,site,model,origin,cards,hours,price_fen,extra_fen"
+ROUTES = "region,site,latency_ms,transfer_fen_per_gb"
+BUDGETS = "programme,available_fen,rate_bp"
+LARGEST = 8
+
+
+def decimals(least: int, most: int) -> st.SearchStrategy[str]:
+    """Numbers of 0 to 6 decimals, many of which are round."""
+    wild = st.integers(least * 10**6, most * 10**6).map(
+        lambda n: f"{n // 10**6}.{n % 10**6:06d}".rstrip("0").rstrip(".")
+    )
+    return st.integers(least, most).map(str) | wild
+
+
+def some(*names: str) -> st.SearchStrategy[str]:
+    return st.just("") | st.lists(st.sampled_from(names), min_size=1, unique=True).map("|".join)
+
+
+jobs = st.tuples(
+    st.sampled_from(["1", "2", "0.5", str(LARGEST)]),
+    decimals(1, 6),
+    some("H", "A"),
+    st.sampled_from(["any", "any", "domestic"]),
+    some("s", "t"),
+    st.sampled_from(["r", "q"]),
+    decimals(0, 3),
+    st.sampled_from(["", "", "5", "1.5"]),
+    st.sampled_from(["", "g", "h"]),
+    st.integers(0, 3_000) | st.just(10**14),
+)
+pools = st.tuples(
+    st.sampled_from(["s", "t"]),
+    st.sampled_from(["H", "A"]),
+    st.sampled_from(["domestic", "foreign"]),
+    st.sampled_from([str(LARGEST), "4", "0"]),
+    decimals(0, 8),
+    decimals(0, 200) | st.just("99999999.999999"),
+    decimals(0, 20) | st.just("99999999.999999"),
+)
+routes = st.tuples(st.sampled_from(["0", "1.5", "5", "6"]), decimals(0, 10))
+budgets = st.tuples(st.integers(0, 2_000), decimals(0, 10_000))
+
+
+def written(folder: Path, parts: tuple[Rows, Rows, Rows, Rows]) -> Paths:
+    """Write the four files; budgets that no job asks for are left away."""
+    job_rows, pool_rows, route_rows, budget_rows = parts
+    asked = {row[8] for row in job_rows}
+    named = zip(("g", "h"), budget_rows, strict=True)
+    pairs = [("r", "s"), ("r", "t"), ("q", "s"), ("q", "t")]
+    first, *rest = pool_rows
+    tables: dict[str, tuple[str, Rows]] = {
+        "jobs": (JOBS, [(f"j{n}", *row) for n, row in enumerate(job_rows)]),
+        # The first pool takes every gang: a gang that none takes is a mistake, not an answer.
+        "pools": (
+            POOLS,
+            [
+                ("p0", *first[:3], LARGEST, *first[4:]),
+                *((f"p{n}", *row) for n, row in enumerate(rest, 1)),
+            ],
+        ),
+        "routes": (ROUTES, [(*pair, *row) for pair, row in zip(pairs, route_rows, strict=True)]),
+        "budgets": (BUDGETS, [(name, *row) for name, row in named if name in asked]),
+    }
+    for name, (header, rows) in tables.items():
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(header.split(","))
+            table.writerows(rows)
+    return Paths(*(folder / f"{name}.csv" for name in tables))
+
+
+def batches(most: int) -> st.SearchStrategy[tuple[Rows, Rows, Rows, Rows]]:
+    return st.tuples(
+        st.lists(jobs, max_size=most),
+        st.lists(pools, min_size=1, max_size=3),
+        st.lists(routes, min_size=4, max_size=4),
+        st.lists(budgets, min_size=2, max_size=2),
+    )
+
+
+def solved(paths: Paths, weight_bp: int, seconds: float = 60) -> tuple[Instance, Answer]:
+    instance = Instance.of(read_batch(paths), public_weight_bp=weight_bp)
+    deadline = Deadline(time.monotonic, time.monotonic() + seconds)
+    return instance, solve(instance, deadline)
+
+
+def assigned(instance: Instance, answer: Answer) -> dict[str, str]:
+    names = (*instance.batch.pools.ids, "")
+    return {
+        job: names[pool]
+        for job, pool in zip(instance.batch.jobs.ids, answer.choice.tolist(), strict=True)
+    }
+
+
+def told(prices: Prices, instance: Instance) -> list[oracle.Row]:
+    batch = instance.batch
+    return [
+        {"kind": kind, "id": name, "price_num": str(price), "price_den": str(STEP)}
+        for kind, ids, found in (
+            ("pool", batch.pools.ids, prices.pool),
+            ("budget", batch.budgets.programmes, prices.budget),
+        )
+        for name, price in zip(ids, found, strict=True)
+    ]
+
+
+weights = st.sampled_from([10_000, 10_000, 0, 12_345])
+
+
+@settings(max_examples=100, deadline=None)
+@given(batches(5), weights)
+def test_the_value_is_that_of_brute_force(
+    parts: tuple[Rows, Rows, Rows, Rows], weight_bp: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        paths = written(Path(folder), parts)
+        files = oracle.read(Path(folder))
+        instance, answer = solved(paths, weight_bp)
+
+    best = oracle.optimum(files, weight_bp)
+    assert answer.objective_fen == best
+    assert oracle.value(files, assigned(instance, answer), weight_bp) == best
+    assert answer.bound_fen <= best
+    assert answer.dual_bound_fen == oracle.dual_bound(
+        files, told(answer.prices, instance), weight_bp
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(batches(40), weights)
+def test_every_rule_is_kept_and_the_bound_holds(
+    parts: tuple[Rows, Rows, Rows, Rows], weight_bp: int
+) -> None:
+    """Stopped at once, so that the value is often not the best; it must be honest all the same."""
+    with TemporaryDirectory() as folder:
+        paths = written(Path(folder), parts)
+        files = oracle.read(Path(folder))
+        instance, answer = solved(paths, weight_bp, seconds=0.2)
+
+    value = oracle.value(files, assigned(instance, answer), weight_bp)
+    assert value == answer.objective_fen
+    assert answer.dual_bound_fen <= answer.bound_fen <= value
+    assert answer.dual_bound_fen == oracle.dual_bound(
+        files, told(answer.prices, instance), weight_bp
+    )
+    why = dict(reasons(instance, answer.choice))
+    assert len(why) == len(files.jobs) - answer.placed
+    assert set(why.values()) <= set(LEFT_OUT)
+
+
+prices = st.integers(0, 10**9) | st.integers(0, 10**15)
+
+
+@settings(max_examples=100, deadline=None)
+@given(batches(4), st.lists(prices, min_size=5, max_size=5))
+def test_any_prices_prove_a_bound(parts: tuple[Rows, Rows, Rows, Rows], drawn: list[int]) -> None:
+    with TemporaryDirectory() as folder:
+        instance = Instance.of(read_batch(written(Path(folder), parts)))
+        files = oracle.read(Path(folder))
+
+    batch = instance.batch
+    chosen = Prices(
+        tuple(drawn[: len(batch.pools.ids)]), tuple(drawn[3 : 3 + len(batch.budgets.programmes)])
+    )
+
+    found = dual_bound(instance, chosen)
+
+    assert found == oracle.dual_bound(files, told(chosen, instance))
+    assert found <= oracle.optimum(files)
