@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.oracle import batch as oracle
@@ -131,11 +132,16 @@ def told(prices: Prices, instance: Instance) -> list[oracle.Row]:
 weights = st.sampled_from([10_000, 10_000, 0, 12_345])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(batches(5), weights)
 def test_the_value_is_that_of_brute_force(
     parts: tuple[Rows, Rows, Rows, Rows], weight_bp: int
 ) -> None:
+    agree(parts, weight_bp)
+
+
+def agree(parts: tuple[Rows, Rows, Rows, Rows], weight_bp: int) -> None:
+    """Solve to the end, and hold every figure against the oracle."""
     with TemporaryDirectory() as folder:
         paths = written(Path(folder), parts)
         files = oracle.read(Path(folder))
@@ -150,7 +156,7 @@ def test_the_value_is_that_of_brute_force(
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(batches(40), weights)
 def test_every_rule_is_kept_and_the_bound_holds(
     parts: tuple[Rows, Rows, Rows, Rows], weight_bp: int
@@ -172,10 +178,19 @@ def test_every_rule_is_kept_and_the_bound_holds(
     assert set(why.values()) <= set(LEFT_OUT)
 
 
+@pytest.mark.soak
+@settings(max_examples=3_000, deadline=None)
+@given(batches(4), weights)
+def test_brute_force_agrees_on_thousands(
+    parts: tuple[Rows, Rows, Rows, Rows], weight_bp: int
+) -> None:
+    agree(parts, weight_bp)
+
+
 prices = st.integers(0, 10**9) | st.integers(0, 10**15)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(batches(4), st.lists(prices, min_size=5, max_size=5))
 def test_any_prices_prove_a_bound(parts: tuple[Rows, Rows, Rows, Rows], drawn: list[int]) -> None:
     with TemporaryDirectory() as folder:

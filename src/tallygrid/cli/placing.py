@@ -71,9 +71,10 @@ def place(desk: Desk, /, *, out: Path, duals: Path | None, as_json: bool, **aske
 
     for file in filter(None, (out, duals)):
         _require_folder(file)
+    loaded = time.perf_counter()
     instance = _instance(asked)
     # Checking and writing take about as long as reading did.
-    reading = time.perf_counter() - start
+    reading = time.perf_counter() - loaded
     deadline = Deadline(time.perf_counter, start + asked["seconds"] * (1 - _RESERVE) - reading)
     answer = solve(instance, deadline, gap=asked["gap"], tell=_teller(desk))
     _write(out, ("job_id", "pool_id"), _assigned(instance.batch, answer))

@@ -35,6 +35,8 @@ _POOLS: Final = 8
 _FREE: Final = 500
 """How many pools and jobs are solved again at a time."""
 _SEED: Final = 1
+_ROUNDING: Final = 1e-6
+"""A gap that the solver's tolerances explain."""
 _WHOLE: Final = 0.999
 """A job placed to this part counts as placed."""
 
@@ -77,6 +79,8 @@ class _Search:
     value: int = field(init=False)
     priced: Priced = field(init=False)
     solver_bound: float = -np.inf
+    is_proved: bool = False
+    """Whether the solver says that nothing is better; its bound stays lower by its tolerances."""
 
     def __post_init__(self) -> None:
         self.best = Assignment.empty(self.instance)
@@ -89,7 +93,8 @@ class _Search:
 
     @property
     def is_over(self) -> bool:
-        return self.deadline.is_over or self.value - self.bound <= self.gap * self.value
+        is_near = self.value - self.bound <= self.gap * self.value
+        return self.is_proved or is_near or self.deadline.is_over
 
     def offer(self, made: Assignment) -> None:
         """Keep an assignment if it is the best so far."""
@@ -106,6 +111,18 @@ class _Search:
         choice[pairs.jobs[placed]] = pairs.pools[placed]
         made = Assignment.of(self.relaxation, self.instance, choice)
         self.offer(inserted(made, self.relaxation, self.priced.prices))
+
+    def offer_changed(self, rows: Choice, pairs: Pairs, share: Floats) -> None:
+        """Keep the best assignment with some jobs placed anew, if that is better."""
+        made = self.best.copy()
+        for job in rows.tolist():
+            made.put(job, NONE)
+        whole = share >= _WHOLE
+        for job, pool in zip(rows[pairs.jobs[whole]], pairs.pools[whole], strict=True):
+            if made.holds(int(job), int(pool)):
+                made.put(int(job), int(pool))
+        if made.value_fen < self.value:
+            self.offer(made)
 
     def prove(self, priced: Priced) -> None:
         """Keep dual prices if they prove more."""
@@ -174,6 +191,8 @@ def _branch(search_: _Search) -> None:
     if mask.sum() <= _FULL:
         solved = _integer(search_, mask, search_.deadline)
         search_.solver_bound = max(search_.solver_bound, solved.bound)
+        is_kept = search_.value - solved.bound <= _ROUNDING * search_.value
+        search_.is_proved = solved.is_done and is_kept
 
 
 def _split(search_: _Search) -> None:
@@ -241,11 +260,7 @@ def _again(search_: _Search, pools: Choice) -> bool:
         gap=_NEAR * search_.value / 10,
     )
     if len(solved.share):
-        choice = rest
-        whole = solved.share >= _WHOLE
-        choice[rows[pairs.jobs[whole]]] = pairs.pools[whole]
-        made = Assignment.of(relaxation, search_.instance, choice)
-        search_.offer(inserted(made, relaxation, search_.priced.prices))
+        search_.offer_changed(rows, pairs, solved.share)
     return solved.is_done
 
 
