@@ -75,7 +75,7 @@ def test_first_come_is_served_whole_and_the_next_waits_for_all_of_it(
 def test_where_the_text_says_so_the_last_claim_is_paid_in_part(
     terminal: Terminal, claims: Path, tmp_path: Path
 ) -> None:
-    last = "last: {value: part, clause: x, sources: [bj_ts], confidence: low}"
+    last = "last: {value: part, clause: article 9, sources: [bj_ts], confidence: low}"
     programme = _ruled(tmp_path, "value: first_come", last)
 
     awards = _awards(

@@ -297,7 +297,7 @@ def test_another_authoritys_award_is_matched_on_what_is_known_here(desk: Desk) -
     """The city adds half of the province's award for the same contract; nobody types it in."""
     plain = PROGRAMMES[CITY].model_dump(mode="json", exclude_defaults=True)
     plain["base"] = {"value": "other_award", "levels": ["province"], **CITED}
-    plain["rate"]["tiers"][0]["rate"] = [{"value": 5_000}]
+    plain["rate"]["tiers"][0]["rate"] = [{"value": "50%"}]
     plain["facts"]["other_award_fen"] = {"type": "integer", **WORDS}
     matching = Scheme(Programme.model_validate_json(json.dumps(plain)), ASSUMPTIONS)
     _fund(desk, matching, 9_000_000)

@@ -311,7 +311,7 @@ def _redeemed() -> Scheme:
 def _generous() -> Scheme:
     """Return a programme that pays 90 % of a contract."""
     plain = PROGRAMMES[PROVINCE].model_dump(mode="json", exclude_defaults=True)
-    plain["rate"]["tiers"][0]["rate"] = [{"value": 9_000}]
+    plain["rate"]["tiers"][0]["rate"] = [{"value": "90%"}]
     return Scheme(Programme.model_validate_json(json.dumps(plain)), ASSUMPTIONS)
 
 
