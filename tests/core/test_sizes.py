@@ -1,9 +1,14 @@
 """The size class follows from the national standard, sector by sector."""
 
+from typing import Any
+
+import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tallygrid.core.condition import Facts
-from tallygrid.core.sizes import SizeRow, size_class, with_size
+from tallygrid.core.sizes import SIZE_SOURCES, SizeRow, size_class, size_column, with_size
 from tallygrid.files.facts import packaged_vocabulary
 from tallygrid.files.sizes import packaged_sizes
 
@@ -83,3 +88,32 @@ def test_the_limits_of_a_row_fall_from_large_to_small() -> None:
         assert row.floors
         for limits in row.floors.values():
             assert limits[0] > limits[1] > limits[2] > 0
+
+
+LIMITS = sorted(
+    {
+        edge + step
+        for row in STANDARD.rows
+        for limits in row.floors.values()
+        for edge in limits
+        for step in (-1, 0)
+    }
+)
+NUMBERS = st.none() | st.sampled_from(LIMITS)
+SECTORS = st.none() | st.sampled_from([name for row in STANDARD.rows for name in row.sectors])
+FIRMS = st.tuples(SECTORS | st.just("finance"), NUMBERS, NUMBERS, NUMBERS)
+
+
+@settings(deadline=None)  # the first example loads the library
+@given(st.lists(FIRMS, min_size=1, max_size=20))
+def test_a_table_gives_every_firm_the_class_that_it_has_alone(firms: list[tuple[Any, ...]]) -> None:
+    schema = {name: pl.String() if name == "sector" else pl.Int64() for name in SIZE_SOURCES}
+    table = pl.DataFrame(firms, schema=schema, orient="row")
+    alone = [dict(zip(SIZE_SOURCES, firm, strict=True)) for firm in firms]
+
+    found = table.select(size_column(STANDARD, pl.col).alias("class"))["class"].to_list()
+
+    assert found == [
+        size_class(STANDARD, {name: value for name, value in firm.items() if value is not None})
+        for firm in alone
+    ]

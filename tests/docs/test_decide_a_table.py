@@ -20,9 +20,6 @@ def test_every_command_of_the_page_prints_what_the_page_shows(tmp_path: Path) ->
 
 
 def test_the_page_tells_every_amount_that_may_be_drawn_before() -> None:
-    names = [
-        "budget_left_fen" if name == "budget_fen" else f"used_{name}"
-        for name in USED
-    ]
+    names = ["budget_left_fen" if name == "budget_fen" else f"used_{name}" for name in USED]
 
     assert [name for name in names if f"`{name}`" not in PAGE] == []

@@ -397,6 +397,29 @@ def _value(name: str) -> st.SearchStrategy[Any]:
     return st.integers(0, 10**11) if spec.type == "integer" else st.from_regex(r"\A[0-9]{6}\Z")
 
 
+def test_the_size_class_follows_in_a_table_as_in_a_facts_file(tmp_path: Path) -> None:
+    scheme = PROGRAMMES["beijing-model-sme-issued"]
+    firms: list[dict[str, object]] = [
+        {"sector": "software_information", "employees": 40, "revenue_year_yuan": 9_000_000},
+        {"sector": "software_information", "employees": 400, "revenue_year_yuan": 900_000_000},
+        {"sector": "software_information", "employees": 400, "revenue_year_yuan": ""},
+        {"sector": "construction", "employees": 5, "revenue_year_yuan": 1_000},
+        {"sector": "", "employees": 5, "revenue_year_yuan": 1_000},
+    ]
+    alone = [_alone(scheme, {k: v for k, v in firm.items() if v != ""}) for firm in firms]
+
+    found = _decided(_csv(tmp_path, *firms), scheme)
+
+    assert found["finding.sme"].to_list() == alone
+    assert {"passed", "failed", "unknown"} == set(alone)
+
+
+def _alone(scheme: Programme, firm: Mapping[str, object]) -> str:
+    facts = facts_of(parse(json.dumps(firm), file="facts"), VOCABULARY)
+    (status,) = (f.status for f in decide(scheme, facts, at=ON).findings if f.id == "sme")
+    return status
+
+
 def test_programmes_in_different_zones_decide_on_their_own_day(tmp_path: Path) -> None:
     place = SCHEME.place.model_copy(update={"zone": "America/Los_Angeles"})
     away = Programme.model_validate({**SCHEME.model_dump(), "id": "away", "place": place})

@@ -5,14 +5,17 @@ next class down. So a class can only rise with any indicator: with some not know
 is still certain when the least and the most they could be give the same.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
 
 from tallygrid.core.condition import Facts
 from tallygrid.core.money import FEN_PER_YUAN
 from tallygrid.core.programme import Many, Name, Published, Source, Texts, _Part
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SizeClass = Literal["large", "medium", "small", "micro"]
 
@@ -25,6 +28,8 @@ _UNITS: Final[Mapping[str, tuple[str, int]]] = {
     "assets": ("assets_fen", _FEN_PER_TEN_THOUSAND_YUAN),
 }
 """The fact that holds an indicator, and what one unit of the table is in that fact."""
+SIZE_SOURCES: Final = (SECTOR_FACT, *(fact for fact, _ in _UNITS.values()))
+"""The facts that the class follows from."""
 _REACHED: Final[tuple[SizeClass, ...]] = ("large", "medium", "small")
 
 Limits = Annotated[Many[int], Field(min_length=3, max_length=3)]
@@ -85,3 +90,36 @@ def with_size(standard: SizeStandard, facts: Facts) -> Facts:
     """Return the facts with the size class that follows from them; what is given wins."""
     found = size_class(standard, facts)
     return facts if found is None or SIZE_FACT in facts else {**facts, SIZE_FACT: found}
+
+
+def size_column(standard: SizeStandard, fact: "Callable[[str], pl.Expr]") -> "pl.Expr":
+    """Return the class of every row of a table, as `size_class` tells that of one case.
+
+    Args:
+        standard: The table of limits.
+        fact: The column of a fact.
+    """
+    import polars as pl  # noqa: PLC0415  # only tables need it
+
+    found = pl.lit(None, dtype=pl.String)
+    for row in standard.rows:
+        in_row = fact(SECTOR_FACT).is_in(row.sectors)
+        least, most = (_class_column(row, fact, unknown_reaches=end) for end in (False, True))
+        found = pl.when(in_row).then(pl.when(least == most).then(least)).otherwise(found)
+    return found
+
+
+def _class_column(
+    row: SizeRow, fact: "Callable[[str], pl.Expr]", *, unknown_reaches: bool
+) -> "pl.Expr":
+    """Return the class of every row if what is not known reached every limit, or none."""
+    import polars as pl  # noqa: PLC0415  # see `size_column`
+
+    found = pl.lit("micro")
+    for place, size in reversed(tuple(enumerate(_REACHED))):
+        reached = [
+            (fact(name) >= limits[place]).fill_null(unknown_reaches)
+            for name, limits in row.floors.items()
+        ]
+        found = pl.when(pl.all_horizontal(reached)).then(pl.lit(size)).otherwise(found)
+    return found

@@ -20,6 +20,7 @@ from tallygrid.core.condition import dtype_of, kind_of
 from tallygrid.core.decision import Plan
 from tallygrid.core.facts import DERIVED_FROM, Vocabulary, derived
 from tallygrid.core.programme import FactSpec
+from tallygrid.core.sizes import SECTOR_FACT, SIZE_FACT, SIZE_SOURCES, size_column
 from tallygrid.core.table import USED, column_names, facts_asked
 from tallygrid.core.trial import Given, fact_column, used_column
 from tallygrid.files.cells import (
@@ -35,6 +36,7 @@ from tallygrid.files.cells import (
 from tallygrid.files.facts import all_names, fact_of
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.files.nearest import nearest
+from tallygrid.files.sizes import packaged_sizes
 
 ALWAYS_KEPT: Final = ("id", "applicant_id", "credit_code")
 """Columns that say whose row it is; they are carried into the result without being asked for."""
@@ -42,6 +44,8 @@ FORMS: Final = (".parquet", ".csv", ".arrow", ".feather")
 
 _ROW: Final = "#row"
 _REASON_MAX: Final = 200
+_FOLLOWING: Final[Mapping[str, str | tuple[str, ...]]] = {**DERIVED_FROM, SIZE_FACT: SIZE_SOURCES}
+"""The facts that follow from others, and which."""
 _DRAWN: Final = FactSpec(type="integer", unit="fen", en="drawn before", zh="已用金额")
 Watch = Callable[[int], None]
 """Is told how many more rows were read."""
@@ -80,7 +84,7 @@ class Table:
     def given(self) -> Given:
         """Return what the table tells, the facts that follow from others included."""
         names = {one.name for one in self.fields if one.column.startswith("fact.")}
-        names |= {name for name in DERIVED_FROM if names & set(_sources(name))}
+        names |= {name for name in _FOLLOWING if names & set(_sources(name))}
         used: dict[str, set[str]] = {}
         for one in self.fields:
             if one.column.startswith("used."):
@@ -135,7 +139,7 @@ class Table:
         """Yield the facts that follow from others: name, day, column and type."""
         told = {one.name for one in self.fields}
         asked = facts_asked(self.wish.plans)
-        for name in DERIVED_FROM:
+        for name in _FOLLOWING:
             if name in asked and (name in told or told & set(_sources(name))):
                 kind = dtype_of(kind_of(self.wish.vocabulary[name]))
                 for day in self.wish.days:
@@ -147,7 +151,9 @@ class Table:
         for name, day, column, kind in self._derivations():
             sources = [told[source] for source in _sources(name) if source in told]
             found = typed.select(pl.lit(None, dtype=kind).alias(column)).to_series()
-            if sources:
+            if sources and name == SIZE_FACT:
+                found = _sizes(typed.select(sources), kind)
+            elif sources:
                 found = _derived(name, day, typed.select(sources), kind)
             given = typed[told[name]] if name in told else None
             known = found if given is None else given.zip_with(given.is_not_null(), found)
@@ -257,12 +263,12 @@ def _columns(
 def _asked(plans: Sequence[Plan]) -> frozenset[str]:
     """Return the facts that answers can depend on, and those that these may follow from."""
     asked = facts_asked(plans)
-    return asked | {source for name in asked & DERIVED_FROM.keys() for source in _sources(name)}
+    return asked | {source for name in asked & _FOLLOWING.keys() for source in _sources(name)}
 
 
 def _sources(name: str) -> tuple[str, ...]:
-    source: str | Iterable[str] = DERIVED_FROM[name]
-    return (source,) if isinstance(source, str) else tuple(source)
+    sources = _FOLLOWING[name]
+    return (sources,) if isinstance(sources, str) else sources
 
 
 def _fact_field(written: str, fact: str, vocabulary: Vocabulary) -> Field:
@@ -336,6 +342,17 @@ def _derived(name: str, day: date, sources: pl.DataFrame, kind: pl.DataType) -> 
         table, on=sources.columns, how="left", nulls_equal=True, maintain_order="left"
     )
     return joined["found"]
+
+
+def _sizes(sources: pl.DataFrame, kind: pl.DataType) -> pl.Series:
+    """Return the size class of every row, which no day changes."""
+
+    def fact(name: str) -> pl.Expr:
+        if f"fact.{name}" in sources.columns:
+            return pl.col(f"fact.{name}")
+        return pl.lit(None, dtype=pl.String() if name == SECTOR_FACT else pl.Int64())
+
+    return sources.select(size_column(packaged_sizes(), fact).cast(kind)).to_series()
 
 
 # The file
