@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from tallygrid.cli.common import Desk, json_option, write_json
+from tallygrid.files.whole import whole
 
 if TYPE_CHECKING:
     from tallygrid.placement.batch.answer import Answer
@@ -154,12 +155,10 @@ def _priced(batch: "Batch", answer: "Answer") -> Iterable[tuple[str, str, int, i
 
 def _write(file: Path, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
     """Write a table as a whole or not at all."""
-    part = file.with_name(f"{file.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as opened:
+    with whole(file) as part, part.open("w", encoding="utf-8", newline="") as opened:
         table = csv.writer(opened, lineterminator="\n")
         table.writerow(header)
         table.writerows(rows)
-    part.replace(file)
 
 
 def _as_json(answer: "Answer", seconds: float) -> dict[str, object]:

@@ -37,6 +37,7 @@ from tallygrid.files.facts import all_names, fact_of
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.files.nearest import nearest
 from tallygrid.files.sizes import packaged_sizes
+from tallygrid.files.whole import whole
 
 ALWAYS_KEPT: Final = ("id", "applicant_id", "credit_code")
 """Columns that say whose row it is; they are carried into the result without being asked for."""
@@ -203,19 +204,14 @@ def write_table(table: Table, decided: pl.LazyFrame, out: Path, about: Mapping[s
     """Write what was decided of a table to a Parquet file, which appears whole or not at all.
 
     Raises:
-        FileError: With the wrong cells of the table.
+        FileError: With the wrong cells of the table, or nothing can be written there.
     """
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    part.touch()  # a folder that cannot be written to is said before any work
-    try:
+    with whole(out) as part:
         with _told(table.path, out):
             decided.sink_parquet(
                 part, metadata=dict(about), engine="streaming", compression_level=1
             )
         table.require_right()
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager
