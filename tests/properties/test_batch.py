@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.oracle import batch as oracle
 
@@ -132,6 +132,20 @@ def told(prices: Prices, instance: Instance) -> list[oracle.Row]:
 weights = st.sampled_from([10_000, 10_000, 0, 12_345])
 
 
+_JOB = ("1", "1", "", "any", "", "r", "0", "", "", 10**14)
+DEAR: tuple[Rows, Rows, Rows, Rows] = (
+    [_JOB, _JOB, (*_JOB[:8], "h", 10**14)],
+    [
+        ("s", "H", "domestic", "8", "1", "1", "99999999.999999"),
+        ("s", "H", "domestic", "8", "1", "99999999.999999", "0"),
+    ],
+    [("0", "0")] * 4,
+    [(0, "0"), (1, "1")],
+)
+"""So dear that nobody is left out, though much is."""
+
+
+@example(DEAR, 10_000)
 @settings(max_examples=40, deadline=None)
 @given(batches(5), weights)
 def test_the_value_is_that_of_brute_force(

@@ -88,6 +88,8 @@ def place_great(  # noqa: PLR0913  # a problem, its prices, and when to stop
 def fill(made: Assignment, relaxation: Relaxation, prices: Floats, deadline: Deadline) -> Floats:
     """Place the jobs that are left out in what is left; return the prices there."""
     rows = np.flatnonzero(made.choice == NONE)
+    if not len(rows):
+        return prices
     room = made.room.astype(np.float64) / made.instance.unit
     limits = np.concatenate([room, made.money[:-1].astype(np.float64)])
     rest = replace(relaxation.part(rows), limits=limits)
