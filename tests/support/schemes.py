@@ -107,6 +107,8 @@ def programmes(draw: st.DrawFn) -> Programme:
             "id": name,
             "rate": draw(_rate),
             "includes_this": maybe_open(path, includes, st.booleans()),
+            "of": draw(st.sampled_from([None, "contract", "settled"])),
+            "tax": draw(st.sampled_from([None, "included", "excluded"])),
             **_CITED,
         }
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from tallygrid.core.amount import (
     UNITS_FEN,
@@ -22,6 +22,7 @@ from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN
 from tallygrid.core.number import ONE, Number
 from tallygrid.core.programme import (
     Cap,
+    Ceiling,
     Cell,
     DatedRate,
     DatedYuan,
@@ -249,25 +250,43 @@ def cap_on(cap: Cap, day: date) -> int | None:
 
 def _ceilings(case: Case, base: Span) -> Iterator[tuple[Room, Line]]:
     other_fen = case.number(OTHER_FUNDS_FACT)
-    base = _project(case, base)
     for ceiling in case.programme.stacking.ceilings:
         rate, includes = rate_on(ceiling.rate, case.day), ceiling.includes_this
-        left = under_ceiling(ONE, base.ends, rate, other_fen, includes)
+        project, whole = _project(case, ceiling, base)
+        left = under_ceiling(ONE, project.ends, rate, other_fen, includes)
         room = Room(ceiling.id, "ceiling", Span.of(left))
-        yield (
-            room,
-            room_line(
-                room, low_bp=rate[0], high_bp=rate[1], includes_this=includes, other_fen=other_fen
-            ),
-        )
+        line = room_line(
+            room, low_bp=rate[0], high_bp=rate[1], includes_this=includes, other_fen=other_fen,
+            **whole,
+        )  # fmt: skip
+        yield room, line
 
 
-def _project(case: Case, base: Span) -> Span:
-    """Return what ceilings are a share of: the base, or the contract where that is an award."""
+def _project(case: Case, ceiling: Ceiling, base: Span) -> tuple[Span, dict[str, Value]]:
+    """Return what a ceiling is a share of, and how that is worked out where it is not the base."""
+    if ceiling.of is not None:
+        gross_fen, tax_fen = _gross(case, ceiling.of), case.number(TAX_FACT)
+        tax = ceiling.tax or case.programme.tax.value
+        whole: dict[str, Value] = {
+            "of": ceiling.of, "gross_fen": gross_fen, "tax": tax, "tax_fen": tax_fen,
+        }  # fmt: skip
+        known = gross_fen is not None
+        return Span.of(taxed(ONE, gross_fen, tax_fen, tax)) if known else _UNKNOWN, whole
     if base_fact(case.programme) != OTHER_AWARD_FACT:
-        return base
+        return base, {}
     bill = _bill(case)
-    return Span(bill["bill_fen"], bill["bill_fen"]) if bill else _UNKNOWN
+    return Span(bill["bill_fen"], bill["bill_fen"]) if bill else _UNKNOWN, {}
+
+
+def whole_of(line: Mapping[str, Any]) -> Ends[Number]:
+    """Return what the ceiling of a line is a share of, where the line says so."""
+    return taxed(ONE, line["gross_fen"], line["tax_fen"], line["tax"])
+
+
+def _gross(case: Case, of: str) -> int | None:
+    """Return an amount before tax is looked at; the contract's stands in for others."""
+    own = case.number(f"{of}_fen")
+    return case.number(STAND_IN_FACT) if own is None else own
 
 
 def _budget(case: Case) -> Iterator[tuple[Room, Line]]:
@@ -296,5 +315,12 @@ def _missing_rooms(case: Case) -> Iterator[str]:
 
 
 def _ceiling_facts(case: Case) -> tuple[str, ...]:
+    """Return the facts that would make the ceilings exact, known or not."""
     matches = case.programme.base.value == "other_award"
-    return (OTHER_FUNDS_FACT, STAND_IN_FACT) if matches else (OTHER_FUNDS_FACT,)
+    found = [OTHER_FUNDS_FACT, *([STAND_IN_FACT] if matches else [])]
+    for ceiling in case.programme.stacking.ceilings:
+        if ceiling.of is not None and _gross(case, ceiling.of) is None:
+            found.append(f"{ceiling.of}_fen")
+        elif ceiling.of is not None and (ceiling.tax or case.programme.tax.value) != "included":
+            found.append(TAX_FACT)
+    return tuple(found)

@@ -371,6 +371,10 @@ class Ceiling(Cited):
 
     id: Name
     rate: DatedRate | None
+    of: Literal["contract", "approved", "settled", "rent", "fee"] | None = None
+    """What it is a share of, where that is not the programme's own base."""
+    tax: Literal["included", "excluded"] | None = None
+    """Whether that counts value-added tax; as the programme says, if it is not given here."""
     includes_this: bool | None
     """Whether this voucher itself counts under the ceiling."""
     levels: Many[Literal["national", "province", "city", "district"]] = ()

@@ -72,7 +72,7 @@ def _room(line: Mapping[str, Any], base: Ends) -> Ends:
     if line["code"] == "cap":
         return _cap(values)
     if line["code"] == "ceiling":
-        return _ceiling(values, base)
+        return _ceiling(values, _base(values) if "of" in values else base)
     return values["low_fen"], values["high_fen"]
 
 

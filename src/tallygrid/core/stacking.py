@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from tallygrid.core.amount import Line, recomputed
-from tallygrid.core.arithmetic import HIGHER_AWARD_FACT, OTHER_AWARD_FACT, on_day
+from tallygrid.core.arithmetic import HIGHER_AWARD_FACT, OTHER_AWARD_FACT, on_day, whole_of
 from tallygrid.core.decision import Decision, Reading
 from tallygrid.core.money import share
 from tallygrid.core.programme import Base, Ceiling, Programme, StacksWith
@@ -245,7 +245,16 @@ class _Candidate:
     def most_fen(self, ceiling: Ceiling) -> int:
         """Return the amount of one of its own ceilings."""
         day = day_of(self.decision.at, self.programme.place.zone)
-        return share(self.bill_fen, on_day(ceiling.rate, day) or 0)
+        return share(self._whole_fen(ceiling), on_day(ceiling.rate, day) or 0)
+
+    def _whole_fen(self, ceiling: Ceiling) -> int:
+        """Return what a ceiling is a share of, as its line says, else the bill."""
+        lines = (line.values for line in self.reading.lines if line.code == "ceiling")
+        line = next((one for one in lines if one["id"] == ceiling.id and "of" in one), None)
+        if line is None:
+            return self.bill_fen
+        low_fen, high_fen = whole_of(line)
+        return (low_fen if self.certain else high_fen) or 0
 
 
 def _candidate(decision: Decision, programme: Programme, *, certain: bool) -> _Candidate | None:

@@ -42,6 +42,7 @@ def facts_asked(plans: Iterable[Plan]) -> frozenset[str]:
         for chosen in plan.variants:
             found |= {name for node in compiled(chosen).nodes for name in node.facts}
             found |= {name for name in (base_fact(chosen),) if name}
+            found |= {f"{one.of}_fen" for one in chosen.stacking.ceilings if one.of}
     return frozenset(found)
 
 

@@ -37,7 +37,7 @@ from tallygrid.core.formula import (
     under_cap,
     under_ceiling,
 )
-from tallygrid.core.programme import Programme
+from tallygrid.core.programme import Ceiling, Programme
 from tallygrid.core.rules import Rules, compiled
 from tallygrid.core.window import holds, is_open
 
@@ -194,12 +194,18 @@ class Trial:
         """Return what stands in for the base; nothing does for another award."""
         return self._fact(name if name == OTHER_AWARD_FACT else STAND_IN_FACT)
 
-    def _project(self, version: Version) -> Ends[Cell]:
-        """Return what ceilings are a share of: the base, or the contract where that is an award."""
+    def _project(self, version: Version, ceiling: Ceiling) -> Ends[Cell]:
+        """Return what a ceiling is a share of: what it says, or the base, or the contract."""
+        if ceiling.of is not None:
+            tax = ceiling.tax or version.programme.tax.value
+            return taxed(self.do, self._gross(ceiling.of), self._fact(TAX_FACT), tax)
         if base_fact(version.programme) != OTHER_AWARD_FACT:
             return version.base
         contract = self._fact(STAND_IN_FACT)
         return self.do.known(contract, self.do.of(0)), contract
+
+    def _gross(self, of: str) -> Cell:
+        return self.do.known(self._fact(f"{of}_fen"), self._fact(STAND_IN_FACT))
 
     def _rooms(self, version: Version) -> Iterator[tuple[str, Ends[Cell], bool]]:
         programme, do = version.programme, self.do
@@ -208,14 +214,11 @@ class Trial:
             used = self._used(f"{cap.per}_fen", 0)
             room = under_cap(do, cap_on(cap, self.plan.day), used, applies)
             yield cap.id, room, cap.strength == "in_principle"
-        other, project = self._fact(OTHER_FUNDS_FACT), self._project(version)
+        other = self._fact(OTHER_FUNDS_FACT)
         for ceiling in programme.stacking.ceilings:
             rate: Ends[Cell] = rate_on(ceiling.rate, self.plan.day)
-            yield (
-                ceiling.id,
-                under_ceiling(do, project, rate, other, ceiling.includes_this),
-                False,
-            )
+            project, includes = self._project(version, ceiling), ceiling.includes_this
+            yield ceiling.id, under_ceiling(do, project, rate, other, includes), False
         left = self._used("budget_fen", None)
         if left is not None:
             yield "budget", (do.known(left, LIMITLESS), left), False
@@ -241,10 +244,21 @@ class Trial:
         for limit in version.rules.caps:
             if limit is not None:
                 yield from self._under(self._unknown(limit), limit)
+        yield from self._wanting_ceilings(version)
+
+    def _wanting_ceilings(self, version: Version) -> Iterator[tuple[str, Cell]]:
+        programme, do = version.programme, self.do
         if programme.stacking.ceilings:
             yield OTHER_FUNDS_FACT, do.unknown(self._fact(OTHER_FUNDS_FACT))
             if base_fact(programme) == OTHER_AWARD_FACT:
                 yield STAND_IN_FACT, do.unknown(self._fact(STAND_IN_FACT))
+        for ceiling in programme.stacking.ceilings:
+            if ceiling.of is not None:
+                gross = self._gross(ceiling.of)
+                yield f"{ceiling.of}_fen", do.unknown(gross)
+                if (ceiling.tax or programme.tax.value) != "included":
+                    known = do.opposite(do.unknown(gross))
+                    yield TAX_FACT, do.both([known, do.unknown(self._fact(TAX_FACT))])
 
     def _under(self, condition: Cell, node: Node) -> Iterator[tuple[str, Cell]]:
         for name, wanted in self._wanted(node):

@@ -47,6 +47,8 @@ _WHAT: Final = (
     (r"stacking\.higher_only(\.value)?", "higher_only"),
     (r"stacking\.ceilings\.([^.]*)(\.rate)?", "ceiling"),
     (r"stacking\.ceilings\.([^.]*)\.includes_this", "includes_this"),
+    (r"stacking\.ceilings\.([^.]*)\.of", "ceiling_of"),
+    (r"stacking\.ceilings\.([^.]*)\.tax", "ceiling_tax"),
     (r"stacking\.stacks_with\.([^.]*)(\..*)?", "stacks_with"),
     (r"providers\.value", "providers"),
     (r"providers\.names", "providers_named"),

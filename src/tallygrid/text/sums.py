@@ -87,7 +87,8 @@ def _cap(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
 def _ceiling(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
     free = values["includes_this"] is False and values["low_fen"] > 0
     rate = rate_said(values["low_bp"], values["high_bp"], language)
-    return {"code": "ceiling_free" if free else "ceiling", "rate": rate}
+    of = render(f"decision.base.{values.get('of', 'own')}", language)
+    return {"code": "ceiling_free" if free else "ceiling", "rate": rate, "of": of}
 
 
 def _budget(values: Mapping[str, Any], _: Language) -> dict[str, Any]:
