@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from terminal import Terminal
 
+from tallygrid.files.facts import packaged_vocabulary
+
 PROGRAMMES = Path(__file__).parents[2] / "src" / "tallygrid" / "programmes"
 NAME = "shenzhen-compute-issued"
 
@@ -67,3 +69,28 @@ def test_mistakes_and_doubts_are_apart_as_json(terminal: Terminal, tmp_path: Pat
     found = json.loads(result.stdout)
     assert [one["remedy"] for one in found["mistakes"]] == ["Write 50%."]
     assert found["warnings"] == []
+
+
+def test_every_fact_that_conditions_may_name_is_listed(terminal: Terminal) -> None:
+    vocabulary = packaged_vocabulary()
+
+    listed = terminal.reads("programme", "facts")
+
+    assert [one["name"] for one in listed] == list(vocabulary)
+    for language in ("en", "zh"):
+        said = terminal.does("--language", language, "programme", "facts")
+        for name, spec in vocabulary.items():
+            assert f"{name} (" in said or f"{name}（" in said
+            assert (spec.zh if language == "zh" else spec.en) in said
+            assert all(value in said for value in spec.values)
+
+
+def test_facts_are_found_by_words_of_either_language(terminal: Terminal) -> None:
+    chinese = {one["name"] for one in terminal.reads("programme", "facts", "失信")}
+    english = {one["name"] for one in terminal.reads("programme", "facts", "dishonesty")}
+
+    assert chinese == english == {"dishonesty_record"}
+    assert "contract_yuan" in terminal.does("programme", "facts", "contract_yuan")
+    said = terminal.does("--language", "zh", "programme", "facts", "applicant_class")
+    assert "  enterprise：企业" in said
+    assert "Did you mean `employees`?" in terminal.errs("programme", "facts", "emploees")

@@ -103,6 +103,29 @@ def _told(found: Checked, language: Language) -> Iterator[str]:
 
 
 @programme.command()
+@click.argument("word", default="")
+@json_option
+@click.pass_obj
+def facts(desk: Desk, word: str, *, as_json: bool) -> None:
+    """List the facts that conditions may name, or those that a WORD occurs in."""
+    from tallygrid.core.sql import nearest
+    from tallygrid.files.facts import packaged_vocabulary
+    from tallygrid.text.vocabulary import naming, vocabulary_lines
+
+    vocabulary = packaged_vocabulary()
+    found = naming(vocabulary, word)
+    if not found:
+        message = f"No fact is called, means or may be {word!r}. {nearest(word, vocabulary)}"
+        raise click.BadParameter(message, param_hint="WORD")
+    if as_json:
+        plain = (spec.model_dump(mode="json", exclude_defaults=True) for spec in found.values())
+        write_json([{"name": name, **spec} for name, spec in zip(found, plain, strict=True)])
+        return
+    for line in vocabulary_lines(found, desk.language):
+        click.echo(line)
+
+
+@programme.command()
 def schema() -> None:
     """Print the JSON Schema of programme files, for editors."""
     write_json(json_schema())
