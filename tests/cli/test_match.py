@@ -9,6 +9,7 @@ from pathlib import Path
 from unicodedata import east_asian_width
 
 import pytest
+import yaml
 from terminal import AT, FACTS, Terminal
 
 from tallygrid.core.recompute import recompute, recompute_combination
@@ -89,6 +90,71 @@ def test_the_credit_code_hints_at_a_place_and_no_more(terminal: Terminal, tmp_pa
     )
     assert "The credit code was given out in 350100." in hinted
     assert "was given out" not in given
+
+
+INVENTED = Path(__file__).parents[1] / "invented"
+CITY = INVENTED / "example-city-compute-issued.yaml"
+
+
+@pytest.fixture
+def ordinary(tmp_path: Path) -> Path:
+    """Return a file with the facts that all cases of the invented city have in common."""
+    cases = INVENTED / "scenarios" / "example-city-compute.yaml"
+    facts = yaml.safe_load(cases.read_text(encoding="utf-8"))["facts"]
+    path = tmp_path / "ordinary.json"
+    path.write_text(json.dumps(facts, default=str), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("used", "left_fen"),
+    [
+        ((), 300_000_00),
+        (("applicant_year=2899000.50",), 100_900_00),
+        (("in-all=7900000",), 100_000_00),
+        (("budget=12300.99",), 12_300_00),
+        (("contract=5950000", "project=8960000"), 40_000_00),
+        (("group=9000000",), 0),
+    ],
+    ids=str,
+)
+def test_what_was_drawn_before_is_counted_to_the_fen(
+    terminal: Terminal, ordinary: Path, used: tuple[str, ...], left_fen: int
+) -> None:
+    words = [word for one in used for word in ("--used", one)]
+    case = ("--programme", CITY, "--facts", ordinary, "--at", "2026-03-10")
+
+    result = terminal.types("decide", *case, *words, "--json")
+
+    decision = json.loads(result.stdout)
+    assert decision["at_most_fen"] == left_fen
+    assert recompute(decision) == (decision["at_least_fen"], decision["at_most_fen"])
+
+
+@pytest.mark.parametrize(
+    ("used", "told"),
+    [
+        (("applicant_yaer=5",), "Did you mean `applicant_year`?"),
+        (("in-al=5",), "Did you mean `in-all`?"),
+        (("year",), "Write NAME=YUAN"),
+        (("year=1.234",), "at most two decimals"),
+        (("year=-1",), "at most two decimals"),
+        (("year=1", "year=2"), "year is given twice"),
+    ],
+    ids=str,
+)
+def test_slips_about_what_was_drawn_are_told(
+    terminal: Terminal, ordinary: Path, used: tuple[str, ...], told: str
+) -> None:
+    words = [word for one in used for word in ("--used", one)]
+
+    assert told in terminal.errs("decide", "--programme", CITY, "--facts", ordinary, *words)
+
+
+def test_a_table_says_what_was_drawn_in_its_columns(terminal: Terminal, ordinary: Path) -> None:
+    words = ("decide", "--programme", CITY, "--table", ordinary, "--used", "year=1")
+
+    assert "--used goes with --facts" in terminal.errs(*words)
 
 
 @pytest.mark.parametrize("columns", [60, 100])

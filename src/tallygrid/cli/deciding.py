@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ from tallygrid.cli.common import (
     programmes,
     write_json,
 )
+from tallygrid.cli.used import used_of
+from tallygrid.core.arithmetic import Used
 from tallygrid.core.assumptions import Assumptions
+from tallygrid.core.condition import Facts
 from tallygrid.core.decision import Decision, decide_all
 from tallygrid.core.decision import decide as decide_one
 from tallygrid.core.flip import first_questions, flips
@@ -122,6 +126,13 @@ def _say(lines: Iterable[str]) -> None:
     metavar="COLUMN",
     help="Carry a column of the table along that is no fact; may be repeated.",
 )
+@click.option(
+    "--used",
+    multiple=True,
+    metavar="NAME=YUAN",
+    help="What one case drew before: contract, applicant_year, applicant_total, group or the id "
+    "of a cap or budget group; or budget: what is left of it. May be repeated.",
+)
 @_assume
 @at_option
 @json_option
@@ -134,6 +145,7 @@ def decide(  # noqa: PLR0913  # one argument per option
     table: Path | None,
     out: Path | None,
     keep: tuple[str, ...],
+    used: tuple[str, ...],
     assume: str | None,
     at: str | None,
     as_json: bool,
@@ -146,6 +158,8 @@ def decide(  # noqa: PLR0913  # one argument per option
         raise click.UsageError("Name one case with --facts, or a table with --table.")
     chosen = tuple(programme_of(name) for name in names)
     if table is not None:
+        if used:
+            raise click.UsageError("--used goes with --facts; a table has columns for it.")
         from tallygrid.cli.table import Order, decide_table  # noqa: PLC0415  # polars takes a while
 
         order = Order(table, out, chosen, keep, instant(at), assumptions(assume, *chosen))
@@ -154,21 +168,30 @@ def decide(  # noqa: PLR0913  # one argument per option
     if out is not None or keep or len(chosen) > 1:
         raise click.UsageError("--out, --keep and several programmes go with --table.")
     assert facts is not None
-    assumed = assumptions(assume, *chosen)
-    _decide_case(desk, chosen[0], facts, instant(at), assumed, as_json=as_json)
+    case = _Case(
+        programme=chosen[0],
+        facts=read_facts(facts, known_facts([*programmes(), chosen[0]])),
+        at=instant(at),
+        assumed=assumptions(assume, *chosen),
+        used=used_of(desk, chosen[0], used),
+    )
+    _decide_case(desk, case, as_json=as_json)
 
 
-def _decide_case(
-    desk: Desk,
-    programme: Programme,
-    facts: Path,
-    at: datetime,
-    assumed: Assumptions | None,
-    *,
-    as_json: bool,
-) -> None:
-    given = read_facts(facts, known_facts([*programmes(), programme]))
-    decision = decide_one(programme, given, at=at, assumptions=assumed)
+@dataclass(frozen=True)
+class _Case:
+    """All that one decision depends on."""
+
+    programme: Programme
+    facts: Facts
+    at: datetime
+    assumed: Assumptions | None
+    used: Used
+
+
+def _decide_case(desk: Desk, case: _Case, *, as_json: bool) -> None:
+    programme, given = case.programme, case.facts
+    decision = decide_one(programme, given, at=case.at, assumptions=case.assumed, used=case.used)
     if as_json:
         write_json({**decision.as_json(), **_sharing(decision, programme)})
     else:
