@@ -94,3 +94,58 @@ def test_facts_are_found_by_words_of_either_language(terminal: Terminal) -> None
     said = terminal.does("--language", "zh", "programme", "facts", "applicant_class")
     assert "  enterprise：企业" in said
     assert "Did you mean `employees`?" in terminal.errs("programme", "facts", "emploees")
+
+
+INVENTED = Path(__file__).parents[1] / "invented"
+CITY = INVENTED / "example-city-compute-issued.yaml"
+CASES = INVENTED / "scenarios" / "example-city-compute.yaml"
+
+
+def test_the_cases_of_a_programme_of_ones_own_are_tried(terminal: Terminal) -> None:
+    said = terminal.does("programme", "try", CASES, CITY)
+    count = len(terminal.reads("programme", "try", CASES, CITY))
+
+    assert "  ✓ An ordinary firm gets three tenths of what it has settled" in said
+    assert f"Cases: {count}. As expected: {count}." in said
+
+
+def test_packaged_programmes_need_no_file(terminal: Terminal) -> None:
+    cases = sorted((PROGRAMMES / "scenarios").glob("shenzhen-compute*.yaml"))
+
+    assert all(one["passed"] for one in terminal.reads("programme", "try", *cases))
+
+
+def test_a_case_that_differs_is_told_in_either_language(terminal: Terminal, tmp_path: Path) -> None:
+    text = CASES.read_text(encoding="utf-8").replace(
+        "amount_yuan: 300000, rate: 30%, reasons: []",
+        'amount_yuan: "1.50", rate: 31%, reasons: [x]',
+    )
+    wrong = tmp_path / "cases.yaml"
+    wrong.write_text(text, encoding="utf-8")
+
+    english = terminal.types("programme", "try", wrong, CITY)
+    chinese = terminal.types("--language", "zh", "programme", "try", wrong, CITY)
+    plain = terminal.types("programme", "try", wrong, CITY, "--json")
+
+    assert (english.exit_code, chinese.exit_code, plain.exit_code) == (1, 1, 1)
+    assert "amount_yuan: expected CN¥1.50, decided CN¥300,000.00" in english.stdout
+    assert "rate: expected 31%, decided 30%" in english.stdout
+    assert "reasons: expected x, decided nothing" in english.stdout
+    assert "amount_yuan：应为 ¥1.50，实为 ¥300,000.00" in chinese.stdout
+    (differs,) = (one for one in json.loads(plain.stdout) if not one["passed"])
+    assert differs["differences"][0] == {
+        "field": "amount_yuan",
+        "expected": 150,
+        "decided": 30_000_000,
+    }
+
+
+def test_files_that_cannot_be_tried_are_told(terminal: Terminal, tmp_path: Path) -> None:
+    broken = _reform(tmp_path, "rate: 60%", "rate: 60")
+
+    assert "There is no programme `example-city-compute-issued`." in terminal.errs(
+        "programme", "try", CASES
+    )
+    assert "None of these files holds scenarios" in terminal.errs("programme", "try", CITY)
+    assert "Write 60%." in terminal.errs("programme", "try", CASES, CITY, broken)
+    assert "No such file." in terminal.errs("programme", "try", tmp_path / "none.yaml")

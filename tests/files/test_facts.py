@@ -9,7 +9,7 @@ from tallygrid.files.assumptions import read_assumptions
 from tallygrid.files.document import FileError
 from tallygrid.files.facts import read_facts
 from tallygrid.files.programme import read_programmes
-from tallygrid.files.scenario import read_scenarios
+from tallygrid.files.scenario import Difference, read_scenarios
 
 PROGRAMMES = read_programmes()
 
@@ -162,6 +162,6 @@ def test_a_scenario_says_where_the_decision_differs(tmp_path: Path) -> None:
     (scenario,) = read_scenarios(path, PROGRAMMES)
 
     assert scenario.differences() == (
-        "outcome: expected eligible, decided refused",
-        "amount_yuan: expected 5.00 yuan, decided 0.00 yuan",
+        Difference("outcome", "eligible", "refused"),
+        Difference("amount_yuan", 500, 0),
     )

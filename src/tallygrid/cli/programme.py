@@ -1,9 +1,10 @@
 """`tallygrid programme`: the published schemes."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,11 +29,15 @@ from tallygrid.files.programme import check as check_files
 from tallygrid.settings import Language
 from tallygrid.text import render
 from tallygrid.text.programme import programme_line, programme_lines
+from tallygrid.text.scenario import difference_said
 
 if TYPE_CHECKING:
     from tallygrid.core.difference import Change
+    from tallygrid.files.scenario import Difference, Scenario
     from tallygrid.service.office import Office
     from tallygrid.service.publishing import Scheme
+
+    _Tried = Sequence[tuple[Scenario, Sequence[Difference]]]
 
 
 @click.group()
@@ -100,6 +105,84 @@ def _told(found: Checked, language: Language) -> Iterator[str]:
     counts = {"count": len(found.programmes), "warnings": len(doubts)}
     if not found.mistakes:
         yield render("cli.checked", language, **counts)
+
+
+@programme.command("try")
+@click.argument(
+    "files", nargs=-1, required=True, metavar="SCENARIOS.yaml...", type=click.Path(path_type=Path)
+)
+@json_option
+@click.pass_obj
+def try_(desk: Desk, files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Decide the cases of scenario files, and say where a decision is not the expected one.
+
+    Cases may be of the packaged programmes and of those whose files are named too. The exit
+    code is 0 if every case is as expected, 1 if one is not, 2 if a file is wrong.
+    """
+    cases = _cases(desk, files)
+    tried = [(case, case.differences()) for case in cases]
+    if as_json:
+        write_json([_tried(case, differences) for case, differences in tried])
+    else:
+        for line in _trial(tried, desk.language):
+            click.echo(line)
+    if any(differences for _, differences in tried):
+        sys.exit(REFUSED)
+
+
+def _cases(desk: Desk, files: Sequence[Path]) -> "list[Scenario]":
+    """Return the cases of those files that hold cases; all others are programmes."""
+    from tallygrid.files.document import FileError
+    from tallygrid.files.scenario import holds_scenarios, read_scenarios
+
+    given = [(file, holds_scenarios(file)) for file in files]
+    if not any(is_cases for _, is_cases in given):
+        raise click.UsageError(render("scenario.none", desk.language))
+    own = check_files([file for file, is_cases in given if not is_cases])
+    if own.mistakes:
+        raise FileError(own.mistakes)
+    known = {one.id: one for one in (*programmes(), *own.programmes)}
+    return [
+        case
+        for file, is_cases in given
+        if is_cases
+        for case in read_scenarios(file, tuple(known.values()))
+    ]
+
+
+def _trial(tried: "_Tried", language: Language) -> Iterator[str]:
+    """Yield every case with how it came out, under its file and programme."""
+    for (file, name), group in groupby(tried, key=lambda one: (one[0].file, one[0].programme.id)):
+        yield render("scenario.heading", language, file=file, programme=name)
+        for case, differences in group:
+            code = "differs" if differences else "passed"
+            yield "  " + render(f"scenario.{code}", language, name=case.name)
+            for one in differences:
+                said = difference_said(one.field, one.expected, one.decided, language)
+                yield "      " + said
+    passed = sum(not differences for _, differences in tried)
+    yield render("scenario.count", language, count=len(tried), passed=passed)
+
+
+def _tried(case: "Scenario", differences: "Sequence[Difference]") -> dict[str, object]:
+    return {
+        "file": case.file,
+        "programme": case.programme.id,
+        "name": case.name,
+        "passed": not differences,
+        "differences": [
+            {
+                "field": one.field,
+                "expected": _plain(one.expected),
+                "decided": _plain(one.decided),
+            }
+            for one in differences
+        ],
+    }
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, set | tuple) else value
 
 
 @programme.command()

@@ -15,7 +15,7 @@ from tallygrid.core.arithmetic import Used
 from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.condition import Facts
 from tallygrid.core.decision import Decision, decide
-from tallygrid.core.money import FEN_PER_YUAN, yuan
+from tallygrid.core.money import FEN_PER_YUAN
 from tallygrid.core.programme import Many, Name, Programme, Rate, Scalar
 from tallygrid.core.sql import nearest
 from tallygrid.files.assumptions import fill_mistakes
@@ -95,6 +95,16 @@ class _File(_Part):
 
 
 @dataclass(frozen=True)
+class Difference:
+    """One thing that was decided otherwise than expected; amounts in fen, rates in basis points."""
+
+    field: str
+    """As it stands under `expect`."""
+    expected: object
+    decided: object
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One case, ready to be decided."""
 
@@ -117,8 +127,8 @@ class Scenario:
             used=self.used,
         )
 
-    def differences(self) -> tuple[str, ...]:
-        """Say where the decision is not the expected one."""
+    def differences(self) -> tuple[Difference, ...]:
+        """Return where the decision is not the expected one."""
         decision, expected = self.decided(), self.expected
         found: dict[str, object] = {
             "outcome": decision.outcome,
@@ -134,16 +144,20 @@ class Scenario:
         }
         wanted = {name: getattr(expected, name) for name in found}
         return tuple(
-            f"{name}: expected {_said(name, wish)}, decided {_said(name, found[name])}"
+            Difference(name, wish, found[name])
             for name, wish in wanted.items()
             if wish is not None and (set(wish) if isinstance(wish, tuple) else wish) != found[name]
         )
 
 
-def _said(name: str, value: object) -> str:
-    if name.endswith("_yuan") and isinstance(value, int):
-        return f"{yuan(value)} yuan"
-    return str(sorted(value)) if isinstance(value, set | tuple) else str(value)
+def holds_scenarios(path: Path) -> bool:
+    """Tell whether a file is one of scenarios, rather than a programme.
+
+    Raises:
+        FileError: It cannot be read.
+    """
+    data = read(path).data
+    return isinstance(data, dict) and "scenarios" in data
 
 
 def read_scenarios(path: Path, programmes: Sequence[Programme]) -> tuple[Scenario, ...]:
