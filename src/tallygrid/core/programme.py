@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    ValidationInfo,
 )
 
 from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN, GREATEST_FEN
@@ -90,17 +91,27 @@ Rate = Annotated[
 ]
 
 
+def _first_day(written: object, info: ValidationInfo) -> object:
+    """Read a day of JSON, which pydantic takes for a text once a list was looked at beforehand."""
+    if info.mode == "json" and isinstance(written, str):
+        return date.fromisoformat(written)
+    return written
+
+
+_FirstDay = Annotated[date, BeforeValidator(_first_day, json_schema_input_type=date)]
+
+
 class YuanStep(_Part):
     """An amount and the first day on which it holds."""
 
-    first_day: Day = Field(default=date.min, alias="from")
+    first_day: _FirstDay = Field(default=date.min, alias="from")
     value: Yuan
 
 
 class RateStep(_Part):
     """A rate and the first day on which it holds."""
 
-    first_day: Day = Field(default=date.min, alias="from")
+    first_day: _FirstDay = Field(default=date.min, alias="from")
     value: Rate
 
 
