@@ -58,12 +58,13 @@ class Match:
     def as_json(self) -> dict[str, Any]:
         """Return the answer as plain data: the decision, and what the list adds to it."""
         return {
+            **self.decision.as_json(),
+            "budget_group": self.decision.group,
             "group": self.group,
             "apply_by": _day(self.apply_by),
             "opens": _day(self.opens),
             "days": None if self.days == _SOME_DAY else self.days,
             "flip": None if self.flip is None else _plain(asdict(self.flip)),
-            **self.decision.as_json(),
         }
 
 
