@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -22,9 +23,11 @@ from tallygrid.cli.common import (
 )
 from tallygrid.cli.showing import (
     applied_json,
+    beside_json,
     prospect_json,
     tell_applied,
     tell_asked,
+    tell_beside,
     tell_line,
     tell_no_help,
     tell_prospect,
@@ -40,9 +43,11 @@ from tallygrid.files.nearest import nearest
 from tallygrid.files.programme import known_facts
 from tallygrid.files.workload import WorkloadFile, read_workload
 from tallygrid.service import asking, buying, delivering, lines, publishing, running
+from tallygrid.service.applying import Applied
 from tallygrid.service.asking import Ask
 from tallygrid.service.delivering import Delivery
 from tallygrid.service.intent import recover
+from tallygrid.service.matching import Match
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.prospect import prospect
@@ -110,9 +115,10 @@ def quote(  # noqa: PLR0913  # one argument per option
 ) -> None:
     """Quote a workload: where it would go, who pays what, in cash and when. Changes nothing."""
     when = instant(at)
-    asked, given = _read(file, facts)
+    asked, path = _read(file, facts)
     with desk.office() as office:
         counter = _counter(office, assume, asked)
+        given = _given(counter, path)
         found = prospect(counter, asked.workload, given, programmes=asked.programmes, at=when)
         if as_json:
             write_json(prospect_json(found))
@@ -156,9 +162,10 @@ def run(  # noqa: PLR0913  # one argument per option
     What is ordered without a job is held for and begun; `deliver` brings it in.
     """
     when = instant(at)
-    asked, given = _read(file, facts)
+    asked, path = _read(file, facts)
     with desk.office() as office:
         counter = _counter(office, assume, asked)
+        given = _given(counter, path)
         for sentence in asked.unused:
             desk.say(sentence)
         one = Ask(
@@ -208,19 +215,34 @@ def apply(  # noqa: PLR0913  # one argument per option
 ) -> None:
     """Apply for the vouchers that help a workload, and show every decision."""
     when = instant(at)
-    asked, given = _read(file, facts)
+    asked, path = _read(file, facts)
     with desk.office() as office:
         counter = _counter(office, assume, asked)
+        given = _given(counter, path)
         one = Ask(name, asked.workload, _code(given), given, asked.programmes)
-        _, applied = asking.apply(counter, one, at=when)
+        found, applied = asking.apply(counter, one, at=when)
+        beside = _worth_telling(found.beside, applied)
         if as_json:
-            write_json([applied_json(each) for each in applied])
-            return
-        for each in applied:
-            tell_applied(desk, each)
-        if not applied:
+            write_json([*map(applied_json, applied), *map(beside_json, beside)])
+        else:
+            for each in applied:
+                tell_applied(desk, each)
+            tell_beside(desk, beside)
+    if not applied:
+        if not as_json:
             tell_no_help(desk)
-            sys.exit(REFUSED)
+        sys.exit(REFUSED)
+
+
+def _worth_telling(beside: Sequence[Match], applied: Sequence[Applied]) -> list[Match]:
+    """Return what was decided where nobody applied: refusals only if nothing helps at all."""
+    answered = {each.decision.programme for each in applied}
+    return [
+        one
+        for one in beside
+        if one.scheme.id not in answered
+        and (not applied or one.decision.outcome != "refused" or one.decision.only_closed)
+    ]
 
 
 @click.command()
@@ -300,8 +322,8 @@ def _counter(office: Office, assume: str, asked: WorkloadFile) -> Counter:
     return Counter(office, schemes)
 
 
-def _read(file: Path, facts: Path | None) -> tuple[WorkloadFile, Facts]:
-    """Read a workload and its facts, before anything is opened that they could be wrong for."""
+def _read(file: Path, facts: Path | None) -> tuple[WorkloadFile, Path]:
+    """Read a workload, before anything is opened that it could be wrong for; find its facts."""
     on_offer = read_catalogue()
     names = {
         "region": on_offer.places,
@@ -313,7 +335,13 @@ def _read(file: Path, facts: Path | None) -> tuple[WorkloadFile, Facts]:
     if path is None:
         message = f"{file} names no facts. Give --facts FILE.json, or `facts:` in the file."
         raise click.UsageError(message)
-    return asked, read_facts(path, known_facts(programmes()))
+    return asked, path
+
+
+def _given(counter: Counter, path: Path) -> Facts:
+    """Read the facts, among which may be those that only a programme published here knows."""
+    own = [scheme.programme for scheme in counter.schemes.values()]
+    return read_facts(path, known_facts([*programmes(), *own]))
 
 
 def _code(facts: Facts) -> str:

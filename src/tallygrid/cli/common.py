@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -131,6 +131,26 @@ def programmes() -> "tuple[Programme, ...]":
     from tallygrid.files.programme import read_programmes
 
     return read_programmes()
+
+
+def own_programmes(files: Sequence[Path]) -> "tuple[Programme, ...]":
+    """Return programmes of one's own, read together, as what stands between them counts too.
+
+    Raises:
+        FileError: With every mistake of every file.
+    """
+    from tallygrid.files.document import FileError
+    from tallygrid.files.programme import check
+
+    found = check(files)
+    if found.mistakes:
+        raise FileError(found.mistakes)
+    return found.programmes
+
+
+def beside_packaged(own: "Sequence[Programme]") -> "tuple[Programme, ...]":
+    """Return the packaged programmes and one's own; of two with one id, one's own."""
+    return tuple({one.id: one for one in (*programmes(), *own)}.values())
 
 
 def programme_of(name: str) -> "Programme":

@@ -15,8 +15,10 @@ from tallygrid.cli.common import (
     Desk,
     assumptions,
     at_option,
+    beside_packaged,
     instant,
     json_option,
+    own_programmes,
     programme_of,
     programmes,
     write_json,
@@ -56,13 +58,30 @@ _assume = click.option(
 
 @click.command()
 @_facts
+@click.option(
+    "--programme",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE.yaml",
+    help="Hold this programme of your own against it too; may be repeated.",
+)
 @_assume
 @at_option
 @json_option
 @click.pass_obj
-def match(desk: Desk, *, facts: Path, assume: str | None, at: str | None, as_json: bool) -> None:
+def match(  # one argument per option
+    desk: Desk,
+    *,
+    facts: Path,
+    files: tuple[Path, ...],
+    assume: str | None,
+    at: str | None,
+    as_json: bool,
+) -> None:
     """Hold every programme in the country against one applicant."""
-    known, chosen, on = programmes(), assumptions(assume), instant(at)
+    own = own_programmes(files)
+    known, chosen, on = beside_packaged(own), assumptions(assume, *own), instant(at)
     given = read_facts(facts, known_facts(known))
     found = decide_all(known, given, at=on, assumptions=chosen)
     changes = flips(found, known, given, at=on, assumptions=chosen)

@@ -16,8 +16,10 @@ from tallygrid.cli.common import (
     Desk,
     assumptions,
     at_option,
+    beside_packaged,
     instant,
     json_option,
+    own_programmes,
     programme_of,
     programmes,
     write_json,
@@ -132,22 +134,13 @@ def try_(desk: Desk, files: tuple[Path, ...], *, as_json: bool) -> None:
 
 def _cases(desk: Desk, files: Sequence[Path]) -> "list[Scenario]":
     """Return the cases of those files that hold cases; all others are programmes."""
-    from tallygrid.files.document import FileError
     from tallygrid.files.scenario import holds_scenarios, read_scenarios
 
     given = [(file, holds_scenarios(file)) for file in files]
     if not any(is_cases for _, is_cases in given):
         raise click.UsageError(render("scenario.none", desk.language))
-    own = check_files([file for file, is_cases in given if not is_cases])
-    if own.mistakes:
-        raise FileError(own.mistakes)
-    known = {one.id: one for one in (*programmes(), *own.programmes)}
-    return [
-        case
-        for file, is_cases in given
-        if is_cases
-        for case in read_scenarios(file, tuple(known.values()))
-    ]
+    known = beside_packaged(own_programmes([file for file, is_cases in given if not is_cases]))
+    return [case for file, is_cases in given if is_cases for case in read_scenarios(file, known)]
 
 
 def _trial(tried: "_Tried", language: Language) -> Iterator[str]:

@@ -10,6 +10,7 @@ from tallygrid.service import lines, publishing
 from tallygrid.service.applying import Applied
 from tallygrid.service.asking import Asked
 from tallygrid.service.lines import Line
+from tallygrid.service.matching import Match
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.prospect import Prospect
@@ -20,6 +21,7 @@ from tallygrid.service.wish import Refused
 from tallygrid.settings import Language
 from tallygrid.text import money, render
 from tallygrid.text.decision import outcome_said
+from tallygrid.text.facts import label, listed
 from tallygrid.text.placement import choice, runners_up
 from tallygrid.text.placement import sentence as row_sentence
 from tallygrid.text.quote import exact, sentences
@@ -111,6 +113,30 @@ def tell_applied(desk: Desk, one: Applied) -> None:
     desk.out.print("  " + words, markup=False, soft_wrap=True)
 
 
+def tell_beside(desk: Desk, beside: Iterable[Match]) -> None:
+    """Tell what was decided where nobody applied, and why nobody did."""
+    for one in beside:
+        said = outcome_said(one.decision, desk.language)
+        desk.out.print(f"{one.scheme.id}: {said}", markup=False, soft_wrap=True)
+        why = "  " + _unapplied(one, desk.language)
+        desk.out.print(why, markup=False, soft_wrap=True)
+
+
+def _unapplied(one: Match, language: Language) -> str:
+    """Return why nobody applied under a programme."""
+    decision, programme = one.decision, one.scheme.programme
+    if decision.outcome == "undecided" and decision.missing:
+        facts = listed((label(name, programme, language) for name in decision.missing), language)
+        return render("cli.unapplied.missing", language, facts=facts)
+    if decision.only_closed or decision.outcome == "refused":
+        code = "closed" if decision.only_closed else "refused"
+        return render(f"cli.unapplied.{code}", language, programme=one.scheme.id)
+    if decision.blocked_by or decision.open:
+        items = listed(decision.blocked_by or decision.open, language)
+        return render("cli.unapplied.open", language, items=items)
+    return render("cli.unapplied.beside", language)
+
+
 def tell_purchase(desk: Desk, office: Office, purchase: Purchase) -> None:
     """Tell how a purchase stands, and every line of it."""
     desk.out.print()
@@ -158,6 +184,16 @@ def _amount_of(purchase: Purchase, quantity: Fraction, language: Language) -> st
     if purchase.unit == "card_hour" and quantity < 1:
         return render("cli.card_seconds", language, n=exact(quantity * SECONDS_PER_HOUR))
     return render(f"unit.{purchase.unit}", language, quantity=exact(quantity))
+
+
+def beside_json(one: Match) -> dict[str, object]:
+    """Return a decision on which nobody applied in the form of an application's answer."""
+    return {
+        "application": None,
+        "state": "not_applied",
+        "voucher": None,
+        "decision": one.decision.as_json(),
+    }
 
 
 def prospect_json(found: Prospect) -> dict[str, object]:

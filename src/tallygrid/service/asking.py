@@ -51,12 +51,20 @@ class Asked:
 
 
 def apply(counter: Counter, one: Ask, *, at: datetime) -> tuple[Prospect, tuple[Applied, ...]]:
-    """Apply for the vouchers that help a workload, unless its contract has vouchers already."""
+    """Apply for the vouchers that help a workload, unless its contract has vouchers already.
+
+    Returns what was answered to every application for the contract, those made before too.
+    """
     _register(counter.office, one)
     found = prospect(counter, one.workload, one.facts, programmes=one.programmes, at=at)
-    if _purses(counter, one, found, at):
-        return found, applying.of_contract(counter.office, one.contract)
-    return found, tuple(
+    made = () if _purses(counter, one, found, at) else _made(counter, one, found, at)
+    before = applying.of_contract(counter.office, one.contract)
+    known = {each.application: each for each in (*before, *made)}
+    return found, tuple(known.values())
+
+
+def _made(counter: Counter, one: Ask, found: Prospect, at: datetime) -> tuple[Applied, ...]:
+    return tuple(
         applying.apply(
             counter.office,
             match.scheme,

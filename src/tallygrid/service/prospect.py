@@ -37,6 +37,8 @@ class Prospect:
     chosen: tuple[Match, ...]
     """The programmes whose vouchers could be had for it, with the facts to apply on."""
     facts: Facts
+    beside: tuple[Match, ...] = ()
+    """What was decided under all other programmes, for which nobody would apply."""
 
 
 def prospect(
@@ -54,17 +56,20 @@ def prospect(
     """
     plain = propose(counter, workload, facts, (), at=at)
     case = contract_facts(counter.office.catalogue, workload, facts, plain, at=at)
-    found = _helping(counter, case, programmes, at)
+    held = _held(counter, case, programmes, at)
+    found = _helping(held)
     proposal = propose(counter, workload, case, _purses(counter, found, at), at=at)
     if proposal.quote is not None and plain.quote is not None:
         case = contract_facts(counter.office.catalogue, workload, facts, proposal, at=at)
-        found = _helping(counter, case, programmes, at)
+        held = _held(counter, case, programmes, at)
+        found = _helping(held)
         proposal = propose(counter, workload, case, _purses(counter, found, at), at=at)
     kept = tuple(one for one in found if f"({one.scheme.id})" in proposal.vouchers)
     return Prospect(
         proposal=proposal,
         chosen=kept,
         facts=case,
+        beside=tuple(one for one in held if one not in kept),
     )
 
 
@@ -144,12 +149,17 @@ def _offer(catalogue: Catalogue, workload: Workload, purses: Sequence[Purse]) ->
     return min(admitted_by_all or offers, key=lambda one: (one.price.unit_fen, one.id))
 
 
-def _helping(
+def _held(
     counter: Counter, facts: Facts, programmes: Sequence[str], at: datetime
 ) -> tuple[Match, ...]:
-    """Return the programmes of the best legal combination, each with its amount there."""
+    """Hold the programmes that are asked for against a case."""
     schemes = [one for one in counter.schemes.values() if not programmes or one.id in programmes]
-    found = eligible(match(counter.office.catalogue, schemes, facts, at=at))
+    return match(counter.office.catalogue, schemes, facts, at=at)
+
+
+def _helping(held: Sequence[Match]) -> tuple[Match, ...]:
+    """Return the programmes of the best legal combination, each with its amount there."""
+    found = eligible(held)
     together = best([one.decision for one in found], [one.scheme.programme for one in found])
     return tuple(
         one for one in found if one.scheme.id in {part.programme for part in together.parts}
