@@ -79,12 +79,17 @@ def _split(body: str) -> Iterator[tuple[str, list[str]]]:
 
 
 class Walk:
-    """A shell in an empty folder with the examples beside it and books of its own."""
+    """A shell in a folder with the examples beside it and books of its own.
 
-    def __init__(self, folder: Path) -> None:
+    The folder is empty but for the files of the page, which stand in a folder of its name.
+    """
+
+    def __init__(self, folder: Path, files: Path | None = None) -> None:
         self.folder = folder
         self.exit_code = 0
         shutil.copytree(ROOT / "examples", folder / "examples")
+        if files is not None and files.is_dir():
+            shutil.copytree(files, folder, dirs_exist_ok=True)
 
     def run(self, command: str) -> list[str]:
         """Run one command and return the lines that it printed."""
@@ -182,7 +187,7 @@ def record(page: Path) -> None:
         folder = Path(directory)
         folder.chmod(0o711)
         with books_of_its_own(folder / "home"):
-            walk = Walk(folder / "work")
+            walk = Walk(folder / "work", files=page.with_suffix(""))
             try:
                 text = _BLOCK.sub(lambda one: _recorded(walk, one), text)
             finally:
