@@ -38,7 +38,8 @@ from tallygrid.cli.showing import (
 from tallygrid.core.condition import Facts
 from tallygrid.core.credit_code import is_well_formed
 from tallygrid.files.catalogue import read_catalogue
-from tallygrid.files.facts import read_facts
+from tallygrid.files.document import Document, read
+from tallygrid.files.facts import facts_of
 from tallygrid.files.nearest import nearest
 from tallygrid.files.programme import known_facts
 from tallygrid.files.workload import WorkloadFile, read_workload
@@ -115,10 +116,10 @@ def quote(  # noqa: PLR0913  # one argument per option
 ) -> None:
     """Quote a workload: where it would go, who pays what, in cash and when. Changes nothing."""
     when = instant(at)
-    asked, path = _read(file, facts)
+    asked, known = _read(file, facts)
     with desk.office() as office:
         counter = _counter(office, assume, asked)
-        given = _given(counter, path)
+        given = _given(counter, known)
         found = prospect(counter, asked.workload, given, programmes=asked.programmes, at=when)
         if as_json:
             write_json(prospect_json(found))
@@ -162,10 +163,10 @@ def run(  # noqa: PLR0913  # one argument per option
     What is ordered without a job is held for and begun; `deliver` brings it in.
     """
     when = instant(at)
-    asked, path = _read(file, facts)
+    asked, known = _read(file, facts)
     with desk.office() as office:
         counter = _counter(office, assume, asked)
-        given = _given(counter, path)
+        given = _given(counter, known)
         for sentence in asked.unused:
             desk.say(sentence)
         one = Ask(
@@ -215,10 +216,10 @@ def apply(  # noqa: PLR0913  # one argument per option
 ) -> None:
     """Apply for the vouchers that help a workload, and show every decision."""
     when = instant(at)
-    asked, path = _read(file, facts)
+    asked, known = _read(file, facts)
     with desk.office() as office:
         counter = _counter(office, assume, asked)
-        given = _given(counter, path)
+        given = _given(counter, known)
         one = Ask(name, asked.workload, _code(given), given, asked.programmes)
         found, applied = asking.apply(counter, one, at=when)
         beside = _worth_telling(found.beside, applied)
@@ -322,8 +323,8 @@ def _counter(office: Office, assume: str, asked: WorkloadFile) -> Counter:
     return Counter(office, schemes)
 
 
-def _read(file: Path, facts: Path | None) -> tuple[WorkloadFile, Path]:
-    """Read a workload, before anything is opened that it could be wrong for; find its facts."""
+def _read(file: Path, facts: Path | None) -> tuple[WorkloadFile, Document]:
+    """Read a workload and its facts' file, before anything is opened."""
     on_offer = read_catalogue()
     names = {
         "region": on_offer.places,
@@ -335,13 +336,13 @@ def _read(file: Path, facts: Path | None) -> tuple[WorkloadFile, Path]:
     if path is None:
         message = f"{file} names no facts. Give --facts FILE.json, or `facts:` in the file."
         raise click.UsageError(message)
-    return asked, path
+    return asked, read(path)
 
 
-def _given(counter: Counter, path: Path) -> Facts:
-    """Read the facts, among which may be those that only a programme published here knows."""
+def _given(counter: Counter, document: Document) -> Facts:
+    """Check the facts, among which may be those that only a programme published here knows."""
     own = [scheme.programme for scheme in counter.schemes.values()]
-    return read_facts(path, known_facts([*programmes(), *own]))
+    return facts_of(document, known_facts([*programmes(), *own]))
 
 
 def _code(facts: Facts) -> str:
