@@ -8,6 +8,7 @@ from typing import Any, Final
 from tallygrid.core.difference import CONTRACT_FEN, Change, difference, example
 from tallygrid.core.money import FEN_PER_YUAN
 from tallygrid.core.programme import FactSpec, Programme
+from tallygrid.core.rules import fact_name
 from tallygrid.settings import Language
 from tallygrid.text import catalogue, day, money, render
 from tallygrid.text.facts import listed, value_of
@@ -76,6 +77,23 @@ def difference_lines(before: Programme, after: Programme, language: Language) ->
         render("difference.heading", language, **names),
         *("  " + line for line in _lines(changes, before, after, language)),
     )
+
+
+def figure_said(programme: Programme, path: str, value: object, language: Language) -> str:
+    """Return one figure with what it is called, by its path in the programme."""
+    change = Change(tuple(path.split(".")), None, None)
+    per = {cap.id: render(f"decision.per.{cap.per}", language) for cap in programme.caps.limits}
+    said = _Words(language, programme.facts).of(change, value)
+    return render("difference.so", language, what=_what(change, per, language), said=said)
+
+
+def cell_said(programme: Programme, fact: str, cell: Any, language: Language) -> str:  # noqa: ANN401  # as JSON has it
+    """Return for which values of a fact a row of the rate table holds."""
+    defined = {
+        fact_name(one): FactSpec(type="boolean", en=one.en, zh=one.zh) for one in programme.defines
+    }
+    words = _Words(language, {**programme.facts, **defined})
+    return words.of(Change(("rate", "when", fact), None, None), cell)
 
 
 def _lines(
@@ -208,9 +226,18 @@ class _Words:
         written = str(value)
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", written):
             return day(date.fromisoformat(written), self._language)
-        if change.path == ("base", "value"):
-            return render(f"decision.base.{written}", self._language)
-        code = f"difference.value.{written}"
+        if change.path == ("validity", "value"):
+            return _validity(written, self._language)
+        kind = "decision.base" if change.path == ("base", "value") else "difference.value"
+        code = f"{kind}.{written}"
         if change.path[-1] != "when" and code in catalogue():
             return render(code, self._language)
         return written
+
+
+def _validity(written: str, language: Language) -> str:
+    """Return how long a voucher is valid, which a file says as `12 months` or `until` a day."""
+    first, second = written.split()
+    if first == "until":
+        return render("difference.until", language, day=date.fromisoformat(second))
+    return render(f"difference.{second}", language, count=first)
