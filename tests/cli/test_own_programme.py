@@ -168,7 +168,7 @@ def test_what_was_decided_is_always_said(published: Terminal, folder: Path) -> N
 
     assert unknown.exit_code == refused.exit_code == closed.exit_code == plain.exit_code == 1
     assert f"{OWN}: Cannot be decided yet; if all is well: at most" in unknown.stdout
-    assert "not applied for: it cannot be decided before you say a star" in unknown.stdout
+    assert "not applied for: it cannot be decided yet; say yes or no to “a star”" in unknown.stdout
     assert f"{OWN}: Refused." in refused.stdout
     assert f"{OWN}: Not open on this day; if it were: CN¥400,000.00." in closed.stdout
     (told,) = json.loads(plain.stdout)
@@ -185,3 +185,40 @@ def test_a_repeated_application_says_the_same_again(published: Terminal, folder:
     assert published.does(*words, *IN_MAY) == first
     assert published.does(*words, "--at", "2026-07-01") == first
     assert "已核定，发放券" in published.does("--language", "zh", *words, *IN_MAY)
+
+
+@pytest.mark.parametrize(
+    ("language", "batch", "alone", "next_step"),
+    [
+        (
+            "en",
+            "it is made, and the voucher issued, when the batch is closed",
+            "A voucher can be issued on this decision.",
+            "Next: say yes or no to “a star”.",
+        ),
+        (
+            "zh",
+            "待本批次集中核定后确定金额并发券",
+            "可据此发券。",
+            "下一步：请说明是否属于“明星”。",
+        ),
+    ],
+)
+def test_what_is_said_fits_the_rule_and_the_kind_of_fact(
+    folder: Path, tmp_path: Path, language: str, batch: str, alone: str, next_step: str
+) -> None:
+    terminal = Terminal(tmp_path / "home")
+    facts = tmp_path / "facts.json"
+    known = {"contract_yuan": 1_000_000, "town_star": True, "batch_star": True}
+
+    def decided(name: str, **more: object) -> str:
+        kept = {key: known[key] for key in ("contract_yuan", f"{name.split('-')[1]}_star")}
+        facts.write_text(json.dumps({**kept, "purchase_kind": "compute", **more}))
+        words = ("decide", "--programme", folder / f"{name}.yaml", "--facts", facts, *IN_MAY)
+        return terminal.does("--language", language, *words)
+
+    assert alone in decided(OWN)
+    assert batch not in decided(OWN)
+    assert batch in decided(BATCH)
+    assert alone not in decided(BATCH)
+    assert next_step in decided(OWN, town_star=None)

@@ -21,7 +21,7 @@ from tallygrid.service.wish import Refused
 from tallygrid.settings import Language
 from tallygrid.text import money, render
 from tallygrid.text.decision import outcome_said
-from tallygrid.text.facts import label, listed
+from tallygrid.text.facts import asked_for, listed
 from tallygrid.text.placement import choice, runners_up
 from tallygrid.text.placement import sentence as row_sentence
 from tallygrid.text.quote import exact, sentences
@@ -126,8 +126,8 @@ def _unapplied(one: Match, language: Language) -> str:
     """Return why nobody applied under a programme."""
     decision, programme = one.decision, one.scheme.programme
     if decision.outcome == "undecided" and decision.missing:
-        facts = listed((label(name, programme, language) for name in decision.missing), language)
-        return render("cli.unapplied.missing", language, facts=facts)
+        asked = asked_for(decision.missing, programme, language)
+        return render("cli.unapplied.missing", language, asked=asked)
     if decision.only_closed or decision.outcome == "refused":
         code = "closed" if decision.only_closed else "refused"
         return render(f"cli.unapplied.{code}", language, programme=one.scheme.id)

@@ -7,11 +7,12 @@ from tallygrid.core.amount import Span
 from tallygrid.core.decision import Decision, OpenQuestion, deciding
 from tallygrid.core.finding import Finding
 from tallygrid.core.programme import Programme, Scalar
+from tallygrid.core.rules import variant
 from tallygrid.core.window import day_of
 from tallygrid.settings import Language
 from tallygrid.text import render
 from tallygrid.text.allocation import timing_lines
-from tallygrid.text.facts import facts_said, label, listed, said, value_of
+from tallygrid.text.facts import asked_for, facts_said, label, listed, said, value_of
 from tallygrid.text.sums import amount_said, line_said
 
 
@@ -78,7 +79,9 @@ def _conditions_of_amount(
         readings = _readings(decision.assumed, language)
         yield render("decision.assumed", language, names=names, readings=readings)
     if decision.issuable:
-        yield render("decision.issuable", language)
+        applied = variant(programme, tuple(sorted(decision.assumed.items())))
+        code = "in_batch" if applied.allocation.in_batches else "issuable"
+        yield render(f"decision.{code}", language)
     elif decision.blocked_by and decision.outcome != "refused":
         yield render("decision.blocked", language, items=listed(decision.blocked_by, language))
 
@@ -147,8 +150,8 @@ def next_step(finding: Finding, programme: Programme, language: Language) -> str
     """Return what the applicant can do about a rule that did not pass."""
     if finding.status == "unknown":
         if finding.missing:
-            names = (label(name, programme, language) for name in finding.missing)
-            return render("decision.next.unknown", language, facts=listed(names, language))
+            asked = asked_for(finding.missing, programme, language)
+            return render("decision.next.unknown", language, asked=asked)
         return render("decision.next.open", language, items=listed(finding.open, language))
     opening = finding.saw.get("next_opening")
     if opening is not None:

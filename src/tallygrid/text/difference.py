@@ -240,4 +240,5 @@ def _validity(written: str, language: Language) -> str:
     first, second = written.split()
     if first == "until":
         return render("difference.until", language, day=date.fromisoformat(second))
-    return render(f"difference.{second}", language, count=first)
+    one = "one_" if first == "1" else ""
+    return render(f"difference.{one}{second}", language, count=first)

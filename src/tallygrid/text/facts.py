@@ -56,3 +56,21 @@ def facts_said(facts: Mapping[str, Scalar | None], programme: Programme, languag
 def listed(items: Iterable[str], language: Language) -> str:
     """Join short items in a line."""
     return render("decision.between_items", language).join(items)
+
+
+def asked_for(names: Iterable[str], programme: Programme, language: Language) -> str:
+    """Ask for facts: to give them, or to say yes or no where a fact is one or the other."""
+    given: list[str] = []
+    whether: list[str] = []
+    for name in names:
+        words, spec = label(name, programme, language), programme.facts.get(name)
+        if spec is not None and spec.type == "boolean":
+            whether.append(render("decision.ask.quoted", language, name=words))
+        else:
+            given.append(words)
+    asked = [
+        render(f"decision.ask.{code}", language, facts=listed(facts, language))
+        for code, facts in (("give", given), ("whether", whether))
+        if facts
+    ]
+    return render("decision.ask.between", language).join(asked)
