@@ -312,3 +312,15 @@ def test_a_report_cannot_contradict_a_report(tmp_path: Path) -> None:
     mistakes, _ = _together(tmp_path, report=circle)
 
     assert _has("report.yaml is not an issued edition.", mistakes)
+
+
+@pytest.mark.parametrize("field", ["tax.value", "validity.value"])
+def test_what_stands_on_every_voucher_cannot_be_open_without_blocking(
+    tmp_path: Path, field: str
+) -> None:
+    told = _changed((f"    field: {field}\n", f"    field: {field}\n    blocks: nothing\n"))
+
+    mistakes, _ = _found(tmp_path, told)
+
+    assert len(mistakes) == 1
+    assert f"No voucher can be issued while `{field}` is open. Write `blocks: issue`" in mistakes[0]

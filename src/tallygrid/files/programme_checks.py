@@ -173,6 +173,12 @@ def _zone(document: Document, programme: Programme) -> Iterator[Mistake]:
         yield document.mistake(("place", "zone"), problem, "Write Asia/Shanghai.")
 
 
+_NEEDED: Final = frozenset(
+    {"base.value", "tax.value", "redeem.value", "paid_to.value", "validity.value"}
+)
+"""What stands on every voucher."""
+
+
 def _open_items(document: Document, programme: Programme) -> Iterator[Mistake]:
     nulls = set(open_fields({k: v for k, v in document.data.items() if k != "facts"}))
     asked = {item.field for item in programme.open}
@@ -186,6 +192,10 @@ def _open_items(document: Document, programme: Programme) -> Iterator[Mistake]:
             problem = f"`{item.field}` is not a field that is open (null)."
             yield document.mistake((*where, "field"), problem, remedy)
             continue
+        if item.blocks == "nothing" and item.field in _NEEDED:
+            problem = f"No voucher can be issued while `{item.field}` is open."
+            remedy = "Write `blocks: issue`, or leave `blocks` out."
+            yield document.mistake((*where, "blocks"), problem, remedy)
         yield from _readings(document, programme, position)
     yield from _too_many(document, programme)
 
