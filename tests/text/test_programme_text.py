@@ -81,3 +81,17 @@ def test_the_invented_programmes_can_be_read_too(language: Language) -> None:
         lines = programme_lines(read_programme(file), language)
 
         assert not any("None" in line or "{" in line or "difference." in line for line in lines)
+
+
+def test_a_ceiling_says_what_it_is_a_share_of() -> None:
+    city = read_programme(_INVENTED / "example-city-compute-issued.yaml")
+    ceiling = city.stacking.ceilings[1].model_copy(update={"of": "contract", "tax": "included"})
+    stacking = city.stacking.model_copy(update={"ceilings": (ceiling,)})
+    programme = city.model_copy(update={"stacking": stacking})
+
+    english, chinese = (programme_lines(programme, one) for one in ("en", "zh"))
+
+    assert "    Ceiling “with-district” is a share of: the contract value" in english
+    assert "    Value-added tax under the ceiling “with-district” is: included" in english
+    assert "    合计上限“with-district”的基数：合同金额" in chinese
+    assert "    合计上限“with-district”基数的增值税：含税" in chinese

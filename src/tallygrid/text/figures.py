@@ -92,6 +92,9 @@ def _ceiling(programme: Programme, ceiling: Ceiling, language: Language) -> Iter
     path = f"stacking.ceilings.{ceiling.id}"
     steps = ceiling.model_dump(mode="json", exclude_defaults=True).get("rate")
     yield "  " + _figure(programme, f"{path}.rate", steps, ceiling, language)
+    for name, value in (("of", ceiling.of), ("tax", ceiling.tax)):
+        if value is not None:
+            yield "    " + figure_said(programme, f"{path}.{name}", value, language)
     counts = ceiling.includes_this
     yield "    " + figure_said(programme, f"{path}.includes_this", counts, language)
     yield from _among((*ceiling.levels, *ceiling.programmes), language)
