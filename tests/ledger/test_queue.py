@@ -16,6 +16,7 @@ from bookkeeping import Books, event, leg
 from tallygrid import ledger
 from tallygrid.core.books import Event, Outcome
 from tallygrid.database import Server
+from tallygrid.ledger import queue as queue_module
 from tallygrid.ledger.queue import EVENTS_TOGETHER, OverloadError, PostingQueue
 
 CALLERS = 40
@@ -232,3 +233,33 @@ def test_whatever_stops_the_leader_every_caller_is_answered(books: Books, till: 
 
     assert all(isinstance(answer, psycopg.errors.NoDataFound) for answer in answers)
     assert queue.post("web", books.programme, []) == ()
+
+
+def test_a_caller_that_is_interrupted_leaves_nobody_waiting(books: Books, till: Till) -> None:
+    """An interrupt reaches a caller that waits in the lane, and the next one is still served."""
+    queue = PostingQueue(till.post)
+    one = partial(event, "appropriate", {"appropriation > available": 1})
+    till.open.clear()
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(queue.post, "web", books.programme, [one()])
+        while not till.batches:
+            time.sleep(0.001)
+        interrupted = pool.submit(_interrupted, queue, books.programme, one())
+        last = pool.submit(queue.post, "web", books.programme, [one()])
+        time.sleep(0.2)
+        till.open.set()
+
+        assert codes(first.result(30)) == codes(last.result(30)) == ["posted"]
+        assert isinstance(interrupted.exception(30), KeyboardInterrupt)
+    assert codes(queue.post("web", books.programme, [one()])) == ["posted"]
+    assert books.balance("available") == (3, 0)
+
+
+def _interrupted(queue: PostingQueue, programme: str, event: Event) -> None:
+    """Post as a caller whose wait ends in an interrupt."""
+    lane = queue._lane("web", programme)  # noqa: SLF001  # where the interrupt strikes
+    ask = queue_module._Ask((event,))  # noqa: SLF001
+    leads = lane._enter(ask)  # noqa: SLF001
+    time.sleep(0.05)
+    lane._leave(ask, leads=leads)  # noqa: SLF001
+    raise KeyboardInterrupt

@@ -293,6 +293,19 @@ def test_in_turn_a_group_has_no_more_than_is_kept_for_it(desk: Desk) -> None:
     assert (states, other) == (["awarded", "waiting"], "awarded")
 
 
+def test_in_turn_what_is_kept_for_a_group_is_left_to_it(desk: Desk) -> None:
+    group = {"id": "small", "when": "employees < 10", "amount_yuan": [{"value": 20_000}], **CITED}
+    scheme = _scheme({"value": "first_come"}, budget={"groups": [group]})
+    _fund(desk, scheme, 3_000_000)
+
+    states = [
+        _apply(desk, scheme, name, minute=n, employees=size)
+        for n, (name, size) in enumerate((("A-1", 50), ("A-2", 5)))
+    ]
+
+    assert states == ["waiting", "awarded"]
+
+
 def test_another_authoritys_award_is_matched_on_what_is_known_here(desk: Desk) -> None:
     """The city adds half of the province's award for the same contract; nobody types it in."""
     plain = PROGRAMMES[CITY].model_dump(mode="json", exclude_defaults=True)

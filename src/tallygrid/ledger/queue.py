@@ -85,7 +85,7 @@ class PostingQueue:
             return lane
 
 
-@dataclass
+@dataclass(eq=False)
 class _Ask:
     """One call that waits: for its outcomes, or for its turn to post for everyone."""
 
@@ -125,10 +125,15 @@ class _Lane:
 
     def post(self, events: tuple[Event, ...]) -> tuple[Outcome, ...]:
         ask = _Ask(events)
-        if not self._enter(ask):
-            ask.called.wait()
-        if not ask.is_settled:
-            self._lead()
+        leads = self._enter(ask)
+        try:
+            if not leads:
+                ask.called.wait()
+            if not ask.is_settled:
+                self._lead()
+        except BaseException:
+            self._leave(ask, leads=leads)
+            raise
         return ask.answer()
 
     def _enter(self, ask: _Ask) -> bool:
@@ -140,6 +145,17 @@ class _Lane:
             self._events_waiting += len(ask.events)
             leads, self._is_led = not self._is_led, True
             return leads
+
+    def _leave(self, ask: _Ask, *, leads: bool) -> None:
+        """Take back a call that was interrupted while it waited; nobody may wait for it."""
+        with self._lock:
+            if ask not in self._waiting:
+                return
+            is_called = leads or ask.called.is_set()
+            self._waiting.remove(ask)
+            self._events_waiting -= len(ask.events)
+        if is_called:
+            self._hand_over()
 
     def _lead(self) -> None:
         """Post one batch, in which the leader's own events are the first; then hand over."""

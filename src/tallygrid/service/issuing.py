@@ -100,6 +100,15 @@ class Issue:
         groups = {group.id: self.kept_fen(group)[1] for group in self.programme.budget.groups}
         return Used(budget_fen=self.available_fen(), by_id={**self.drawn(), **groups})
 
+    def used_of_nobodys(self) -> Used:
+        """Return the same for whoever is in no group: what is kept for groups is not left."""
+        used = self.used()
+        kept = (self.kept_fen(group) for group in self.programme.budget.groups)
+        kept_fen = sum(max(0, whole_fen - drawn_fen) for whole_fen, drawn_fen in kept)
+        if used.budget_fen is None or not kept_fen:
+            return used
+        return replace(used, budget_fen=max(0, used.budget_fen - kept_fen))
+
     def drawn(self) -> dict[str, int]:
         """Return what was drawn under each cap that would count this voucher."""
         return {cap.id: self._used(cap) for cap in self.programme.caps.limits}
