@@ -1,8 +1,7 @@
 """A batch of approved claims as CSV: what each asks, when it came in, its score and its group."""
 
-import csv
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,14 +9,12 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from tallygrid.core.allocation import Claim
-from tallygrid.files.document import read_text
 from tallygrid.files.mistake import FileError, Mistake, shown
 from tallygrid.files.nearest import nearest
 from tallygrid.files.receipts import fen_of
+from tallygrid.files.rows import read_rows
 
 COLUMNS: Final = ("id", "amount_yuan", "submitted_at", "score", "group")
-_BYTES_MAX: Final = 64_000_000
-"""Some half a million claims."""
 _INSTANT: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{3}(\d{3})?)?)?(Z|[+-]\d{2}:\d{2})?)?"
 )
@@ -42,19 +39,7 @@ def read_claims(path: Path, how: Reading) -> tuple[Claim, ...]:
     Raises:
         FileError: With every mistake in it.
     """
-    text = read_text(path, bytes_max=_BYTES_MAX)
-    table = csv.DictReader(text.splitlines(), restval="", strict=True)
-    try:
-        header = tuple(table.fieldnames or ())
-        rows = [(table.line_num, row) for row in table]
-    except csv.Error as error:
-        problem = f"The row cannot be read: {error}."
-        raise FileError([Mistake(str(path), table.line_num, 1, problem, "Mend it.")]) from None
-    if header != COLUMNS:
-        problem, remedy = f"The first line is {shown(','.join(header))}.", ",".join(COLUMNS)
-        raise FileError([Mistake(str(path), 1, 1, problem, f"Write {remedy}.")])
-    if not rows:
-        raise FileError([Mistake(str(path), 2, 1, "There is no claim.", "Add a row.")])
+    rows = read_rows(path, COLUMNS, empty="There is no claim.")
     mistakes = [*_twice(str(path), rows)]
     mistakes += [one for line, row in rows for one in _mistakes(str(path), line, row, how)]
     if mistakes:
@@ -72,7 +57,7 @@ def _claim(row: dict[str, str], how: Reading) -> Claim:
     )
 
 
-def _twice(file: str, rows: list[tuple[int, dict[str, str]]]) -> Iterator[Mistake]:
+def _twice(file: str, rows: Sequence[tuple[int, dict[str, str]]]) -> Iterator[Mistake]:
     seen: dict[str, int] = {}
     for line, row in rows:
         first = seen.setdefault(row["id"], line)

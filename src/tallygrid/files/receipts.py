@@ -1,20 +1,17 @@
 """The treasury's receipts as CSV, matched by the number of its document (支付凭证号)."""
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from tallygrid.core.money import FEN_PER_YUAN
-from tallygrid.files.document import read_text
 from tallygrid.files.mistake import FileError, Mistake, shown
+from tallygrid.files.rows import read_rows
 
 COLUMNS: Final = ("payment", "receipt", "amount_yuan", "paid")
 _DECIMALS_MAX: Final = 2
 _AMOUNT: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{0,2})?")
-_BYTES_MAX: Final = 64_000_000
-"""Some half a million receipts."""
 
 
 class ReceiptRow(NamedTuple):
@@ -32,20 +29,7 @@ def read_receipts(path: Path) -> tuple[ReceiptRow, ...]:
     Raises:
         FileError: With every mistake in the file.
     """
-    table = csv.DictReader(
-        read_text(path, bytes_max=_BYTES_MAX).splitlines(), restval="", strict=True
-    )
-    try:
-        header = tuple(table.fieldnames or ())
-        rows = [(table.line_num, row) for row in table]
-    except csv.Error as error:
-        problem = f"The row cannot be read: {error}."
-        raise FileError([Mistake(str(path), table.line_num, 1, problem, "Mend it.")]) from None
-    if header != COLUMNS:
-        problem, remedy = f"The first line is {shown(','.join(header))}.", ",".join(COLUMNS)
-        raise FileError([Mistake(str(path), 1, 1, problem, f"Write {remedy}.")])
-    if not rows:
-        raise FileError([Mistake(str(path), 2, 1, "There is no receipt.", "Add a row.")])
+    rows = read_rows(path, COLUMNS, empty="There is no receipt.")
     mistakes = [one for line, row in rows for one in _mistakes(str(path), line, row)]
     if mistakes:
         raise FileError(mistakes)
