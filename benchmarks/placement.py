@@ -132,11 +132,11 @@ def tell(sending: Any, value_fen: int, bound_fen: int) -> None:  # noqa: ANN401 
     sending.send((value_fen, bound_fen, cpu_s, used.ru_maxrss // 1_024))
 
 
-def ours(folder: Path, seconds: float, sending: Any) -> None:  # noqa: ANN401
+def ours(folder: Path, seconds: float, sending: Any) -> None:  # noqa: ANN401  # a connection
     """Run the command as a user does."""
     from click.testing import CliRunner  # noqa: PLC0415  # each way loads its own
 
-    from tallygrid.cli import tallygrid  # noqa: PLC0415
+    from tallygrid.cli import tallygrid  # noqa: PLC0415  # see `ours`: each way loads its own
 
     files = (f"--{name}={folder / name}.csv" for name in ("jobs", "pools", "routes", "budgets"))
     words = ["place", *files, f"--out={folder / 'out.csv'}", f"--seconds={seconds}", "--json"]
@@ -144,27 +144,27 @@ def ours(folder: Path, seconds: float, sending: Any) -> None:  # noqa: ANN401
     tell(sending, told["objective_fen"], told["bound_fen"])
 
 
-def greedy(folder: Path, _: float, sending: Any) -> None:  # noqa: ANN401
+def greedy(folder: Path, _: float, sending: Any) -> None:  # noqa: ANN401  # a connection
     """Place jobs as they come, each where it is cheapest of what fits."""
     _place_in_order(
         folder, sending, lambda cost, fits, _random, _room: cost.argmin() if fits else -1
     )
 
 
-def two_choices(folder: Path, _: float, sending: Any) -> None:  # noqa: ANN401
+def two_choices(folder: Path, _: float, sending: Any) -> None:  # noqa: ANN401  # a connection
     """Place jobs as they come, each in the emptier of two pools drawn from those that fit."""
 
-    def choose(cost: Any, fits: list[int], random: Random, room: Any) -> int:  # noqa: ANN401, ARG001
+    def choose(cost: Any, fits: list[int], random: Random, room: Any) -> int:  # noqa: ANN401, ARG001  # arrays; see `greedy`
         drawn = random.sample(fits, min(2, len(fits)))
         return max(drawn, key=lambda pool: room[pool], default=-1)
 
     _place_in_order(folder, sending, choose)
 
 
-def _place_in_order(folder: Path, sending: Any, choose: Callable[..., int]) -> None:  # noqa: ANN401
-    import numpy as np  # noqa: PLC0415
+def _place_in_order(folder: Path, sending: Any, choose: Callable[..., int]) -> None:  # noqa: ANN401  # a connection
+    import numpy as np  # noqa: PLC0415  # see `ours`: each way loads its own
 
-    from tallygrid.placement.batch.repair import Assignment  # noqa: PLC0415
+    from tallygrid.placement.batch.repair import Assignment  # noqa: PLC0415  # see `ours`: each way loads its own
 
     instance, random = _instance(folder), stream(SEED, "choices")
     made = Assignment.empty(instance)
@@ -181,10 +181,10 @@ def _place_in_order(folder: Path, sending: Any, choose: Callable[..., int]) -> N
     tell(sending, made.value_fen, 0)
 
 
-def plain(folder: Path, seconds: float, sending: Any) -> None:  # noqa: ANN401
+def plain(folder: Path, seconds: float, sending: Any) -> None:  # noqa: ANN401  # a connection
     """Give every pair to HiGHS, with its own settings and on one thread."""
-    import highspy  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
+    import highspy  # noqa: PLC0415  # see `ours`: each way loads its own
+    import numpy as np  # noqa: PLC0415  # see `ours`: each way loads its own
 
     start = time.perf_counter()
     instance = _instance(folder)
@@ -198,8 +198,8 @@ def plain(folder: Path, seconds: float, sending: Any) -> None:  # noqa: ANN401
     kept = np.stack([programme >= -1, programme >= -1, programme >= 0], axis=1)
     limits = [np.ones(rows), instance.capacity / instance.unit, batch.budgets.available_fen]
     upper = np.concatenate(limits).astype(float)
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
-    solver.setOptionValue("output_flag", False)  # noqa: FBT003
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]  # its types are partial
+    solver.setOptionValue("output_flag", False)  # noqa: FBT003  # the option takes no name
     solver.setOptionValue("threads", 1)
     solver.passModel(
         len(jobs),
@@ -230,8 +230,8 @@ def plain(folder: Path, seconds: float, sending: Any) -> None:  # noqa: ANN401
 
 
 def _instance(folder: Path) -> Any:  # noqa: ANN401  # loaded by each way for itself
-    from tallygrid.files.batch import Paths, read_batch  # noqa: PLC0415
-    from tallygrid.placement.batch.instance import Instance  # noqa: PLC0415
+    from tallygrid.files.batch import Paths, read_batch  # noqa: PLC0415  # see `ours`: each way loads its own
+    from tallygrid.placement.batch.instance import Instance  # noqa: PLC0415  # see `ours`: each way loads its own
 
     names = ("jobs", "pools", "routes", "budgets")
     return Instance.of(read_batch(Paths(*(folder / f"{name}.csv" for name in names))))
@@ -307,7 +307,7 @@ def _pools(
         model, origin, price_fen = random.choice(MODELS)
         capacity = card_hours * size / sum(sizes)
         cards = 128 if size >= large else random.choice([4, 8, 16, 32, 64, 128])
-        while cards > 4 and capacity / cards < 12 and size < max(sizes):  # noqa: PLR2004
+        while cards > 4 and capacity / cards < 12 and size < max(sizes):  # noqa: PLR2004  # the generator's own
             cards //= 2
         price = price_fen * random.randrange(70, 131) / 100
         extra = random.randrange(20_000) / 100

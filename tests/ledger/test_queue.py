@@ -258,8 +258,8 @@ def test_a_caller_that_is_interrupted_leaves_nobody_waiting(books: Books, till: 
 def _interrupted(queue: PostingQueue, programme: str, event: Event) -> None:
     """Post as a caller whose wait ends in an interrupt."""
     lane = queue._lane("web", programme)  # noqa: SLF001  # where the interrupt strikes
-    ask = queue_module._Ask((event,))  # noqa: SLF001
-    leads = lane._enter(ask)  # noqa: SLF001
+    ask = queue_module._Ask((event,))  # noqa: SLF001  # likewise
+    leads = lane._enter(ask)  # noqa: SLF001  # likewise
     time.sleep(0.05)
-    lane._leave(ask, leads=leads)  # noqa: SLF001
+    lane._leave(ask, leads=leads)  # noqa: SLF001  # likewise
     raise KeyboardInterrupt

@@ -92,6 +92,6 @@ def _edges(programme: Programme) -> Iterator[tuple[str, str, int]]:
 
 def _comparisons(node: Node) -> Iterator[tuple[str, str, int]]:
     if node.op in SIDES and node.args[0].op == "fact" and node.args[1].op == "literal":
-        yield str(node.args[0].value), node.op, node.args[1].value  # type: ignore[misc]
+        yield str(node.args[0].value), node.op, node.args[1].value  # type: ignore[misc]  # only numbers have an order here
     for arg in node.args:
         yield from _comparisons(arg)

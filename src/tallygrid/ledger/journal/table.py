@@ -37,7 +37,7 @@ def write_csv(journals: Iterable[Journal], out: TextIO) -> None:
 def write_parquet(journals: Iterable[Journal], path: Path) -> None:
     """Write journals as one Parquet file, a part at a time, so that no size is too large."""
     import polars as pl  # noqa: PLC0415  # half a second that only this form should cost
-    from polars.io.plugins import register_io_source  # noqa: PLC0415
+    from polars.io.plugins import register_io_source  # noqa: PLC0415  # the same
 
     schema: dict[str, pl.DataType] = {name: _type(name) for name in COLUMNS}
     rows = _rows(journals)

@@ -73,7 +73,7 @@ def _by_volume(
         excess = average - 1
         ahead = np.where((best.prices <= 0) & (excess < 0), 0.0, excess)
         length = float(ahead @ ahead)
-        if length < 1e-12 or deadline.is_over or value_max <= best.value:  # noqa: PLR2004
+        if length < 1e-12 or deadline.is_over or value_max <= best.value:  # noqa: PLR2004  # as good as nothing
             break
         stride = pace * (value_max - best.value) / length
         prices = np.maximum(0.0, best.prices + stride * ahead / limits)

@@ -185,7 +185,7 @@ def _loaded(
     columns: _Columns, cost: Floats, upper: Floats, rows: Floats, integrality: NDArray[np.int32]
 ) -> "highspy.Highs":
     """Return a silent solver on one thread, so that its steps repeat, with a programme."""
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]  # its types are partial
     solver.setOptionValue("output_flag", False)  # noqa: FBT003  # the solver's own signature
     solver.setOptionValue("threads", 1)
     solver.passModel(
