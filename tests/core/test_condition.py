@@ -3,8 +3,9 @@
 from datetime import date
 
 import pytest
+from tables import answer_of_a_row
 
-from tallygrid.core.condition import Facts, evaluate, explained, missing_facts
+from tallygrid.core.condition import Answers, Facts, answer, missing_facts
 from tallygrid.core.money import GREATEST_FEN
 from tallygrid.core.programme import FactSpec, Texts
 from tallygrid.core.sql import ConditionError, condition
@@ -27,7 +28,9 @@ FACTS = {
 
 def _answer(text: str, **facts: int | bool | str | date) -> bool | None:  # a fact
     node = condition(text, FACTS)
-    return evaluate([node], facts)[node]
+    found = answer(node, facts)
+    assert answer_of_a_row(node, facts) is found
+    return found
 
 
 @pytest.mark.parametrize(
@@ -139,7 +142,7 @@ def test_a_text_may_hold_any_mark() -> None:
 
     node = condition("name = '（甲）、乙'", {"name": name})
 
-    assert evaluate([node], {"name": "（甲）、乙"})[node] is True
+    assert answer(node, {"name": "（甲）、乙"}) is True
 
 
 def test_definitions_that_double_each_other_do_not_grow_without_end() -> None:
@@ -160,7 +163,7 @@ def test_every_mistake_of_a_condition_is_named_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "facts", "answer"),
+    ("text", "facts", "expected"),
     [
         ("age_months < 12 AND admitted", {"age_months": 11, "admitted": True}, True),
         ("age_months BETWEEN 1 AND 12", {"age_months": 12}, True),
@@ -185,9 +188,9 @@ def test_every_mistake_of_a_condition_is_named_at_once() -> None:
 def test_a_condition_answers_true_false_or_unknown(
     text: str,
     facts: Facts,
-    answer: bool | None,  # noqa: FBT001  # the answer expected
+    expected: bool | None,  # noqa: FBT001  # the answer
 ) -> None:
-    assert _answer(text, **facts) is answer
+    assert _answer(text, **facts) is expected
 
 
 def test_a_product_beyond_64_bits_does_not_wrap() -> None:
@@ -208,8 +211,8 @@ def test_only_the_facts_that_would_decide_are_missing(
     text: str, facts: Facts, missing: tuple[str, ...]
 ) -> None:
     node = condition(text, FACTS)
-    answers = explained([node], facts)
+    answers = Answers(facts)
 
-    found = missing_facts(node, answers, facts) if answers[node] is None else ()
+    found = missing_facts(node, answers) if answers[node] is None else ()
 
     assert found == missing

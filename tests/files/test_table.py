@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from tables import as_row, differences, single
 
 from tallygrid.core.arithmetic import Used
-from tallygrid.core.condition import dtype_of, kind_of
+from tallygrid.core.condition import kind_of
 from tallygrid.core.decision import Plan, decide
+from tallygrid.core.expression import dtype_of
 from tallygrid.core.facts import DERIVED_FROM, derived
 from tallygrid.core.programme import Programme
 from tallygrid.core.sql import ConditionError, condition

@@ -1,6 +1,6 @@
 """A table decided and one case decided, in a form in which they can be compared."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -8,8 +8,9 @@ import polars as pl
 
 from tallygrid.core.arithmetic import Used
 from tallygrid.core.assumptions import Assumptions
-from tallygrid.core.condition import Facts, dtype_of, kind_of
+from tallygrid.core.condition import Facts, Kind, Node, kind_of
 from tallygrid.core.decision import Decision, Plan, decide
+from tallygrid.core.expression import dtype_of, expression
 from tallygrid.core.facts import derived
 from tallygrid.core.programme import FactSpec, Programme
 from tallygrid.core.table import USED, decided, facts_asked
@@ -103,6 +104,25 @@ def together(
     frame = pl.LazyFrame(columns)
     found = decided(frame, [plan], given).collect()
     return [as_row(row) for row in found.iter_rows(named=True)]
+
+
+def answer_of_a_row(node: Node, facts: Facts) -> bool | None:
+    """Answer a condition in the only row of a table."""
+    kinds = dict(kinds_of(node))
+    row = pl.DataFrame(
+        {"row": [0], **{name: [facts.get(name)] for name in kinds}},
+        schema_overrides={name: dtype_of(kind) for name, kind in kinds.items()},
+    )
+    found: bool | None = row.select("row", found=expression(node))["found"].item()
+    return found
+
+
+def kinds_of(node: Node) -> Iterator[tuple[str, Kind]]:
+    """Yield the facts of a condition, each with its kind."""
+    if node.op == "fact":
+        yield str(node.value), node.kind
+    for arg in node.args:
+        yield from kinds_of(arg)
 
 
 def differences(one: Row, other: Row) -> Iterable[str]:

@@ -16,7 +16,7 @@ from tallygrid.core.amount import (
     room_line,
     span_line,
 )
-from tallygrid.core.condition import Facts, Node, missing_facts
+from tallygrid.core.condition import Answers, Facts, Node, missing_facts
 from tallygrid.core.formula import Ends, possible_tiers, taxed, tier_rate, under_cap, under_ceiling
 from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN
 from tallygrid.core.number import ONE, Number
@@ -74,7 +74,7 @@ class Case:
     programme: Programme
     rules: Rules
     facts: Facts
-    answers: Mapping[Node, bool | None]
+    answers: Answers
     day: date
     used: Used
 
@@ -89,7 +89,7 @@ class Case:
 
     def missing(self, node: Node) -> tuple[str, ...]:
         """Return the facts for want of which a rule is unknown."""
-        return missing_facts(node, self.answers, self.facts)
+        return missing_facts(node, self.answers)
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,19 @@
 """A condition: a yes-or-no rule on facts that may answer *unknown*.
 
-A condition is a small tree of the few things allowed. It is evaluated by Polars, one select
-for any number of conditions and rows, with the logic of known and unknown (Kleene): an
-unknown fact makes a rule unknown unless the rest decides it. Whole numbers never wrap: where
-a sum or product could leave 64 bits it is computed in 128, and `core.sql` refuses what could
-leave those.
+A condition is a small tree of the few things allowed, with the logic of known and unknown
+(Kleene): an unknown fact makes a rule unknown unless the rest decides it. Here it is answered
+for one case; `core.expression` answers the same tree for a column of cases.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, lru_cache
-from operator import add, and_, eq, ge, gt, le, lt, mul, ne, or_, sub
-from typing import TYPE_CHECKING, Any, Final, Literal
+from functools import cached_property
+from operator import add, eq, ge, gt, le, lt, mul, ne, sub
+from typing import Any, Final, Literal
 
 from tallygrid.core.money import GREATEST_FEN
 from tallygrid.core.programme import FactSpec, Scalar
-
-if TYPE_CHECKING:
-    import polars as pl
 
 Kind = Literal["integer", "money", "boolean", "text", "date"]
 Op = Literal[
@@ -28,8 +23,8 @@ Op = Literal[
 Facts = Mapping[str, Scalar]
 """The facts given; one that is not given is unknown."""
 
-_INT64_MAX: Final = 2**63 - 1
 INT128_MAX: Final = 2**127 - 1
+"""No number on the way to an answer may be greater: a table's widest column holds no more."""
 
 
 @dataclass(frozen=True)
@@ -91,65 +86,86 @@ def kind_of(spec: FactSpec) -> Kind:
     return "money" if spec.unit == "fen" else spec.type
 
 
-def evaluate(nodes: Sequence[Node], facts: Facts) -> dict[Node, bool | None]:
-    """Answer conditions for one case, all in one select; `None` is unknown.
+class Answers(dict[Node, bool | None]):
+    """What the facts of one case answer to conditions, each worked out when first asked for.
 
     >>> age = Node("fact", "integer", value="age")
     >>> young = Node("<", "boolean", (age, literal(12, "integer")))
-    >>> evaluate([young], {"age": 8})[young], evaluate([young], {})[young]
+    >>> Answers({"age": 8})[young], Answers({})[young]
     (True, None)
     """
-    return evaluate_each(tuple(nodes), [facts])[0]
+
+    def __init__(self, facts: Facts) -> None:
+        """Answer for these facts; `None` is unknown."""
+        super().__init__()
+        self.facts = facts
+
+    def __missing__(self, node: Node) -> bool | None:
+        found = self[node] = answer(node, self.facts)
+        return found
 
 
-def evaluate_each(
-    nodes: tuple[Node, ...], cases: Sequence[Facts]
-) -> tuple[dict[Node, bool | None], ...]:
-    """Answer conditions for many cases, all in one select; see `evaluate`."""
-    import polars as pl  # noqa: PLC0415  # a third of a second that only a decision should cost
-
-    asked = _asked(nodes)
-    if not asked.nodes:
-        return tuple({} for _ in cases)
-    rows = {name: [facts.get(name) for facts in cases] for name in asked.schema}
-    rows[_ROW] = list(range(len(cases)))
-    answers = pl.DataFrame(rows, schema={**asked.schema, _ROW: pl.Int64()}).select(asked.columns)
-    return tuple(dict(zip(asked.nodes, row[1:], strict=True)) for row in answers.iter_rows())
+def answer(node: Node, facts: Facts) -> bool | None:
+    """Answer one condition for one case; `None` is unknown."""
+    found = _value(node, facts)
+    assert found is None or isinstance(found, bool), node
+    return found
 
 
-_ROW: Final = "row number"
-"""A column beside the facts, so that answers which depend on none have a row per case too."""
+def _value(node: Node, facts: Facts) -> Scalar | None:
+    return _STEPS[node.op](node, facts)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """Conditions as the columns of a select, and the facts that it reads."""
-
-    nodes: tuple[Node, ...]
-    schema: "Mapping[str, pl.DataType]"
-    columns: "tuple[pl.Expr, ...]"
+def _fact(node: Node, facts: Facts) -> Scalar | None:
+    return facts.get(str(node.value))
 
 
-@lru_cache(maxsize=256)
-def _asked(nodes: tuple[Node, ...]) -> _Asked:
-    """Build a select once; the conditions of known programmes are asked again and again."""
-    import polars as pl  # noqa: PLC0415  # see `evaluate_each`
-
-    wanted = tuple(dict.fromkeys(nodes))
-    kinds = dict(fact for node in wanted for fact in _columns(node))
-    return _Asked(
-        nodes=wanted,
-        schema={name: dtype_of(kind) for name, kind in kinds.items()},
-        columns=(
-            pl.col(_ROW),
-            *(expression(node).alias(str(position)) for position, node in enumerate(wanted)),
-        ),
-    )
+def _literal(node: Node, _: Facts) -> Scalar | None:
+    return node.value
 
 
-def explained(nodes: Sequence[Node], facts: Facts) -> dict[Node, bool | None]:
-    """Answer conditions and their parts; see `missing_facts`."""
-    return evaluate([part for node in nodes for part in (node, *parts(node))], facts)
+def _and(node: Node, facts: Facts) -> bool | None:
+    answers = [_value(arg, facts) for arg in node.args]
+    return False if False in answers else None if None in answers else True
+
+
+def _or(node: Node, facts: Facts) -> bool | None:
+    answers = [_value(arg, facts) for arg in node.args]
+    return True if True in answers else None if None in answers else False
+
+
+def _not(node: Node, facts: Facts) -> bool | None:
+    found = _value(node.args[0], facts)
+    return None if found is None else not found
+
+
+def _is_null(node: Node, facts: Facts) -> bool:
+    return _value(node.args[0], facts) is None
+
+
+def _in(node: Node, facts: Facts) -> bool | None:
+    subject, *listed = (_value(arg, facts) for arg in node.args)
+    if subject is None:
+        return None
+    return True if subject in listed else None if None in listed else False
+
+
+def _both_known(join: Callable[[Any, Any], Scalar]) -> Callable[[Node, Facts], Scalar | None]:
+    """Return a step on two values that is unknown where either is."""
+
+    def step(node: Node, facts: Facts) -> Scalar | None:
+        left, right = _value(node.args[0], facts), _value(node.args[1], facts)
+        return None if left is None or right is None else join(left, right)
+
+    return step
+
+
+_STEPS: Final[Mapping[Op, Callable[[Node, Facts], Scalar | None]]] = {
+    "fact": _fact, "literal": _literal, "and": _and, "or": _or, "not": _not, "in": _in,
+    "is_null": _is_null, "=": _both_known(eq), "<>": _both_known(ne), "<": _both_known(lt),
+    "<=": _both_known(le), ">": _both_known(gt), ">=": _both_known(ge), "+": _both_known(add),
+    "-": _both_known(sub), "*": _both_known(mul),
+}  # fmt: skip
 
 
 def is_joining(node: Node) -> bool:
@@ -157,108 +173,23 @@ def is_joining(node: Node) -> bool:
     return node.op in _JOINING
 
 
-def missing_facts(node: Node, answers: Mapping[Node, bool | None], facts: Facts) -> tuple[str, ...]:
+def missing_facts(node: Node, answers: Answers) -> tuple[str, ...]:
     """Return the facts for want of which a condition is unknown, and not those beside it."""
     if node.op not in _JOINING:
-        return tuple(name for name in node.facts if name not in facts)
+        return tuple(name for name in node.facts if name not in answers.facts)
     unknown = (arg for arg in node.args if answers[arg] is None)
-    found = (name for arg in unknown for name in missing_facts(arg, answers, facts))
+    found = (name for arg in unknown for name in missing_facts(arg, answers))
     return tuple(dict.fromkeys(found))
 
 
 _JOINING: Final = frozenset({"and", "or", "not"})
 
 
-def parts(node: Node) -> Iterator[Node]:
-    """Yield the conditions that a condition joins, and theirs."""
-    if node.op in _JOINING:
-        for arg in node.args:
-            yield arg
-            yield from parts(arg)
-
-
-def named_like_facts(node: Node) -> "pl.Expr":
-    """Return the column of a fact that has the fact's name."""
-    import polars as pl  # noqa: PLC0415  # see `evaluate`
-
-    return pl.col(str(node.value))
-
-
-def expression(node: Node, column: "Callable[[Node], pl.Expr]" = named_like_facts) -> "pl.Expr":
-    """Return the Polars expression of a condition, over the columns of its facts."""
-    import polars as pl  # noqa: PLC0415  # see `evaluate`
-
-    if node.op == "fact":
-        return column(node)
-    if node.op == "literal":
-        return pl.lit(node.value, dtype=dtype_of(node.kind))
-    parts = [expression(arg, column) for arg in node.args]
-    if node.op in _ARITHMETIC:
-        return _joined(_ARITHMETIC[node.op], parts, node.size_max)
-    if node.op in _COMPARISONS:
-        return _joined(_COMPARISONS[node.op], parts, _size(node))
-    return _logic(node, parts)
-
-
-def _joined(
-    join: Callable[[Any, Any], "pl.Expr"], parts: "Sequence[pl.Expr]", size_max: int
-) -> "pl.Expr":
-    left, right = (_widened(part, size_max) for part in parts)
-    return join(left, right)
-
-
-def _logic(node: Node, parts: "Sequence[pl.Expr]") -> "pl.Expr":
-    first, *rest = parts
-    if node.op == "not":
-        return ~first
-    if node.op == "is_null":
-        return first.is_null()
-    if node.op == "in":
-        return _folded(or_, [first == other for other in rest])
-    return _folded(and_ if node.op == "and" else or_, parts)
-
-
-def _folded(join: Callable[[Any, Any], Any], parts: "Sequence[pl.Expr]") -> "pl.Expr":
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = join(whole, part)
-    return whole
-
-
-_ARITHMETIC: Final[Mapping[str, Callable[[Any, Any], Any]]] = {"+": add, "-": sub, "*": mul}
-_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
-    "=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge,
-}  # fmt: skip
-
-
-def _size(node: Node) -> int:
-    numbers = node.args[0].kind in {"integer", "money"}
-    return max(arg.size_max for arg in node.args) if numbers else 0
-
-
-def _widened(column: "pl.Expr", size_max: int) -> "pl.Expr":
-    import polars as pl  # noqa: PLC0415  # see `evaluate`
-
-    return column.cast(pl.Int128) if size_max > _INT64_MAX else column
-
-
-def dtype_of(kind: Kind) -> "pl.DataType":
-    """Return the type of a column of such values."""
-    import polars as pl  # noqa: PLC0415  # see `evaluate`
-
-    types = {"boolean": pl.Boolean, "text": pl.String, "date": pl.Date}
-    return types.get(kind, pl.Int64)()
-
-
 def _names(node: Node) -> Iterator[str]:
-    return (name for name, _ in _columns(node))
-
-
-def _columns(node: Node) -> Iterator[tuple[str, Kind]]:
     if node.op == "fact":
-        yield str(node.value), node.kind
+        yield str(node.value)
     for arg in node.args:
-        yield from _columns(arg)
+        yield from _names(arg)
 
 
 def fits(value: Scalar, spec: FactSpec) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from tallygrid.core.amount import Line, Span
 from tallygrid.core.arithmetic import Case, Used, Worked, worked
 from tallygrid.core.assumptions import Assumptions
-from tallygrid.core.condition import Facts, Node, evaluate_each
+from tallygrid.core.condition import Answers, Facts
 from tallygrid.core.facts import derived
 from tallygrid.core.finding import Finding, Status
 from tallygrid.core.findings import Memo, findings, room
@@ -187,7 +187,7 @@ def decide_all(
     assumptions: Assumptions | None = None,
     used: Mapping[str, Used] | None = None,
 ) -> tuple[Decision, ...]:
-    """Answer one case under many programmes; all their conditions are one select."""
+    """Answer one case under many programmes; equal conditions are answered once."""
     cases = [(programme, facts) for programme in programmes]
     return decide_each(cases, at=at, assumptions=assumptions, used=used)
 
@@ -199,11 +199,9 @@ def decide_each(
     assumptions: Assumptions | None = None,
     used: Mapping[str, Used] | None = None,
 ) -> tuple[Decision, ...]:
-    """Answer many cases, each under its own programme, in one select."""
+    """Answer many cases, each under its own programme."""
     plans = _plans(cases, at, assumptions)
-    nodes = tuple(dict.fromkeys(node for plan in plans for node in plan.versions.nodes))
-    rows = {id(plan.facts): plan.facts for plan in plans}
-    answers = dict(zip(rows, evaluate_each(nodes, list(rows.values())), strict=True))
+    answers = {id(plan.facts): Answers(plan.facts) for plan in plans}
     return tuple(
         _decided(plan, answers[id(plan.facts)], (used or {}).get(plan.programme.id, Used()))
         for plan in plans
@@ -331,7 +329,7 @@ class _Tried:
 _Of = tuple[Mapping[str, Scalar], Hashable]
 
 
-def _decided(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> Decision:
+def _decided(plan: Plan, answers: Answers, used: Used) -> Decision:
     tried = _try(plan, answers, used)
     different = tried.different
     found = tuple(_merged(tried))
@@ -361,7 +359,7 @@ def _decided(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> Dec
     )
 
 
-def _try(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> _Tried:
+def _try(plan: Plan, answers: Answers, used: Used) -> _Tried:
     """Try every variant; what variants share is worked out and found once."""
     sums: dict[Fills, Worked] = {}
     ruled: dict[Fills, tuple[Finding, ...]] = {}
@@ -385,7 +383,7 @@ def _try(plan: Plan, answers: Mapping[Node, bool | None], used: Used) -> _Tried:
     )
 
 
-def _case(plan: Plan, one: Variant, answers: Mapping[Node, bool | None], used: Used) -> Case:
+def _case(plan: Plan, one: Variant, answers: Answers, used: Used) -> Case:
     return Case(one.programme, one.rules, plan.facts, answers, plan.day, used)
 
 

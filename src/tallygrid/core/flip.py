@@ -2,10 +2,9 @@
 
 The rules that are still unknown must all hold, so rules that share no fact can be looked at
 apart, and the smallest sets of each together are the smallest set of all. Values to try are
-those that the rules themselves compare a fact with, and their neighbours; every trial of every
-programme is a row of one frame, evaluated by the same expressions as a decision. A fact that
-is given is never contradicted. Where the search had to stop, or no value was found, the flip
-says so.
+those that the rules themselves compare a fact with, and their neighbours; a rule is answered as
+in a decision. A fact that is given is never contradicted. Where the search had to stop, or no
+value was found, the flip says so.
 """
 
 import itertools
@@ -18,7 +17,7 @@ from typing import Final
 from tallygrid.core.amount import Span
 from tallygrid.core.arithmetic import STAND_IN_FACT, base_fact
 from tallygrid.core.assumptions import Assumptions
-from tallygrid.core.condition import Facts, Node, evaluate_each
+from tallygrid.core.condition import Answers, Facts, Node, answer
 from tallygrid.core.decision import Decision, Outcome, decide_each
 from tallygrid.core.facts import PLACE_OF, derived
 from tallygrid.core.findings import CLAIMED_FACT
@@ -86,9 +85,8 @@ def flips(
     known = {programme.id: programme for programme in programmes}
     waiting = [known[d.programme] for d in decisions if _waits(d)]
     cases = [_Case.of(programme, facts, at, assumptions) for programme in waiting]
-    answers = _answers(cases)
-    searches = [search for case in cases for search in case.searches(answers)]
-    found = _searched(searches)
+    searches = [search for case in cases for search in case.searches()]
+    found = {search: _searched(search) for search in searches}
     return _judged(cases, found, facts, at, assumptions)
 
 
@@ -147,11 +145,11 @@ class _Case:
             rules.append(_not(Node("fact", "boolean", value=CLAIMED_FACT)))
         return tuple(rules)
 
-    def searches(self, answers: Mapping[int, Mapping[Node, bool | None]]) -> Iterator["_Search"]:
+    def searches(self) -> Iterator["_Search"]:
         """Yield the unknown rules, those that share a fact together."""
-        answer = answers[id(self)]
-        alive = [goals for one in self.each if not _dead(goals := self.goals(one), answer)]
-        unknown = dict.fromkeys(g for goals in alive for g in goals if answer[g] is None)
+        answers = Answers(self.facts)
+        alive = [goals for one in self.each if not _dead(goals := self.goals(one), answers)]
+        unknown = dict.fromkeys(g for goals in alive for g in goals if answers[g] is None)
         for goals, names in _connected([(goal, self.unknown(goal)) for goal in unknown]):
             yield _Search(self, goals, tuple(sorted(names, key=self.order)))
 
@@ -169,15 +167,8 @@ class _Case:
         return name not in PLACE_OF.values(), list(self.programme.facts).index(name)
 
 
-def _answers(cases: Sequence[_Case]) -> Mapping[int, Mapping[Node, bool | None]]:
-    """Answer every goal of every case as things are."""
-    goals = dict.fromkeys(g for case in cases for one in case.each for g in case.goals(one))
-    found = evaluate_each(tuple(goals), [case.facts for case in cases])
-    return {id(case): answer for case, answer in zip(cases, found, strict=True)}
-
-
-def _dead(goals: Sequence[Node], answer: Mapping[Node, bool | None]) -> bool:
-    return any(answer[goal] is False for goal in goals)
+def _dead(goals: Sequence[Node], answers: Answers) -> bool:
+    return any(answers[goal] is False for goal in goals)
 
 
 def _not(node: Node) -> Node:
@@ -237,10 +228,11 @@ class _Search:
         follows = derived({name: value}, on=self.case.day)
         return all(self.case.facts.get(more, of) == of for more, of in follows.items())
 
-    def row(self, names: Sequence[str], values: Sequence[Scalar]) -> Facts:
-        """Return the facts of one trial."""
+    def holds(self, names: Sequence[str], values: Sequence[Scalar]) -> bool:
+        """Tell whether every rule holds in one trial."""
         tried = dict(zip(names, values, strict=True))
-        return derived({**self.case.facts, **tried}, on=self.case.day)
+        facts = derived({**self.case.facts, **tried}, on=self.case.day)
+        return all(answer(goal, facts) for goal in self.goals)
 
 
 def _compared(node: Node, name: str, case: _Case) -> Iterator[Scalar]:
@@ -290,24 +282,12 @@ class _Found:
     cut: bool
 
 
-def _searched(searches: Sequence[_Search]) -> Mapping[_Search, _Found]:
-    """Try all values of all searches as the rows of one frame."""
-    trials = {
-        search: list(itertools.islice(search.trials(), TRIALS_MAX + 1)) for search in searches
-    }
-    rows = [search.row(*trial) for search, tried in trials.items() for trial in tried[:TRIALS_MAX]]
-    goals = tuple(dict.fromkeys(goal for search in searches for goal in search.goals))
-    answers = iter(evaluate_each(goals, rows))
-    found = {}
-    for search, tried in trials.items():
-        held = [
-            trial
-            for trial, answer in zip(tried[:TRIALS_MAX], answers, strict=False)
-            if all(answer[goal] for goal in search.goals)
-        ]
-        cut = len(tried) > TRIALS_MAX or (not held and len(search.names) > FACTS_MAX)
-        found[search] = _Found(tuple(_ways(search, held)), cut)
-    return found
+def _searched(search: _Search) -> _Found:
+    """Try all values of one search."""
+    tried = list(itertools.islice(search.trials(), TRIALS_MAX + 1))
+    held = [trial for trial in tried[:TRIALS_MAX] if search.holds(*trial)]
+    cut = len(tried) > TRIALS_MAX or (not held and len(search.names) > FACTS_MAX)
+    return _Found(tuple(_ways(search, held)), cut)
 
 
 def _ways(search: _Search, held: Sequence[_Trial]) -> Iterator[Way]:

@@ -22,8 +22,9 @@ from tallygrid.core.arithmetic import (
     rate_on,
 )
 from tallygrid.core.column import Cell, Columns
-from tallygrid.core.condition import Node, dtype_of, evaluate, expression, is_joining
+from tallygrid.core.condition import Node, answer, is_joining
 from tallygrid.core.decision import Plan
+from tallygrid.core.expression import dtype_of, expression
 from tallygrid.core.facts import DERIVED_FROM
 from tallygrid.core.findings import CLAIMED_FACT, PURCHASE_FACT
 from tallygrid.core.formula import (
@@ -127,7 +128,7 @@ class Trial:
                 return self.do.opposite(parts[0])
             return self.do.both(parts) if node.op == "and" else self.do.any(parts)
         if not any(self._is_given(name) for name in node.facts):
-            return evaluate([node], {})[node]
+            return answer(node, {})
         return self.do.expression(node, lambda: expression(node, self._read))
 
     def _read(self, fact: Node) -> pl.Expr:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final
 
-from tallygrid.core.condition import Node, parts
+from tallygrid.core.condition import Node
 from tallygrid.core.programme import OpenItem, Programme, Scalar
 from tallygrid.core.rules import (
     Names,
@@ -60,12 +60,6 @@ class Variants:
 
     open: tuple[OpenItem, ...]
     each: tuple[Variant, ...]
-
-    @cached_property
-    def nodes(self) -> tuple[Node, ...]:
-        """Every rule of every variant with its parts, each once."""
-        rules = (node for one in self.each for node in one.rules.nodes)
-        return tuple(dict.fromkeys(part for node in rules for part in (node, *parts(node))))
 
 
 def fills_of(readings: Mapping[str, Scalar]) -> Fills:

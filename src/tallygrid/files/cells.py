@@ -11,7 +11,8 @@ from typing import Final
 
 import polars as pl
 
-from tallygrid.core.condition import dtype_of, kind_of
+from tallygrid.core.condition import kind_of
+from tallygrid.core.expression import dtype_of
 from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import FactSpec
 from tallygrid.files.facts import WrongValueError, checked_value

@@ -8,15 +8,12 @@ are passed over, as are facts that may be unknown.
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from tallygrid.core.condition import Node, all_of, expression
+from tallygrid.core.condition import Node, all_of, answer
 from tallygrid.core.programme import FactSpec, Programme, Scalar
 from tallygrid.core.rules import compiled, definitions, fact_name
 from tallygrid.files.document import Document, Mistake, Where
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _CASES_MAX: Final = 5_000
 _ANOTHER: Final = "another"
@@ -127,15 +124,8 @@ def _answers(programme: Programme, node: Node) -> set[bool]:
     cases = list(itertools.islice(itertools.product(*values), _CASES_MAX + 1))
     if len(cases) > _CASES_MAX:
         return set()
-    return {answer for answer in _tried(node, list(figures), cases) if answer is not None}
-
-
-def _tried(node: Node, names: Sequence[str], cases: Sequence[tuple[Scalar, ...]]) -> "pl.Series":
-    import polars as pl  # noqa: PLC0415  # only doubts need it; see `core.condition`
-
-    columns = {name: [case[n] for case in cases] for n, name in enumerate(names)}
-    frame = pl.DataFrame({"": range(len(cases)), **columns})
-    return frame.select(pl.lit(value=True).and_(expression(node)).alias("x"))["x"]
+    facts = (dict(zip(figures, case, strict=True)) for case in cases)
+    return {found for one in facts if (found := answer(node, one)) is not None}
 
 
 def _plain(node: Node, figures: Mapping[str, set[Scalar]]) -> bool:
