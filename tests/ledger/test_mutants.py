@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.resources import as_file
 from pathlib import Path
+from shutil import copytree
 from typing import Final
 
 import psycopg
@@ -25,80 +27,76 @@ class Mutant:
 
     def plant(self, directory: Path) -> None:
         """Write the migrations with the mistake into a directory."""
-        for migration in ledger.MIGRATIONS.iterdir():
-            sql = migration.read_text(encoding="utf-8")
-            if migration.name == self.file:
-                assert sql.count(self.text) == 1, f"{self.file}: {self.text}"
-                sql = sql.replace(self.text, self.replacement)
-            (directory / migration.name).write_text(sql, encoding="utf-8")
+        with as_file(ledger.MIGRATIONS) as sound:
+            copytree(sound, directory, dirs_exist_ok=True)
+        file = directory / "functions" / self.file
+        sql = file.read_text(encoding="utf-8")
+        assert sql.count(self.text) == 1, f"{self.file}: {self.text}"
+        file.write_text(sql.replace(self.text, self.replacement), encoding="utf-8")
 
 
 MUTANTS: Final[Mapping[str, Mutant]] = {
     "late work accepted": Mutant(
-        "0005_deciding.sql", "AND state = 'open' AND deadline <= ledger_time", "AND false"
+        "3_deciding.sql", "AND state = 'open' AND deadline <= ledger_time", "AND false"
     ),
     "money of a broken chain leaks": Mutant(
-        "0005_deciding.sql", "      available := available_before;\n", ""
+        "3_deciding.sql", "      available := available_before;\n", ""
     ),
     "holds of a broken chain leak": Mutant(
-        "0005_deciding.sql", "      states := states_before;\n", ""
+        "3_deciding.sql", "      states := states_before;\n", ""
     ),
-    "captures of a broken chain leak": Mutant(
-        "0005_deciding.sql", "      rest := rest_before;\n", ""
-    ),
+    "captures of a broken chain leak": Mutant("3_deciding.sql", "      rest := rest_before;\n", ""),
     "captured twice in one batch": Mutant(
-        "0005_deciding.sql",
+        "3_deciding.sql",
         "rest[leg.slot_no] := rest[leg.slot_no] - leg.amount_fen;",
         "NULL;",
     ),
-    "captured beyond the hold": Mutant(
-        "0005_deciding.sql", " OR rest[leg.slot_no] < 0 THEN", " THEN"
-    ),
+    "captured beyond the hold": Mutant("3_deciding.sql", " OR rest[leg.slot_no] < 0 THEN", " THEN"),
     "holds not reserved": Mutant(
-        "0006_writing.sql", "WHEN sets_aside THEN amount_fen WHEN captures", "WHEN captures"
+        "4_writing.sql", "WHEN sets_aside THEN amount_fen WHEN captures", "WHEN captures"
     ),
     "a key posted twice in one batch": Mutant(
-        "0005_deciding.sql", "ELSIF verdicts[earlier] = 'posted' THEN", "ELSIF false THEN"
+        "3_deciding.sql", "ELSIF verdicts[earlier] = 'posted' THEN", "ELSIF false THEN"
     ),
     "another body taken for the same": Mutant(
-        "0005_deciding.sql", "event.known_body = event.body", "true"
+        "3_deciding.sql", "event.known_body = event.body", "true"
     ),
     "released remainder lost": Mutant(
-        "0005_deciding.sql", "given_back[n] := coalesce(rest[n], 0);", "given_back[n] := 0;"
+        "3_deciding.sql", "given_back[n] := coalesce(rest[n], 0);", "given_back[n] := 0;"
     ),
     "released remainder unusable in the batch": Mutant(
-        "0005_deciding.sql", "] + coalesce(rest[n], 0);", "];"
+        "3_deciding.sql", "] + coalesce(rest[n], 0);", "];"
     ),
     "a first capture starts nothing": Mutant(
-        "0005_deciding.sql",
+        "3_deciding.sql",
         "event.phase = 'start' OR event.phase = 'capture'",
         "event.phase = 'start'",
     ),
     "capture not recorded in the hold": Mutant(
-        "0006_writing.sql", "captured_fen + captured.amount_fen", "captured_fen"
+        "4_writing.sql", "captured_fen + captured.amount_fen", "captured_fen"
     ),
     "third leg dropped": Mutant(
-        "0006_writing.sql",
+        "4_writing.sql",
         "  WHERE seqs[leg.position] IS NOT NULL\n  ORDER BY leg.position, leg.no;",
         "  WHERE seqs[leg.position] IS NOT NULL AND leg.no < 3\n  ORDER BY leg.position, leg.no;",
     ),
-    "funder swapped": Mutant("0004_reading.sql", " OR source.funder <> target.funder", ""),
+    "funder swapped": Mutant("2_reading.sql", " OR source.funder <> target.funder", ""),
     "year off by one": Mutant(
-        "0004_reading.sql", "source.year <> target.year", "abs(source.year - target.year) > 1"
+        "2_reading.sql", "source.year <> target.year", "abs(source.year - target.year) > 1"
     ),
     "another's payment": Mutant(
-        "0004_reading.sql",
+        "2_reading.sql",
         "source.holder_of = target.holder_of AND source.holder <> target.holder",
         "false",
     ),
-    "role not checked": Mutant("0004_reading.sql", "WHEN NOT e.is_permitted", "WHEN false"),
+    "role not checked": Mutant("2_reading.sql", "WHEN NOT e.is_permitted", "WHEN false"),
     "application not told of holds": Mutant(
-        "0006_writing.sql",
+        "4_writing.sql",
         "AND e.outbox IS NOT NULL",
         "AND e.outbox IS NOT NULL AND e.hold IS NULL",
     ),
     "nothing swept": Mutant(
-        "0007_posting.sql", "programme_code, batch, 100);", "programme_code, batch, 0);"
+        "5_posting.sql", "programme_code, batch, 100);", "programme_code, batch, 0);"
     ),
 }
 EVERY_TIME: Final = ("money of a broken chain leaks", "late work accepted")

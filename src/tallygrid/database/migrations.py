@@ -2,7 +2,8 @@
 
 A component (the ledger, the service) keeps its files `NNNN_name.sql` in its own package.
 Each runs in a transaction of its own together with its record, so that an interrupted
-migration leaves either both or neither.
+migration leaves either both or neither. The component's functions follow (`functions.py`):
+they hold no data, and are made anew whenever their text has changed.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from typing import Final
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from tallygrid.database import functions
 from tallygrid.database.error import DatabaseError
 from tallygrid.database.server import Server
 
@@ -51,17 +53,24 @@ class Migration:
 def migrate(server: Server, components: Sequence[tuple[str, Traversable]]) -> tuple[str, ...]:
     """Apply what has not been applied yet and return it, as `component/file`.
 
+    Args:
+        server: Where.
+        components: Each with the directory of its numbered files, in which a folder
+            `functions` may hold its functions.
+
     Raises:
         DatabaseError: An applied file has changed, or the database is newer than this code.
     """
     done: list[str] = []
     with server.connect("migrator", autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [_ONE_AT_A_TIME])
-        connection.execute(_RECORDS.encode())
+        connection.execute(_RECORDS.encode() + functions.RECORDS.encode())
         for component, directory in components:
             for migration in _pending(connection, component, tuple(_files(component, directory))):
                 _apply(connection, migration)
                 done.append(f"{component}/{migration.name}")
+            applied = functions.apply_functions(connection, component, directory)
+            done += [f"{component}/{functions.FOLDER}/{name}" for name in applied]
     return tuple(done)
 
 

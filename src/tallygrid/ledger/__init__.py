@@ -1,6 +1,7 @@
 """The books: double entry in PostgreSQL, whole fen, only ever added to.
 
-The schema and every function are SQL, in `migrations/`, in the order in which to read them;
+The tables are SQL, in `migrations/`, and every function in `migrations/functions/`, in the
+order in which to read them;
 `docs/algorithms/ledger.md` explains them with a worked example. Here is what Python calls.
 """
 
@@ -28,7 +29,7 @@ from tallygrid.ledger.post import (
 from tallygrid.ledger.verify import verify
 
 MIGRATIONS: Final[Traversable] = files("tallygrid.ledger").joinpath("migrations")
-"""What `database.migrate` applies, file by file in the order of their names."""
+"""What `database.migrate` applies: numbered files once, and the functions when they change."""
 
 __all__ = [
     "EVENTS_PER_BATCH_MAX",

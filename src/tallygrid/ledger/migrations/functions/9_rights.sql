@@ -1,14 +1,8 @@
--- Who may do what: everyone reads, nobody writes but through the functions.
+-- Who may call what. Nobody else calls anything.
 
 SET LOCAL ROLE tallygrid_books;
 
-REVOKE ALL ON ALL TABLES IN SCHEMA books FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA books FROM PUBLIC;
-
-GRANT USAGE ON SCHEMA books
-  TO tallygrid_migrator, tallygrid_web, tallygrid_worker, tallygrid_payer, tallygrid_auditor;
-GRANT SELECT ON ALL TABLES IN SCHEMA books
-  TO tallygrid_migrator, tallygrid_web, tallygrid_worker, tallygrid_payer, tallygrid_auditor;
 
 GRANT EXECUTE ON FUNCTION books.open_programme(text, text) TO tallygrid_web;
 GRANT EXECUTE ON FUNCTION books.post(text, jsonb)
