@@ -132,7 +132,7 @@ REWRITE = (
     WHERE event.programme = programme.id AND programme.id = {ENDS_ALONE} AND seq = last_seq
     """,
     f"""
-    UPDATE books.batch SET hash = books.link(previous, leaf)
+    UPDATE books.batch SET hash = books.link(previous, leaf), posted_at = event.posted_at
     FROM books.programme JOIN books.event ON event.programme = programme.id AND seq = last_seq
     WHERE batch.programme = programme.id AND no = last_batch AND programme.id = {ENDS_ALONE}
     """,

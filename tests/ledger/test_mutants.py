@@ -37,66 +37,66 @@ class Mutant:
 
 MUTANTS: Final[Mapping[str, Mutant]] = {
     "late work accepted": Mutant(
-        "3_deciding.sql", "AND state = 'open' AND deadline <= ledger_time", "AND false"
+        "2_deciding.sql", "AND state = 'open' AND deadline <= ledger_time", "AND false"
     ),
     "money of a broken chain leaks": Mutant(
-        "3_deciding.sql", "      available := available_before;\n", ""
+        "2_deciding.sql", "      available := available_before;\n", ""
     ),
     "holds of a broken chain leak": Mutant(
-        "3_deciding.sql", "      states := states_before;\n", ""
+        "2_deciding.sql", "      states := states_before;\n", ""
     ),
-    "captures of a broken chain leak": Mutant("3_deciding.sql", "      rest := rest_before;\n", ""),
+    "captures of a broken chain leak": Mutant("2_deciding.sql", "      rest := rest_before;\n", ""),
     "captured twice in one batch": Mutant(
-        "3_deciding.sql",
+        "2_deciding.sql",
         "rest[leg.slot_no] := rest[leg.slot_no] - leg.amount_fen;",
         "NULL;",
     ),
-    "captured beyond the hold": Mutant("3_deciding.sql", " OR rest[leg.slot_no] < 0 THEN", " THEN"),
+    "captured beyond the hold": Mutant("2_deciding.sql", " OR rest[leg.slot_no] < 0 THEN", " THEN"),
     "holds not reserved": Mutant(
-        "4_writing.sql", "WHEN sets_aside THEN amount_fen WHEN captures", "WHEN captures"
+        "3_writing.sql", "WHEN sets_aside THEN amount_fen WHEN captures", "WHEN captures"
     ),
     "a key posted twice in one batch": Mutant(
-        "3_deciding.sql", "ELSIF verdicts[earlier] = 'posted' THEN", "ELSIF false THEN"
+        "2_deciding.sql", "ELSIF verdicts[earlier] = 'posted' THEN", "ELSIF false THEN"
     ),
     "another body taken for the same": Mutant(
-        "3_deciding.sql", "event.known_body = event.body", "true"
+        "2_deciding.sql", "event.known_body = event.body", "true"
     ),
     "released remainder lost": Mutant(
-        "3_deciding.sql", "given_back[n] := coalesce(rest[n], 0);", "given_back[n] := 0;"
+        "2_deciding.sql", "given_back[n] := coalesce(rest[n], 0);", "given_back[n] := 0;"
     ),
     "released remainder unusable in the batch": Mutant(
-        "3_deciding.sql", "] + coalesce(rest[n], 0);", "];"
+        "2_deciding.sql", "] + coalesce(rest[n], 0);", "];"
     ),
     "a first capture starts nothing": Mutant(
-        "3_deciding.sql",
+        "2_deciding.sql",
         "event.phase = 'start' OR event.phase = 'capture'",
         "event.phase = 'start'",
     ),
     "capture not recorded in the hold": Mutant(
-        "4_writing.sql", "captured_fen + captured.amount_fen", "captured_fen"
+        "3_writing.sql", "captured_fen + captured.amount_fen", "captured_fen"
     ),
     "third leg dropped": Mutant(
-        "4_writing.sql",
+        "3_writing.sql",
         "  WHERE seqs[leg.position] IS NOT NULL\n  ORDER BY leg.position, leg.no;",
         "  WHERE seqs[leg.position] IS NOT NULL AND leg.no < 3\n  ORDER BY leg.position, leg.no;",
     ),
-    "funder swapped": Mutant("2_reading.sql", " OR source.funder <> target.funder", ""),
+    "funder swapped": Mutant("1_reading.sql", " OR source.funder <> target.funder", ""),
     "year off by one": Mutant(
-        "2_reading.sql", "source.year <> target.year", "abs(source.year - target.year) > 1"
+        "1_reading.sql", "source.year <> target.year", "abs(source.year - target.year) > 1"
     ),
     "another's payment": Mutant(
-        "2_reading.sql",
+        "1_reading.sql",
         "source.holder_of = target.holder_of AND source.holder <> target.holder",
         "false",
     ),
-    "role not checked": Mutant("2_reading.sql", "WHEN NOT e.is_permitted", "WHEN false"),
+    "role not checked": Mutant("1_reading.sql", "WHEN NOT e.is_permitted", "WHEN false"),
     "application not told of holds": Mutant(
-        "4_writing.sql",
+        "3_writing.sql",
         "AND e.outbox IS NOT NULL",
         "AND e.outbox IS NOT NULL AND e.hold IS NULL",
     ),
     "nothing swept": Mutant(
-        "5_posting.sql", "programme_code, batch, 100);", "programme_code, batch, 0);"
+        "4_posting.sql", "programme_code, batch, 100);", "programme_code, batch, 0);"
     ),
 }
 EVERY_TIME: Final = ("money of a broken chain leaks", "late work accepted")

@@ -2,7 +2,9 @@
 --
 -- Everything a batch needs is read at once, after the programme has been locked, and numbered
 -- from 1, so that the decisions (next file) work on plain arrays. `post` makes every join a
--- look-up by index, row by row; functions that only join arrays switch to hashing instead.
+-- look-up by index, row by row, in the order written: what is asked first, then the table.
+-- Functions that only join arrays switch to hashing instead. `row_at` is where a row lies: it
+-- was found by an index once, and is written there again; nobody else writes under this lock.
 
 SET LOCAL ROLE tallygrid_books;
 
@@ -31,29 +33,33 @@ CREATE TYPE books.asked_leg AS (
 );
 
 -- A leg of a hold that exists, with what is not captured of it yet.
-CREATE TYPE books.hold_rest AS (hold uuid, source text, target text, rest_fen bigint);
+CREATE TYPE books.hold_rest AS (
+  hold uuid, source text, target text, rest_fen bigint, row_at tid
+);
 
 -- An account some leg names. `id` is null while it is not open; `kind`, if it can never be.
 CREATE TYPE books.place AS (
   no integer, id bigint, code text, kind text, is_source boolean, holder_of text,
   has_group boolean, year integer, holder text, funder text, budget_group text,
-  available_fen bigint
+  available_fen bigint, row_at tid
 );
 
 -- One leg of a hold, existing or about to be added: `rest_fen` is null until it is.
 CREATE TYPE books.slot AS (
-  no integer, hold uuid, source_no integer, target_no integer, rest_fen bigint
+  no integer, hold uuid, source_no integer, target_no integer, rest_fen bigint, row_at tid
 );
 
 -- A hold an event opens or refers to, and its slots. `state` is null until it exists.
 CREATE TYPE books.held AS (
-  no integer, key uuid, state text, deadline timestamptz, first_slot integer, last_slot integer
+  no integer, key uuid, state text, deadline timestamptz, first_slot integer, last_slot integer,
+  row_at tid
 );
 
 -- A leg ready to be decided on.
 CREATE TYPE books.numbered_leg AS (
   position integer, no integer, source_no integer, target_no integer, slot_no integer,
   amount_fen bigint,
+  phase text,     -- its event's
   written text,   -- as it stands in the event's body
   flaw jsonb      -- what is wrong with it
 );
@@ -62,8 +68,15 @@ CREATE TYPE books.numbered_leg AS (
 CREATE TYPE books.candidate AS (
   position      integer,
   key           uuid,
+  kind          text,
   phase         text,
+  hold          uuid,
+  ttl_seconds   integer,
   is_final      boolean,
+  occurred_at   timestamptz,
+  reason        text,
+  document      text,
+  outbox        jsonb,
   chain_first   integer,  -- where its chain begins and ends: at itself, if it stands alone
   chain_last    integer,
   held_no       integer,
@@ -127,46 +140,71 @@ RETURNS books.hold_rest[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
     SELECT coalesce(array_agg(
-      (hold_leg.hold, source.code, target.code, hold_leg.amount_fen - hold_leg.captured_fen
-      )::books.hold_rest), '{}')
+      (wanted.hold, source.code, target.code, found.rest_fen, found.row_at)::books.hold_rest), '{}')
     FROM (SELECT DISTINCT hold FROM unnest(events) AS e WHERE hold IS NOT NULL) AS wanted
-    JOIN books.hold_leg ON hold_leg.programme = programme_id AND hold_leg.hold = wanted.hold
-    JOIN books.account AS source
-      ON source.programme = programme_id AND source.id = hold_leg.source
-    JOIN books.account AS target
-      ON target.programme = programme_id AND target.id = hold_leg.target
+    CROSS JOIN LATERAL (
+      SELECT source, target, amount_fen - captured_fen AS rest_fen, hold_leg.ctid AS row_at
+      FROM books.hold_leg
+      WHERE programme = programme_id AND hold_leg.hold = wanted.hold
+      OFFSET 0  -- or the planner might begin with every hold of the programme
+    ) AS found
+    LEFT JOIN books.account AS source
+      ON source.programme = programme_id AND source.id = found.source
+    LEFT JOIN books.account AS target
+      ON target.programme = programme_id AND target.id = found.target
   );
 END
 $$;
 
+-- Every account that a leg names, asked or on hold.
 CREATE FUNCTION books.read_places(
   programme_id integer, legs books.asked_leg[], rests books.hold_rest[]
 ) RETURNS books.place[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  places books.place[];
+BEGIN
+  WITH touched AS (
+    SELECT source AS code FROM unnest(legs) AS leg
+    UNION SELECT target FROM unnest(legs) AS leg
+    UNION SELECT source FROM unnest(rests) AS rest
+    UNION SELECT target FROM unnest(rests) AS rest
+  ), numbered AS (
+    SELECT row_number() OVER (ORDER BY code)::integer AS no, code FROM touched
+  )
+  SELECT coalesce(array_agg(
+    (numbered.no, account.id, numbered.code, account.kind, account.is_source,
+     account_kind.holder_of, account_kind.has_group, account.year, account.holder,
+     account.funder, account.budget_group, account.in_fen - account.out_fen - account.held_fen,
+     account.ctid)::books.place
+    ORDER BY numbered.no), '{}') INTO places
+  FROM numbered
+  LEFT JOIN books.account
+    ON account.programme = programme_id AND account.code = numbered.code
+  LEFT JOIN books.account_kind ON account_kind.code = account.kind;
+
+  IF EXISTS (SELECT FROM unnest(places) AS place WHERE place.id IS NULL) THEN
+    places := books.read_unopened(places);
+  END IF;
+  RETURN places;
+END
+$$;
+
+-- Accounts that are not open yet, as their codes say that they will be.
+CREATE FUNCTION books.read_unopened(places books.place[]) RETURNS books.place[]
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
-    WITH touched AS (
-      SELECT source AS code FROM unnest(legs) AS leg
-      UNION SELECT target FROM unnest(legs) AS leg
-      UNION SELECT source FROM unnest(rests) AS rest
-      UNION SELECT target FROM unnest(rests) AS rest
-    ), numbered AS (
-      SELECT row_number() OVER (ORDER BY code)::integer AS no, code FROM touched
-    )
-    SELECT coalesce(array_agg(
-      (numbered.no, account.id, numbered.code, account_kind.code, account_kind.is_source,
-       account_kind.holder_of, account_kind.has_group,
-       coalesce(account.year, parts.year), coalesce(account.holder, parts.holder),
-       coalesce(account.funder, parts.funder),
-       coalesce(account.budget_group, parts.budget_group),
-       coalesce(account.in_fen - account.out_fen - account.held_fen, 0))::books.place
-      ORDER BY numbered.no), '{}')
-    FROM numbered
-    LEFT JOIN books.account
-      ON account.programme = programme_id AND account.code = numbered.code
+    SELECT array_agg(
+      CASE WHEN place.id IS NULL THEN
+        (place.no, NULL, place.code, parts.kind, account_kind.is_source, account_kind.holder_of,
+         account_kind.has_group, parts.year, parts.holder, parts.funder, parts.budget_group,
+         0, NULL)::books.place
+      ELSE place END
+      ORDER BY place.no)
+    FROM unnest(places) AS place
     LEFT JOIN LATERAL books.account_parts(
-      CASE WHEN account.id IS NULL THEN numbered.code END) AS parts ON true
-    LEFT JOIN books.account_kind
-      ON account_kind.code = coalesce(account.kind, parts.kind)
+      CASE WHEN place.id IS NULL THEN place.code END) AS parts ON true
+    LEFT JOIN books.account_kind ON account_kind.code = parts.kind
   );
 END
 $$;
@@ -201,20 +239,21 @@ SET enable_nestloop = off SET enable_hashjoin = on AS $$
 BEGIN
   RETURN (
     WITH wanted AS (
-      SELECT hold, source, target, rest_fen FROM unnest(rests) AS rest
+      SELECT hold, source, target, rest_fen, row_at FROM unnest(rests) AS rest
       UNION ALL
-      SELECT coalesce(e.hold, e.key), leg.source, leg.target, NULL
+      SELECT coalesce(e.hold, e.key), leg.source, leg.target, NULL, NULL
       FROM unnest(events) AS e
       JOIN unnest(legs) AS leg ON leg.position = e.position
       WHERE e.phase <> 'direct'
     ), numbered AS (
       SELECT row_number() OVER (ORDER BY hold, source, target)::integer AS no,
-        hold, source, target, max(rest_fen) AS rest_fen
+        hold, source, target, max(rest_fen) AS rest_fen, max(row_at) AS row_at
       FROM wanted
       GROUP BY hold, source, target
     )
     SELECT coalesce(array_agg(
-      (numbered.no, numbered.hold, source.no, target.no, numbered.rest_fen)::books.slot
+      (numbered.no, numbered.hold, source.no, target.no, numbered.rest_fen, numbered.row_at
+      )::books.slot
       ORDER BY numbered.no), '{}')
     FROM numbered
     JOIN unnest(places) AS source ON source.code = numbered.source
@@ -241,7 +280,7 @@ BEGIN
     )
     SELECT coalesce(array_agg(
       (numbered.no, numbered.key, hold.state, hold.deadline,
-       numbered.first_slot, numbered.last_slot)::books.held
+       numbered.first_slot, numbered.last_slot, hold.ctid)::books.held
       ORDER BY numbered.no), '{}')
     FROM numbered
     LEFT JOIN books.hold ON hold.programme = programme_id AND hold.key = numbered.key
@@ -257,7 +296,7 @@ SET enable_nestloop = off SET enable_hashjoin = on AS $$
 BEGIN
   RETURN (
     SELECT coalesce(array_agg(
-      (leg.position, leg.no, source.no, target.no, slot.no, leg.amount_fen,
+      (leg.position, leg.no, source.no, target.no, slot.no, leg.amount_fen, e.phase,
        books.leg_text(leg.source, leg.target, leg.amount_fen),
        CASE
          WHEN leg.amount_fen IS NULL
@@ -329,7 +368,8 @@ BEGIN
       LEFT JOIN leg_group ON leg_group.position = e.position
     )
     SELECT array_agg(
-      (e.position, e.key, e.phase, e.is_final, e.chain_first, e.chain_last, held.no,
+      (e.position, e.key, e.kind, e.phase, e.hold, e.ttl_seconds, e.is_final, e.occurred_at,
+       e.reason, e.document, e.outbox, e.chain_first, e.chain_last, held.no,
        e.last_leg - e.leg_count + 1, e.last_leg, e.outbox_sha256,
        books.body(e.kind, e.hold, e.ttl_seconds, e.is_final, e.occurred_at, e.reason, e.document,
                   e.outbox_sha256, e.legs_text),

@@ -10,7 +10,24 @@ CREATE TYPE books.problem AS (
   code text, batch bigint, seq bigint, what text, found text, expected text
 );
 
--- Every event as its text says, against the hashes stored with it; and no number left out.
+-- No number left out: the places in the books are 1, 2, 3 …
+CREATE FUNCTION books.missing_events(programme_id integer) RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY
+  SELECT 'event_missing', event.batch, numbered.seq_before + 1, NULL, numbered.seq::text,
+    (numbered.seq_before + 1)::text
+  FROM (
+    SELECT seq, lag(seq, 1, 0::bigint) OVER (ORDER BY seq) AS seq_before
+    FROM books.event WHERE programme = programme_id
+  ) AS numbered
+  JOIN books.event ON event.programme = programme_id AND event.seq = numbered.seq
+  WHERE numbered.seq <> numbered.seq_before + 1;
+END
+$$;
+
+-- Every event as its text says, against the hashes stored with it: its body against what was
+-- asked, and its leaf against that body and what the books added.
 CREATE FUNCTION books.altered_events(programme_id integer) RETURNS SETOF books.problem
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -24,25 +41,33 @@ BEGIN
     JOIN books.account AS target ON target.programme = leg.programme AND target.id = leg.target
     WHERE leg.programme = programme_id
     GROUP BY leg.seq
-  ), computed AS (
-    SELECT event.*, programme.code AS programme_code,
-      lag(event.seq, 1, 0::bigint) OVER (ORDER BY event.seq) AS seq_before,
-      books.body(event.kind, event.hold, event.ttl_seconds, event.is_final, event.occurred_at,
-                 event.reason, event.document, event.outbox_sha256, written.legs_text
-      ) AS body_now
-    FROM books.event
-    JOIN books.programme ON programme.id = event.programme
-    LEFT JOIN written ON written.seq = event.seq
-    WHERE event.programme = programme_id
+  ), posting AS MATERIALIZED (  -- once per batch, not once per event
+    SELECT batch.no, batch.posted_at,
+      books.posting_text(programme.code, batch.no, batch.posted_at, '') AS text
+    FROM books.batch JOIN books.programme ON programme.id = batch.programme
+    WHERE batch.programme = programme_id
   )
-  SELECT 'event_missing', batch, seq_before + 1, NULL, seq::text, (seq_before + 1)::text
-  FROM computed WHERE seq <> seq_before + 1
-  UNION ALL
-  SELECT 'event_altered', batch, seq, key::text, encode(leaf_now, 'hex'), encode(leaf, 'hex')
-  FROM computed
-  CROSS JOIN LATERAL (SELECT books.leaf(
-    programme_code, seq, batch, key, body_now, posted_at, posted_by)) AS again (leaf_now)
-  WHERE body_now <> body OR leaf_now <> leaf;
+  SELECT 'event_altered', event.batch, event.seq, event.key::text,
+    encode(books.leaf(
+      programme.code, event.seq, event.batch, event.key,
+      books.body(event.kind, event.hold, event.ttl_seconds, event.is_final, event.occurred_at,
+                 event.reason, event.document, event.outbox_sha256, written.legs_text),
+      event.posted_at, event.posted_by), 'hex'),
+    encode(event.leaf, 'hex')
+  FROM books.event
+  JOIN books.programme ON programme.id = event.programme
+  LEFT JOIN written ON written.seq = event.seq
+  LEFT JOIN posting ON posting.no = event.batch
+  WHERE event.programme = programme_id
+    AND (event.body IS DISTINCT FROM books.body(
+           event.kind, event.hold, event.ttl_seconds, event.is_final, event.occurred_at,
+           event.reason, event.document, event.outbox_sha256, written.legs_text)
+      OR event.leaf IS DISTINCT FROM books.leaf(
+           event.seq, event.key, event.body,
+           CASE WHEN event.posted_at = posting.posted_at THEN posting.text || event.posted_by
+             ELSE books.posting_text(
+               programme.code, event.batch, event.posted_at, event.posted_by) END)
+      OR event.posted_at <> posting.posted_at);
 END
 $$;
 
@@ -95,16 +120,17 @@ BEGIN
 END
 $$;
 
--- Every leg against the table of permitted moves.
+-- Every leg against the table of permitted moves; one whose event or account is not there is
+-- permitted nothing.
 CREATE FUNCTION books.unlawful_legs(programme_id integer) RETURNS SETOF books.problem
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN QUERY
-  SELECT 'leg_unlawful', event.batch, event.seq, event.kind, source.code, target.code
+  SELECT 'leg_unlawful', event.batch, leg.seq, event.kind, source.code, target.code
   FROM books.leg
-  JOIN books.event ON event.programme = leg.programme AND event.seq = leg.seq
-  JOIN books.account AS source ON source.programme = leg.programme AND source.id = leg.source
-  JOIN books.account AS target ON target.programme = leg.programme AND target.id = leg.target
+  LEFT JOIN books.event ON event.programme = leg.programme AND event.seq = leg.seq
+  LEFT JOIN books.account AS source ON source.programme = leg.programme AND source.id = leg.source
+  LEFT JOIN books.account AS target ON target.programme = leg.programme AND target.id = leg.target
   LEFT JOIN books.movement
     ON movement.event_kind = event.kind AND movement.source_kind = source.kind
     AND movement.target_kind = target.kind
@@ -186,28 +212,31 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN QUERY
   WITH moved AS (
-    SELECT leg.source, leg.target, leg.amount_fen, leg.seq, event.batch
+    SELECT leg.source, leg.target, sum(leg.amount_fen) AS amount_fen, max(leg.seq) AS seq
     FROM books.leg
     JOIN books.event ON event.programme = leg.programme AND event.seq = leg.seq
     JOIN books.event_kind ON event_kind.code = event.kind
     WHERE leg.programme = programme_id AND event_kind.phase IN ('direct', 'capture')
+    GROUP BY leg.source, leg.target
   ), change AS (
-    SELECT source AS id, 0 AS in_fen, amount_fen AS out_fen, 0 AS held_fen, seq, batch FROM moved
+    SELECT source AS id, 0 AS in_fen, amount_fen AS out_fen, 0 AS held_fen, seq FROM moved
     UNION ALL
-    SELECT target, amount_fen, 0, 0, seq, batch FROM moved
+    SELECT target, amount_fen, 0, 0, seq FROM moved
     UNION ALL
-    SELECT source, 0, 0, (amount_fen - captured_fen)::bigint, seq, batch
+    SELECT source, 0, 0, amount_fen - captured_fen, seq
     FROM books.computed_hold_legs(programme_id) WHERE state IN ('open', 'started')
   ), computed AS (
     SELECT id, sum(in_fen) AS in_fen, sum(out_fen) AS out_fen, sum(held_fen) AS held_fen,
-      max(seq) AS seq, max(batch) AS batch
+      max(seq) AS seq
     FROM change GROUP BY id
   )
-  SELECT 'balance_differs', computed.batch, computed.seq, account.code,
+  SELECT 'balance_differs', event.batch, computed.seq, account.code,
     concat_ws(' ', account.in_fen, account.out_fen, account.held_fen),
     concat_ws(' ', coalesce(computed.in_fen, 0), coalesce(computed.out_fen, 0),
               coalesce(computed.held_fen, 0))
-  FROM books.account LEFT JOIN computed ON computed.id = account.id
+  FROM books.account
+  LEFT JOIN computed ON computed.id = account.id
+  LEFT JOIN books.event ON event.programme = programme_id AND event.seq = computed.seq
   WHERE account.programme = programme_id
     AND (account.in_fen, account.out_fen, account.held_fen) IS DISTINCT FROM
       (coalesce(computed.in_fen, 0)::bigint, coalesce(computed.out_fen, 0)::bigint,
@@ -280,6 +309,7 @@ CREATE FUNCTION books.verify(programme_code text) RETURNS SETOF books.problem
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, books, pg_temp
 SET jit = off
+SET work_mem = '64MB'
 AS $$
 DECLARE
   programme_id integer;
@@ -288,7 +318,8 @@ BEGIN
   RETURN QUERY
   SELECT problem.code, problem.batch, problem.seq, problem.what, problem.found, problem.expected
   FROM (
-    SELECT 1 AS rank, * FROM books.altered_events(programme_id)
+    SELECT 1 AS rank, * FROM books.missing_events(programme_id)
+    UNION ALL SELECT 1, * FROM books.altered_events(programme_id)
     UNION ALL SELECT 1, * FROM books.broken_links(programme_id)
     UNION ALL SELECT 2, * FROM books.unlawful_legs(programme_id)
     UNION ALL SELECT 3, * FROM books.differing_holds(programme_id)

@@ -107,21 +107,22 @@ BEGIN
   END LOOP;
 
   IF posted > 0 THEN
-    PERFORM books.open_accounts(book.id, places, legs, seqs);
-    account_ids := books.read_account_ids(book.id, places);
-    PERFORM books.write_events(book, now_in_books, role_name, swept, asked, events, seqs);
+    IF books.open_accounts(book.id, places, legs, seqs) THEN
+      places := books.read_places(book.id, asked_legs, rests);
+    END IF;
+    account_ids := ARRAY(SELECT id FROM unnest(places) ORDER BY no);
+    PERFORM books.write_events(book, now_in_books, role_name, swept, events, seqs);
     PERFORM books.write_legs(book.id, legs, account_ids, seqs);
     IF cardinality(helds) > 0 THEN
-      PERFORM books.write_holds(book.id, now_in_books, asked, events, legs, slots, helds,
-                                decided.hold_states, account_ids, seqs);
+      PERFORM books.write_holds(book.id, now_in_books, events, helds, decided.hold_states, seqs);
+      PERFORM books.write_hold_legs(book.id, legs, slots, account_ids, seqs);
     END IF;
-    PERFORM books.write_balances(book.id, events, legs, slots, decided.given_back,
-                                 account_ids, seqs);
-    PERFORM books.write_outbox(book.id, now_in_books, asked, seqs);
+    PERFORM books.write_balances(places, legs, slots, decided.given_back, seqs);
+    PERFORM books.write_outbox(book.id, now_in_books, events, seqs);
     PERFORM books.write_batch(book, now_in_books, posted);
   END IF;
   IF NOT verdicts <@ ARRAY['posted', 'exists'] THEN
-    attempts := books.write_refusals(book.id, now_in_books, role_name, asked, verdicts, details);
+    attempts := books.write_refusals(book.id, now_in_books, role_name, events, verdicts, details);
   END IF;
 
   RETURN QUERY
@@ -151,6 +152,7 @@ SET enable_seqscan = off                  -- and so that a plan made on empty ta
 SET enable_hashjoin = off                 -- every table is entered through an index, row by row
 SET enable_mergejoin = off
 SET enable_material = off
+SET join_collapse_limit = 1               -- in the order in which the joins are written
 SET jit = off
 AS $$
 BEGIN
@@ -171,6 +173,7 @@ SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET enable_material = off
+SET join_collapse_limit = 1               -- in the order in which the joins are written
 SET jit = off
 AS $$
 DECLARE
