@@ -103,19 +103,25 @@ def first(problems: tuple[Problem, ...]) -> tuple[str, object, object]:
             ("event_altered", 1, 3),
         ),
         (
-            "INSERT INTO books.leg SELECT programme, 99, no, source, target, amount_fen"
-            " FROM books.leg WHERE programme = :programme AND seq = 3",
+            (
+                "INSERT INTO books.leg SELECT programme, 99, no, source, target, amount_fen"
+                " FROM books.leg WHERE programme = :programme AND seq = 3"
+            ),
             ("leg_unlawful", None, 99),
         ),
         (
-            "INSERT INTO books.hold SELECT programme, gen_random_uuid(), 99, state, deadline"
-            " FROM books.hold WHERE programme = :programme",
+            (
+                "INSERT INTO books.hold SELECT programme, gen_random_uuid(), 99, state, deadline"
+                " FROM books.hold WHERE programme = :programme"
+            ),
             ("deadline_differs", None, None),
         ),
         (
-            "INSERT INTO books.outbox (programme, seq, topic, payload, at)"
-            " SELECT programme, 99, topic, payload, at FROM books.outbox"
-            " WHERE programme = :programme",
+            (
+                "INSERT INTO books.outbox (programme, seq, topic, payload, at)"
+                " SELECT programme, 99, topic, payload, at FROM books.outbox"
+                " WHERE programme = :programme"
+            ),
             ("outbox_differs", None, None),
         ),
         (
