@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tallygrid.core.catalogue import Catalogue
-from tallygrid.core.placement import REASONS, Placement, Pool, Request, Verdict, Weights
+from tallygrid.core.placement import REASONS, Cost, Placement, Pool, Request, Verdict, Weights
 from tallygrid.files.catalogue import read_catalogue
 from tallygrid.placement.online import place
 from tallygrid.placement.shelf import Shelf
@@ -53,14 +53,14 @@ def test_of_equal_rents_the_least_used_site_wins(
     placement = place(JOB, shelf, idle)
 
     assert placement.chosen == "horinger.h100"
-    assert verdict_on(placement, "horinger.h100").cost == (
-        60_000_000,
-        0,
-        147_088,
-        265_145,
-        28_800,
-        0,
-        1_843_200,
+    assert verdict_on(placement, "horinger.h100").cost == Cost(
+        price_fen=60_000_000,
+        transfer_fen=0,
+        energy_fen=147_088,
+        carbon_fen=265_145,
+        latency_fen=28_800,
+        wait_fen=0,
+        pressure_fen=1_843_200,
     )
 
 
@@ -187,13 +187,26 @@ def test_a_job_that_may_wait_pays_for_the_wait(
     assert later.verdict.cost.wait_fen == 2 * 64 * 300
 
 
-def test_a_tie_goes_to_the_id_that_sorts_first(
+def test_a_tie_goes_to_the_least_used(shelf: Shelf, idle: dict[tuple[str, str], Pool]) -> None:
+    """Where use weighs nothing it still settles ties, before anything is drawn."""
+    twins = replace(JOB, sites=frozenset({"zhongwei", "horinger"}))
+    free = Weights(0, 0, 0, 0, 0)
+    idle["zhongwei", "H100"] = idle["zhongwei", "H100"]._replace(utilisation_bp=1_999)
+
+    for seed in range(20):
+        chosen = place(replace(twins, seed=seed), shelf, idle, free).verdict
+        assert chosen is not None
+        assert chosen.site == "zhongwei"
+
+
+def test_a_tie_of_equals_is_drawn_by_the_request_not_by_the_name(
     shelf: Shelf, idle: Mapping[tuple[str, str], Pool]
 ) -> None:
-    placement = place(replace(JOB, sites=frozenset({"zhongwei"})), shelf, idle)
+    only = replace(JOB, sites=frozenset({"zhongwei"}))
+    chosen = [place(replace(only, seed=seed), shelf, idle).chosen for seed in range(200)]
 
-    assert placement.chosen == "zhongwei.h100"
-    assert placement.dearer_fen(verdict_on(placement, "zhongwei.h100-server")) == 0
+    assert {*chosen} == {"zhongwei.h100", "zhongwei.h100-server"}
+    assert 60 < chosen.count("zhongwei.h100") < 140
 
 
 def test_a_providers_discount_counts_since_nobody_pays_it(

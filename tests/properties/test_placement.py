@@ -1,25 +1,33 @@
-"""The online choice is the cheapest of those allowed, by a second reckoning in exact fractions.
+"""The online choice is the cheapest of those allowed, by a second reckoning in exact fractions."""
 
-Of the search itself only the function under test is imported; rules and costs are worked out
-again here, from the catalogue.
-"""
-
-from fractions import Fraction
-from math import ceil, floor
+from collections.abc import Callable
 from random import Random
+from typing import cast
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
+from tests.oracle import placement as oracle
 
-from tallygrid.core.catalogue import Catalogue, Offer
+from tallygrid.core.catalogue import Catalogue
 from tallygrid.core.placement import Pool, PoolState, Request, Weights
 from tallygrid.files.catalogue import read_catalogue
-from tallygrid.placement.online import place
-from tallygrid.placement.shelf import Shelf
+from tallygrid.placement import compiled as _compiled  # noqa: F401  # registers what `divided` needs
+from tallygrid.placement import kernel
+from tallygrid.placement.online import Router, place
+from tallygrid.placement.shelf import Shelf, key_of_name
 
 CATALOGUE: Catalogue = read_catalogue()
 SHELF = Shelf.of(CATALOGUE)
 POOLS = sorted({(site.id, model) for site in CATALOGUE.sites.values() for model in site.cards})
+
+
+def _divided(one: int, other: int, by: int) -> int:
+    return kernel.ceil_product(one, other, by)
+
+
+divided = cast("Callable[[int, int, int], int]", njit(_divided))
+"""The kernel's product as compiled code calls it."""
 
 some_providers = st.frozensets(st.sampled_from(sorted(CATALOGUE.providers)))
 nothing = st.just(frozenset[str]())
@@ -38,7 +46,10 @@ requests = st.builds(
     latency_ms_max=st.none() | st.sampled_from([1, 5, 20]),
     providers=st.none() | some_providers,
     related=nothing | some_providers,
+    certified=st.sampled_from([False, False, False, True]),
     wait_seconds_max=st.integers(0, 10_000),
+    budget_bp=st.just(0) | st.integers(0, 30_000),
+    seed=st.integers(0, 2**31 - 1),
 )
 a_pool = st.builds(
     Pool,
@@ -48,6 +59,7 @@ a_pool = st.builds(
     utilisation_bp=st.integers(0, 10_000),
     wait_seconds=st.none() | st.integers(0, 20_000),
     shadow_fen_per_card_hour=st.integers(0, 1_000),
+    is_stale=st.booleans(),
 )
 
 
@@ -72,71 +84,41 @@ weights = st.builds(
 )
 
 
-def allowed(request: Request, offer: Offer, state: PoolState) -> bool:
-    site, pool = CATALOGUE.sites[offer.site], state.get((offer.site, offer.model))
-    if pool is None or request.cards > site.cards[offer.model]:
-        return False
-    limit = request.latency_ms_max
-    latency_ms = CATALOGUE.routes[request.place, offer.site].latency_ms
-    return (
-        (not request.models or offer.model in request.models)
-        and offer.memory_gb >= request.memory_gb_min
-        and (request.origin == "any" or offer.origin == "domestic")
-        and (not request.sites or offer.site in request.sites)
-        and (limit is None or latency_ms <= limit)
-        and (request.providers is None or offer.provider in request.providers)
-        and offer.provider not in request.related
-        and starts_after(request, pool) <= request.wait_seconds_max
-    )
-
-
-def starts_after(request: Request, pool: Pool) -> float:
-    whole, part = request.cards // 8, request.cards % 8
-    spare_nodes = pool.whole_nodes - whole
-    if spare_nodes > 0 or (spare_nodes == 0 and part <= pool.largest_part):
-        return 0
-    return float("inf") if pool.wait_seconds is None else pool.wait_seconds
-
-
-def objective(request: Request, offer: Offer, pool: Pool, by: Weights) -> int:
-    site, card = CATALOGUE.sites[offer.site], CATALOGUE.cards[offer.model]
-    route = CATALOGUE.routes[request.place, offer.site]
-    hours = Fraction(request.seconds, 3_600)
-    card_hours = request.cards * hours
-    kwh = card_hours * card.power_w * Fraction(site.pue_milli, 1_000) / 1_000
-    units = card_hours / (5_760 if offer.unit == "server_month" else 1)
-    gross_fen = ceil(units * offer.price.unit_fen)
-    power_fen = kwh * Fraction(site.power_price_milli_yuan, 10)
-    carbon_t = kwh * Fraction(site.grid_g_per_kwh, 10**6)
-    pressure_fen = floor(Fraction(by.pressure_fen_per_card_hour * pool.utilisation_bp, 10_000))
-    wait_hours = Fraction(int(starts_after(request, pool)), 3_600)
-    return (
-        gross_fen
-        - floor(Fraction(gross_fen * offer.discount_bp, 10_000))
-        + request.data_gb * route.transfer_fen_per_gb
-        + ceil(power_fen * Fraction(by.energy_bp, 10_000))
-        + ceil(carbon_t * by.carbon_fen_per_tonne)
-        + ceil(route.latency_ms * hours * by.latency_fen_per_ms_hour)
-        + ceil(wait_hours * request.cards * by.wait_fen_per_card_hour)
-        + ceil(card_hours * (pressure_fen + pool.shadow_fen_per_card_hour))
-    )
-
-
+@settings(deadline=None)  # the first call compiles
 @given(requests, states, weights)
 def test_the_choice_is_the_cheapest_of_those_allowed(
     request: Request, state: PoolState, by: Weights
 ) -> None:
-    totals = {
-        offer.id: objective(request, offer, state[offer.site, offer.model], by)
+    """Reasons, every part of every cost, and the choice, by the plain kernel and the compiled."""
+    against = {
+        offer.id: oracle.reasons(request, offer, state, CATALOGUE)
         for offer in CATALOGUE.offers_of("compute")
-        if allowed(request, offer, state)
     }
+    chosen, costs = oracle.choice(request, state, by, CATALOGUE)
 
-    placement = place(request, SHELF, state, by)
+    for compiled in (False, True):
+        router = Router(SHELF, by, compiled=compiled)
+        placement = router.choose(request, router.board(state)).placement()
 
-    found = {one.offer: one.cost.total_fen for one in placement.verdicts if one.cost}
-    assert found == totals
-    assert placement.chosen == min(totals, key=lambda id_: (totals[id_], id_), default=None)
+        assert {one.offer: set(one.codes) for one in placement.verdicts} == against
+        assert {one.offer: one.cost for one in placement.verdicts if one.cost} == costs
+        assert placement.chosen == chosen
+        assert place(request, SHELF, state, by) == placement
+
+
+amounts = st.integers(0, 2**20) | st.integers(0, 2**50) | st.integers(2**49, 2**60)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(amounts, amounts, amounts)
+def test_the_compiled_product_is_exact_beyond_64_bits(one: int, other: int, by: int) -> None:
+    for divisor in (by + 1, max(one, 1)):  # the second leaves nothing over
+        assert divided(one, other, divisor) == kernel.ceil_product(one, other, divisor)
+
+
+@given(st.integers(0, 2**31 - 1), st.text())
+def test_luck_is_drawn_alike_by_the_plain_kernel_and_the_oracle(seed: int, name: str) -> None:
+    assert kernel.luck(seed, key_of_name(name)) == oracle.luck(seed, name)
 
 
 @given(requests, states)

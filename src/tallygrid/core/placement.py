@@ -34,13 +34,25 @@ class Request:
     """Providers that the voucher admits; None: it does not ask."""
     related: frozenset[str] = frozenset()
     """Providers that are related parties of the applicant (关联方)."""
+    certified: bool = False
+    """Whether only cards will do whose speed was measured and certified."""
     wait_seconds_max: int = 0
     """How long the job may wait for cards; 0: now or not here."""
+    budget_bp: int = 0
+    """What a fen of price costs more because the budgets that pay it are scarce: the sum of
+    their shadow prices per fen, each times the rate it pays."""
+    seed: int = 0
+    """Which of equals is taken: a number that follows from who asks for what, below 2**31."""
 
     def __post_init__(self) -> None:
         assert self.cards > 0, self.cards
         assert self.seconds > 0, self.seconds
         assert self.data_gb >= 0, self.data_gb
+        assert self.budget_bp >= 0, self.budget_bp
+        assert 0 <= self.seed < SEEDS, self.seed
+
+
+SEEDS: Final = 2**31
 
 
 class Pool(NamedTuple):
@@ -58,6 +70,8 @@ class Pool(NamedTuple):
     """Until a gang can start if there is no room now; None where nothing is known."""
     shadow_fen_per_card_hour: int = 0
     """What one card-hour here is worth to the work that would come later."""
+    is_stale: bool = False
+    """Whether the report is old: then the pool counts as wholly in use."""
 
     def holds(self, gang: int) -> bool:
         """Tell whether a gang fits now: whole nodes, and the rest together on one node.
@@ -113,6 +127,8 @@ class Cost(NamedTuple):
     latency_fen: int
     wait_fen: int
     pressure_fen: int
+    shadow_fen: int = 0
+    budget_fen: int = 0
 
     @property
     def total_fen(self) -> int:
@@ -128,11 +144,13 @@ REASONS: Final = (
     "latency",
     "provider_not_admitted",
     "related_party",
+    "not_certified",
     "too_large",
     "no_report",
     "full",
 )
-"""Why an offer cannot be chosen. A verdict keeps them as bits in this order."""
+"""Why an offer cannot be chosen. A verdict keeps them as bits in this order; the first eight
+lie in the offer itself."""
 
 
 class Verdict(NamedTuple):
@@ -146,6 +164,8 @@ class Verdict(NamedTuple):
     cost: Cost | None
     """None where the offer is not eligible."""
     wait_seconds: int | None
+    used_bp: int = 0
+    """How much of the pool counts as in use."""
 
     @property
     def eligible(self) -> bool:
@@ -175,8 +195,12 @@ class Placement:
 
     def ranked(self) -> tuple[Verdict, ...]:
         """Return the eligible offers, the chosen first, then by what they cost."""
-        eligible = ((one.cost.total_fen, one.offer, one) for one in self.verdicts if one.cost)
-        return tuple(one for _, _, one in sorted(eligible))
+        eligible = (
+            (one.offer != self.chosen, one.cost.total_fen, one.used_bp, one.offer, one)
+            for one in self.verdicts
+            if one.cost
+        )
+        return tuple(one for *_, one in sorted(eligible))
 
     def passed_over(self) -> tuple[Verdict, ...]:
         """Return the offers that are not eligible."""

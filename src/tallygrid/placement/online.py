@@ -1,15 +1,16 @@
 """The online choice: hold every offer against the request, and take the cheapest in all.
 
 The objective counts the whole price, not the user's share of it: public money is money. To
-it come transfer, electricity, carbon, distance, waiting and the pressure on the pool. See
-docs/algorithms/placement.md.
+it come transfer, electricity, carbon, distance, waiting, the pressure on the pool, and what
+pool and budgets are worth to the work that comes later. See docs/algorithms/placement.md.
 """
 
-from typing import Final
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
-from tallygrid.core.money import BASIS_POINTS, share
+from tallygrid.core.money import BASIS_POINTS
 from tallygrid.core.placement import (
-    REASONS,
     Cost,
     Placement,
     Pool,
@@ -18,93 +19,172 @@ from tallygrid.core.placement import (
     Verdict,
     Weights,
 )
-from tallygrid.placement.shelf import Entry, Shelf
+from tallygrid.placement import kernel
+from tallygrid.placement.shelf import PoolKey, Shelf, words_of
 
-_BIT: Final = {code: 1 << bit for bit, code in enumerate(REASONS)}
-_NO_REPORT: Final = Pool(
+if TYPE_CHECKING:
+    import numpy as np
+
+_SILENT: Final = Pool(
     cards=0, whole_nodes=0, largest_part=0, utilisation_bp=BASIS_POINTS, wait_seconds=None
 )
-_SECONDS_PER_HOUR: Final = 3_600
-_MILLIWATT_SECONDS_PER_KWH: Final = 3_600_000_000
-_MILLI_YUAN_PER_FEN: Final = 10
-_GRAMS_PER_TONNE: Final = 1_000_000
-_ENERGY: Final = _MILLIWATT_SECONDS_PER_KWH * _MILLI_YUAN_PER_FEN * BASIS_POINTS
-_CARBON: Final = _MILLIWATT_SECONDS_PER_KWH * _GRAMS_PER_TONNE
 
 
 def place(
     request: Request, shelf: Shelf, state: PoolState, weights: Weights | None = None
 ) -> Placement:
-    """Choose the offer that costs least in all; ties go to the offer whose id sorts first."""
-    weights = weights or Weights()
-    verdicts = tuple(_verdict(request, entry, state, weights) for entry in shelf.entries)
-    eligible = [(one.cost.total_fen, one.offer) for one in verdicts if one.cost]
-    return Placement(
-        request=request, chosen=min(eligible)[1] if eligible else None, verdicts=verdicts
-    )
+    """Choose the offer that costs least in all, once; keep a `Router` to choose often.
 
-
-def _verdict(request: Request, entry: Entry, state: PoolState, weights: Weights) -> Verdict:
-    pool = state.get((entry.site, entry.model), _NO_REPORT)
-    wait_seconds = 0 if pool.holds(request.cards) else pool.wait_seconds
-    reasons = _unsuitable(request, entry) | _no_room(request, entry, pool, wait_seconds)
-    cost = None if reasons else _cost(request, entry, pool, weights, wait_seconds or 0)
-    return Verdict(entry.offer, entry.site, entry.model, reasons, cost, wait_seconds)
-
-
-def _unsuitable(request: Request, entry: Entry) -> int:
-    """Return every reason that lies in the offer itself, as bits."""
-    reasons = 0
-    if request.models and entry.model not in request.models:
-        reasons |= _BIT["card_model"]
-    if entry.memory_gb < request.memory_gb_min:
-        reasons |= _BIT["memory"]
-    if request.origin == "domestic" and not entry.domestic:
-        reasons |= _BIT["origin"]
-    if request.sites and entry.site not in request.sites:
-        reasons |= _BIT["residency"]
-    limit = request.latency_ms_max
-    if limit is not None and entry.routes[request.place][0] > limit:
-        reasons |= _BIT["latency"]
-    if request.providers is not None and entry.provider not in request.providers:
-        reasons |= _BIT["provider_not_admitted"]
-    if entry.provider in request.related:
-        reasons |= _BIT["related_party"]
-    return reasons
-
-
-def _no_room(request: Request, entry: Entry, pool: Pool, wait_seconds: int | None) -> int:
-    """Return every reason that lies in the site's cards, as bits.
-
-    A gang beyond the whole site is never in time; whether the pool reports does not matter.
+    Ties go to the least used pool, then to one drawn by the request's seed.
     """
-    if request.cards > entry.site_cards:
-        return _BIT["too_large"]
-    if pool is _NO_REPORT:
-        return _BIT["no_report"]
-    if wait_seconds is None or wait_seconds > request.wait_seconds_max:
-        return _BIT["full"]
-    return 0
+    router = Router(shelf, weights or Weights())
+    return router.choose(request, router.board(state)).placement()
 
 
-def _cost(request: Request, entry: Entry, pool: Pool, weights: Weights, wait_seconds: int) -> Cost:
-    """Return every part of the objective, each rounded up to a whole fen."""
-    card_seconds = request.cards * request.seconds
-    latency_ms, transfer_fen_per_gb = entry.routes[request.place]
-    gross_fen = -(-card_seconds * entry.price_fen // entry.price_card_seconds)
-    pressure = weights.pressure_fen_per_card_hour * pool.utilisation_bp // BASIS_POINTS
-    return Cost(
-        price_fen=gross_fen - share(gross_fen, entry.discount_bp),
-        transfer_fen=request.data_gb * transfer_fen_per_gb,
-        energy_fen=-(-card_seconds * entry.energy * weights.energy_bp // _ENERGY),
-        carbon_fen=-(-card_seconds * entry.carbon * weights.carbon_fen_per_tonne // _CARBON),
-        latency_fen=-(
-            -latency_ms * request.seconds * weights.latency_fen_per_ms_hour // _SECONDS_PER_HOUR
-        ),
-        wait_fen=-(
-            -wait_seconds * request.cards * weights.wait_fen_per_card_hour // _SECONDS_PER_HOUR
-        ),
-        pressure_fen=-(
-            -card_seconds * (pressure + pool.shadow_fen_per_card_hour) // _SECONDS_PER_HOUR
-        ),
+@dataclass(frozen=True)
+class Router:
+    """A shelf and weights made ready for the kernel.
+
+    As it stands it runs the plain source, which needs nothing loaded; `compiled`, it chooses
+    among a hundred offers in some microseconds.
+    """
+
+    shelf: Shelf
+    weights: Weights
+    compiled: bool = False
+    _rows: Any = field(init=False, repr=False, compare=False)
+    _weights: Any = field(init=False, repr=False, compare=False)
+    _routes: dict[str, tuple[Any, Any]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _weigh: Callable[..., int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        weigh: Callable[..., int] = kernel.weigh
+        if self.compiled:
+            from tallygrid.placement.compiled import weigh
+        rows = self.shelf.rows(self.weights) or [[] for _ in range(kernel.OFFER_ROWS)]
+        by = self.weights
+        ours = [
+            by.latency_fen_per_ms_hour,
+            by.wait_fen_per_card_hour,
+            by.pressure_fen_per_card_hour,
+        ]
+        object.__setattr__(self, "_weigh", weigh)
+        object.__setattr__(self, "_rows", self._held(rows))
+        object.__setattr__(self, "_weights", self._held(ours))
+
+    def board(self, state: PoolState) -> "Board":
+        """Return the pools as they stand, in the kernel's rows; it may be kept and changed."""
+        columns = [_column(state, key, self.shelf.cards[key]) for key in self.shelf.pools]
+        rows = [list(row) for row in zip(*columns, strict=True)]
+        return Board(self._held(rows or [[] for _ in range(kernel.POOL_ROWS)]))
+
+    def choose(self, request: Request, board: "Board") -> "Choice":
+        """Choose the offer that costs least in all; words are made when they are read."""
+        count = len(self.shelf.entries)
+        latency_ms, transfer_fen = self._routes_from(request.place)
+        reasons, parts = self._empty(count)
+        best = self._weigh(
+            request.cards,
+            request.seconds,
+            request.data_gb,
+            request.wait_seconds_max,
+            request.budget_bp,
+            request.seed,
+            self._masks(self.shelf.barred(request)),
+            self._rows,
+            latency_ms,
+            transfer_fen,
+            board.rows,
+            self._weights,
+            reasons,
+            parts,
+        )
+        return Choice(request, self.shelf, int(best), reasons, parts)
+
+    def _routes_from(self, place: str) -> tuple[Any, Any]:
+        if place not in self._routes:
+            latency_ms, transfer_fen = self.shelf.routes(place)
+            self._routes[place] = (self._held(latency_ms), self._held(transfer_fen))
+        return self._routes[place]
+
+    def _masks(self, sets: Sequence[int]) -> "Sequence[int] | np.ndarray[Any, Any]":
+        words = words_of(sets, self.shelf.words)
+        if self.compiled:
+            import numpy as np
+
+            return np.frombuffer(words, dtype=np.int64)
+        return memoryview(words).cast("q")
+
+    def _held(self, rows: Sequence[Any]) -> Any:  # noqa: ANN401  # lists, or an array of them
+        """Return rows in the form that this router's kernel takes."""
+        if self.compiled:
+            import numpy as np
+
+            return np.array(rows, dtype=np.int64)
+        return rows
+
+    def _empty(self, count: int) -> tuple[Any, Any]:
+        if self.compiled:
+            import numpy as np
+
+            return np.empty(count, np.int64), np.empty((kernel.PART_ROWS, count), np.int64)
+        return [0] * count, [[0] * count for _ in range(kernel.PART_ROWS)]
+
+
+@dataclass(frozen=True)
+class Board:
+    """The pools as they stand: `kernel.POOL_ROWS` rows, in the order of `Shelf.pools`."""
+
+    rows: Any
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the kernel found, in its own rows."""
+
+    request: Request
+    shelf: Shelf
+    best: int
+    reasons: MutableSequence[int]
+    parts: Sequence[Sequence[int]]
+
+    @property
+    def offer(self) -> str | None:
+        """Return the id of the offer chosen; None if none is eligible."""
+        return None if self.best == kernel.NOBODY else self.shelf.entries[self.best].offer
+
+    def placement(self) -> Placement:
+        """Return the choice with the verdict on every offer."""
+        verdicts = tuple(self._verdict(n) for n in range(len(self.shelf.entries)))
+        return Placement(request=self.request, chosen=self.offer, verdicts=verdicts)
+
+    def _verdict(self, n: int) -> Verdict:
+        entry, parts = self.shelf.entries[n], self.parts
+        reasons = int(self.reasons[n])
+        wait_s = int(parts[kernel.SEEN_WAIT_S][n])
+        costs = None if reasons else Cost(*(int(parts[part][n]) for part in range(kernel.PARTS)))
+        return Verdict(
+            offer=entry.offer,
+            site=entry.site,
+            model=entry.model,
+            reasons=reasons,
+            cost=costs,
+            wait_seconds=None if wait_s == kernel.NEVER else wait_s,
+            used_bp=int(parts[kernel.SEEN_USED_BP][n]),
+        )
+
+
+def _column(state: Mapping[PoolKey, Pool], key: PoolKey, cards: int) -> tuple[int, ...]:
+    pool = state.get(key, _SILENT)
+    fresh = kernel.STALE if pool.is_stale else kernel.FRESH
+    return (
+        cards,
+        pool.whole_nodes,
+        pool.largest_part,
+        kernel.NEVER if pool.wait_seconds is None else pool.wait_seconds,
+        pool.utilisation_bp,
+        pool.shadow_fen_per_card_hour,
+        kernel.SILENT if pool is _SILENT else fresh,
     )

@@ -83,7 +83,10 @@ class _Teller:
     def _not_cheapest(self, one: Verdict) -> str:
         more_fen = self.placement.dearer_fen(one)
         if not more_fen:
-            return render("placement.as_cheap", self.language)
+            chosen = self.placement.verdict
+            assert chosen is not None, "an eligible offer was passed over for another"
+            busier = "_busier" if one.used_bp > chosen.used_bp else ""
+            return render(f"placement.as_cheap{busier}", self.language, used=one.used_bp)
         return render("placement.dearer", self.language, amount=more_fen)
 
     def _reason(self, one: Verdict, code: str) -> str:
