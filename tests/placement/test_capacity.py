@@ -6,13 +6,8 @@ import pytest
 
 from tallygrid.core.placement import Pool
 from tallygrid.files.catalogue import read_catalogue
-from tallygrid.placement.capacity import (
-    Reservation,
-    first_free,
-    free_at,
-    free_throughout,
-    pools,
-)
+from tallygrid.placement.capacity import Told, first_free, pools
+from tallygrid.placement.nodes import Reservation
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -20,19 +15,6 @@ HOUR = timedelta(hours=1)
 
 def taken(cards: int, start_h: int, end_h: int) -> Reservation:
     return Reservation("site", "H100", cards, NOON + start_h * HOUR, NOON + end_h * HOUR)
-
-
-def test_cards_given_back_at_noon_are_free_at_noon() -> None:
-    assert free_at(64, [taken(64, -2, 0)], NOON) == 64
-    assert free_at(64, [taken(64, 0, 2)], NOON) == 0
-
-
-def test_a_period_has_no_more_room_than_its_fullest_instant() -> None:
-    held = [taken(16, 1, 3), taken(32, 2, 4)]
-
-    assert free_throughout(64, held, start=NOON, end=NOON + HOUR) == 64
-    assert free_throughout(64, held, start=NOON, end=NOON + 3 * HOUR) == 16
-    assert free_throughout(64, held, start=NOON + 3 * HOUR, end=NOON + 9 * HOUR) == 32
 
 
 def test_the_first_free_instant_is_where_enough_reservations_have_ended() -> None:
@@ -67,3 +49,14 @@ def test_a_gang_beyond_the_pool_has_no_time_at_which_it_fits() -> None:
     state = pools(read_catalogue(), [], at=NOON, lasting=HOUR, wanted=193)
 
     assert state["qingyang", "H100"].wait_seconds is None
+
+
+def test_a_site_that_is_silent_is_left_out_and_one_with_an_old_report_is_marked() -> None:
+    catalogue = read_catalogue()
+    told = Told({("zhongwei", "H100"): 70}, frozenset({"zhongwei"}), frozenset({"qingyang"}))
+
+    state = pools(catalogue, [], at=NOON, lasting=HOUR, wanted=8, told=told)
+
+    assert state["zhongwei", "H100"].is_stale
+    assert state["zhongwei", "H100"].shadow_fen_per_card_hour == 70
+    assert ("qingyang", "H100") not in state

@@ -9,8 +9,9 @@ import pytest
 from desk import AT, CITY, PROVINCE, REIMBURSED, Desk, DiedError, used, wanted
 
 from tallygrid.service import buying, delivering, intent, lines
-from tallygrid.service.buying import CardsError, VoucherError
+from tallygrid.service.buying import VoucherError
 from tallygrid.service.delivering import Delivery, DeliveryError
+from tallygrid.service.leasing import CardsError
 from tallygrid.service.purchase import Cards, Purchase, StateError
 
 CONTRACT_FEN = 60_000_000

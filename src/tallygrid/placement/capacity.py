@@ -5,47 +5,30 @@ another's at noon.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tallygrid.core.catalogue import CARDS_PER_NODE, Catalogue
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.core.placement import Pool, PoolState
+from tallygrid.placement.nodes import Reservation, fitted, free_nodes, placed, sizes
+from tallygrid.placement.shelf import PoolKey
 
-PoolKey = tuple[str, str]
-"""A site and a card model."""
-
-
-@dataclass(frozen=True, order=True)
-class Reservation:
-    """Cards of one model at one site, taken for a period."""
-
-    site: str
-    model: str
-    cards: int
-    start: datetime
-    end: datetime
-
-    def __post_init__(self) -> None:
-        assert self.cards > 0, self.cards
-        assert self.start < self.end, (self.start, self.end)
-
-    def covers(self, at: datetime) -> bool:
-        """Tell whether the cards are taken at an instant."""
-        return self.start <= at < self.end
+__all__ = ["PoolKey", "Reservation", "Told", "first_free", "free_nodes", "pools"]
 
 
-def free_at(cards: int, reservations: Iterable[Reservation], at: datetime) -> int:
-    """Return how many of a pool's cards are free at an instant."""
-    return cards - sum(one.cards for one in reservations if one.covers(at))
+@dataclass(frozen=True)
+class Told:
+    """What is known of the pools beside what was reserved with us."""
 
-
-def free_throughout(
-    cards: int, reservations: Sequence[Reservation], *, start: datetime, end: datetime
-) -> int:
-    """Return how many of a pool's cards stay free over a whole period."""
-    steps = [one.start for one in reservations if start < one.start < end]
-    return min(free_at(cards, reservations, at) for at in (start, *steps))
+    shadow_fen_per_card_hour: Mapping[PoolKey, int] = field(default_factory=dict)
+    """What a card-hour is worth to later work."""
+    stale: frozenset[str] = frozenset()
+    """Sites whose last report is old."""
+    silent: frozenset[str] = frozenset()
+    """Sites that have not reported for so long that nothing is known of them."""
+    utilisation_bp: Mapping[str, int] = field(default_factory=dict)
+    """What sites reported of their use; that of the catalogue where they did not."""
 
 
 def first_free(
@@ -56,27 +39,28 @@ def first_free(
     after: datetime,
     lasting: timedelta,
 ) -> datetime | None:
-    """Return the first instant from which cards are free for so long; None if there is none.
+    """Return the first instant from which a gang fits for so long; None if it never does.
 
     Room only grows where a reservation ends, so no other instant need be tried.
     """
-    if wanted > cards:
+    if fitted(sizes(cards), wanted) is None:
         return None
-    ends = sorted({one.end for one in reservations if one.end > after})
-    for start in (after, *ends):
-        free = free_throughout(cards, reservations, start=start, end=start + lasting)
-        if free >= wanted:
+    known = placed(cards, reservations)
+    for start in (after, *sorted({one.end for one in known if one.end > after})):
+        free = free_nodes(cards, known, start=start, end=start + lasting)
+        if fitted(free, wanted) is not None:
             return start
     raise AssertionError("after the last reservation all cards are free")
 
 
-def pools(
+def pools(  # what is listed, what is taken, and the gang to be placed
     catalogue: Catalogue,
     reservations: Iterable[Reservation],
     *,
     at: datetime,
     lasting: timedelta,
     wanted: int,
+    told: Told | None = None,
 ) -> PoolState:
     """Return every pool as it stands for a gang that would start at an instant.
 
@@ -87,7 +71,7 @@ def pools(
     for one in reservations:
         by_pool.setdefault((one.site, one.model), []).append(one)
     need = _Need(wanted=wanted, at=at, lasting=lasting)
-    return dict(_pools(catalogue, by_pool, need))
+    return dict(_pools(catalogue, by_pool, need, told or Told()))
 
 
 @dataclass(frozen=True)
@@ -98,25 +82,35 @@ class _Need:
 
 
 def _pools(
-    catalogue: Catalogue, by_pool: Mapping[PoolKey, Sequence[Reservation]], need: _Need
+    catalogue: Catalogue,
+    by_pool: Mapping[PoolKey, Sequence[Reservation]],
+    need: _Need,
+    told: Told,
 ) -> Iterator[tuple[PoolKey, Pool]]:
     for site in catalogue.sites.values():
+        if site.id in told.silent:
+            continue
+        base_bp = told.utilisation_bp.get(site.id, site.utilisation_bp)
         for model, cards in site.cards.items():
             taken = by_pool.get((site.id, model), ())
-            yield (site.id, model), _pool(cards, taken, need, base_bp=site.utilisation_bp)
+            pool = _pool(cards, taken, need, base_bp=base_bp)
+            worth_fen = told.shadow_fen_per_card_hour.get((site.id, model), 0)
+            yield (
+                (site.id, model),
+                pool._replace(shadow_fen_per_card_hour=worth_fen, is_stale=site.id in told.stale),
+            )
 
 
 def _pool(cards: int, taken: Sequence[Reservation], need: _Need, *, base_bp: int) -> Pool:
-    """Return a pool, its free cards packed on as few nodes as can be."""
-    end = need.at + need.lasting
-    free = free_throughout(cards, taken, start=need.at, end=end) if taken else cards
-    whole_nodes, largest_part = divmod(max(free, 0), CARDS_PER_NODE)
+    """Return a pool as the gang would find it, node by node, over its whole time."""
+    known = placed(cards, taken)
+    free = free_nodes(cards, known, start=need.at, end=need.at + need.lasting)
     return Pool(
         cards=cards,
-        whole_nodes=whole_nodes,
-        largest_part=largest_part,
-        utilisation_bp=base_bp + (BASIS_POINTS - base_bp) * (cards - free) // cards,
-        wait_seconds=_wait_seconds(cards, taken, need),
+        whole_nodes=sum(left == CARDS_PER_NODE for left in free),
+        largest_part=max((left for left in free if left < CARDS_PER_NODE), default=0),
+        utilisation_bp=base_bp + (BASIS_POINTS - base_bp) * (cards - sum(free)) // cards,
+        wait_seconds=_wait_seconds(cards, known, need),
     )
 
 

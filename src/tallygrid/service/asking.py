@@ -1,14 +1,14 @@
 """Asking: a workload goes the whole way, from the applicant's facts to a purchase."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from tallygrid.core.condition import Facts
 from tallygrid.core.workload import Workload
-from tallygrid.service import applying, buying, parties
+from tallygrid.service import applying, buying, leasing, parties
 from tallygrid.service import purchase as purchases
 from tallygrid.service.applying import Applied
 from tallygrid.service.buying import Wanted
@@ -19,6 +19,9 @@ from tallygrid.service.prospect import Prospect, propose, prospect
 from tallygrid.service.purchase import Cards, Purchase
 from tallygrid.service.quoting import Counter, Proposal, Purse
 from tallygrid.service.wish import Answer
+
+_PLACINGS_MAX: Final = 20
+"""How often a workload is placed anew because others took its cards meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +109,31 @@ def ask(counter: Counter, one: Ask, *, at: datetime) -> Asked:
     """Apply for the vouchers that help, then place and hold: everything up to the first second."""
     found, applied = apply(counter, one, at=at)
     purses = _purses(counter, one, found, at)
-    proposal = propose(counter, one.workload, found.facts, purses, at=at)
+    proposal = _leased(counter, one, found.facts, purses, at)
     if proposal.offer is None:
         return Asked(found, applied, proposal, None)
-    return Asked(
-        found, applied, proposal, buying.buy(counter.office, _wanted(one, proposal), at=at)
-    )
+    answer = buying.buy(counter.office, _wanted(one, proposal), at=at)
+    if not answer.accepted:
+        leasing.let_go(counter.office, one.id)
+    return Asked(found, applied, proposal, answer)
+
+
+def _leased(
+    counter: Counter, one: Ask, facts: Facts, purses: Sequence[Purse], at: datetime
+) -> Proposal:
+    """Place, and keep the cards; if others were faster, place again, as they are taken now.
+
+    Raises:
+        CardsError: Others were faster every time.
+    """
+    for _ in range(_PLACINGS_MAX - 1):
+        proposal = propose(counter, one.workload, facts, purses, at=at)
+        cards = _cards(one, proposal)
+        if proposal.offer is None or cards is None:
+            return proposal
+        if leasing.lease(counter.office, one.id, cards, proposal.offer.site, at=at):
+            return proposal
+    return propose(counter, one.workload, facts, purses, at=at)
 
 
 def _purses(counter: Counter, one: Ask, found: Prospect, at: datetime) -> list[Purse]:
@@ -123,8 +145,7 @@ def _purses(counter: Counter, one: Ask, found: Prospect, at: datetime) -> list[P
 def _wanted(one: Ask, proposal: Proposal) -> Wanted:
     assert proposal.offer is not None, one.id
     assert proposal.quote is not None, one.id
-    gang = one.workload.gang
-    wanted = Wanted(
+    return Wanted(
         id=one.id,
         applicant=one.applicant,
         contract=one.contract,
@@ -134,11 +155,15 @@ def _wanted(one: Ask, proposal: Proposal) -> Wanted:
         first_stage=one.first_stage,
         workload=_work(one.workload),
         placement=dump(proposal.placement) if proposal.placement else None,
+        cards=_cards(one, proposal),
     )
-    if gang is None:
-        return wanted
-    cards = Cards(proposal.offer.model, gang.cards, gang.time_limit_s)
-    return replace(wanted, cards=cards)
+
+
+def _cards(one: Ask, proposal: Proposal) -> Cards | None:
+    gang = one.workload.gang
+    if gang is None or proposal.offer is None:
+        return None
+    return Cards(proposal.offer.model, gang.cards, gang.time_limit_s)
 
 
 def _work(workload: Workload) -> Mapping[str, Any] | None:

@@ -12,8 +12,7 @@ from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.catalogue import Offer, OfferKind
 from tallygrid.core.key import key_of
 from tallygrid.core.rating import Grant, Stacking, Subsidy, Terms, rated
-from tallygrid.placement.capacity import Reservation, free_throughout
-from tallygrid.service import lines, reservations
+from tallygrid.service import lines
 from tallygrid.service import purchase as purchases
 from tallygrid.service import voucher as vouchers
 from tallygrid.service.holding import held_fen, is_open, lacking
@@ -23,8 +22,8 @@ from tallygrid.service.intent import (
     followed,
     resume,
     settle_first,
-    unsettled,
 )
+from tallygrid.service.leasing import take
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.purchase import HOLD_TTL_S, Cards, Purchase, Share, require_state
@@ -67,16 +66,6 @@ class VoucherError(Exception):
             f"before {voucher.valid_until}; it cannot pay for {wanted.id} ({wanted.offer}, of "
             f"{wanted.applicant} under contract {wanted.contract}) at {at:%Y-%m-%d %H:%M %Z}. "
             "Use a valid voucher of the same applicant, contract and kind."
-        )
-
-
-class CardsError(Exception):
-    """The cards that were quoted have been taken meanwhile."""
-
-    def __init__(self, wanted: Wanted, cards: Cards, site: str, free: int) -> None:
-        super().__init__(
-            f"{wanted.id} wants {cards.cards} {cards.model} at {site}, of which {max(free, 0)} "
-            "are free for so long. Ask for a new quote."
         )
 
 
@@ -162,8 +151,11 @@ def terms_of(office: Office, offer: Offer, grants: Sequence[Grant], stacking: St
 def _bought(
     connection: Connection, office: Office, wanted: Wanted, at: datetime
 ) -> tuple[Posting, ...]:
-    _require_cards(connection, office, wanted, at)
-    kind = office.catalogue.offers[wanted.offer].kind
+    offer = office.catalogue.offers[wanted.offer]
+    nodes: tuple[int, ...] = ()
+    if wanted.cards is not None:
+        nodes = take(connection, office, wanted.id, wanted.cards, offer.site, at=at)
+    kind = offer.kind
     names = dict.fromkeys(wanted.vouchers)
     valid = [_voucher(connection, name, wanted, kind, at) for name in names]
     left = [(voucher, vouchers.free_fen(connection, voucher)) for voucher in valid]
@@ -180,42 +172,7 @@ def _bought(
         for share, subsidy, free in zip(purchase.shares, held.subsidies, free_fen, strict=True)
     ]
     steps += _deposit(purchase, at)
-    return followed(connection, steps, _row(purchase))
-
-
-def _require_cards(connection: Connection, office: Office, wanted: Wanted, at: datetime) -> None:
-    """See that the cards are still free: since they were quoted another may have taken them.
-
-    What others were promised and is not settled yet counts as taken.
-    """
-    if wanted.cards is None:
-        return
-    site = office.catalogue.sites[office.catalogue.offers[wanted.offer].site]
-    model, end = wanted.cards.model, at + timedelta(seconds=wanted.cards.seconds)
-    settle_first(connection, f"cards {site.id} {model}")
-    promised = (_promised(office, intent.wish.body) for intent in unsettled(connection, "buy"))
-    taken = [
-        one
-        for one in (*reservations.between(connection, at, end), *promised)
-        if one is not None and (one.site, one.model) == (site.id, model)
-    ]
-    free = free_throughout(site.cards[model], taken, start=at, end=end)
-    if free < wanted.cards.cards:
-        raise CardsError(wanted, wanted.cards, site.id, free)
-
-
-def _promised(office: Office, body: Mapping[str, Any]) -> Reservation | None:
-    """Return the cards that an intent to buy will reserve."""
-    cards, at = body["cards"], datetime.fromisoformat(body["at"])
-    if cards is None:
-        return None
-    return Reservation(
-        site=office.catalogue.offers[body["offer"]].site,
-        model=cards["model"],
-        cards=cards["cards"],
-        start=at,
-        end=at + timedelta(seconds=cards["seconds"]),
-    )
+    return followed(connection, steps, _row(purchase, nodes))
 
 
 def _begun(connection: Connection, purchase: Purchase, at: datetime) -> tuple[Posting, ...]:
@@ -369,7 +326,7 @@ def _deposit(purchase: Purchase, at: datetime, *, give_back: bool = False) -> li
     return [Step(purchase.memo_programme, "worker", event)]
 
 
-def _row(purchase: Purchase) -> dict[str, Any]:
+def _row(purchase: Purchase, nodes: tuple[int, ...]) -> dict[str, Any]:
     cards = purchase.reserved
     reservation = cards and {
         "purchase": purchase.id,
@@ -378,6 +335,7 @@ def _row(purchase: Purchase) -> dict[str, Any]:
         "cards": cards.cards,
         "starts_at": purchase.placed_at.isoformat(),
         "ends_at": (purchase.placed_at + timedelta(seconds=cards.seconds)).isoformat(),
+        "nodes": list(nodes),
     }
     return {"does": "bought", "purchase": purchase.as_json(), "reservation": reservation}
 

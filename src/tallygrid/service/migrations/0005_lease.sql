@@ -1,0 +1,22 @@
+-- Nodes and leases: which cards a gang has, and cards held for a moment while it is bought.
+
+-- The nodes of the pool that the gang stands on, numbered from 0: whole ones first, and the
+-- one that holds the rest at last. None: taken before nodes were told.
+ALTER TABLE service.reservation ADD COLUMN nodes integer[] NOT NULL DEFAULT '{}';
+
+-- Cards promised to one purchase until it is bought, or for some minutes: whoever places
+-- meanwhile finds them taken. One purchase has one lease.
+CREATE TABLE service.lease (
+    purchase   text PRIMARY KEY,
+    site       text NOT NULL,
+    model      text NOT NULL,
+    cards      integer NOT NULL CHECK (cards > 0),
+    nodes      integer[] NOT NULL,
+    starts_at  timestamptz NOT NULL,
+    ends_at    timestamptz NOT NULL CHECK (ends_at > starts_at),
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX lease_of ON service.lease (site, model);
+
+GRANT SELECT ON service.lease TO tallygrid_auditor;
+GRANT SELECT, INSERT, DELETE ON service.lease TO tallygrid_web, tallygrid_worker;
