@@ -16,6 +16,7 @@ TABLES: Final = (
     "event_kind",
     "movement",
     "permission",
+    "reversal",
     "programme",
     "account",
     "event",
@@ -28,9 +29,10 @@ TABLES: Final = (
 )
 MAY: Final = {
     "web": "appropriate reduce award withdraw issue lapse hold limit lower_limit transfer_out"
-    " transfer_in close_carry_out close_carry_in close_lapse",
-    "worker": "hold extend start capture release expire correct award_ex_post copay discount",
-    "payer": "pay confirm fail claw_back waive recover write_off",
+    " transfer_in close_carry_out close_carry_in close_lapse reverse_budget",
+    "worker": "hold extend start capture release expire correct award_ex_post copay discount"
+    " reverse_use",
+    "payer": "pay confirm fail claw_back waive recover write_off reverse_payment",
 }
 
 

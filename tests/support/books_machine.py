@@ -15,10 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from psycopg import Connection
 
 from tallygrid import database, ledger
-from tallygrid.core.books import Account, Event, Leg, Outcome
+from tallygrid.core.books import REVERSED_BY, Account, Event, Leg, Outcome, reversal_of
 from tallygrid.database import Server
 
 FUNDERS: Final = ("city", "province")
+CLOSED: Final = ("available", "reserved")
 WAYS: Final[dict[str, list[str]]] = {
     "appropriate": [f"appropriation::{f} > available::{f}" for f in FUNDERS],
     "award": [f"available::{f} > reserved::{f}" for f in FUNDERS] + ["cap_room:A > cap_used:A"],
@@ -32,6 +33,27 @@ WAYS: Final[dict[str, list[str]]] = {
     "confirm": [f"in_payment:P:{f} > paid:P:{f}" for f in FUNDERS],
     "fail": [f"in_payment:P:{f} > payable:P:{f}" for f in FUNDERS],
     "claw_back": [f"paid:P:{f} > recoverable:P:{f}" for f in FUNDERS],
+    "waive": [f"recoverable:P:{f} > paid:P:{f}" for f in FUNDERS],
+    "recover": [f"recoverable:P:{f} > {to}::{f}" for f in FUNDERS for to in ("available", "lapsed")]
+    + [f"recoverable:P:{f} > carried_out::{f}" for f in FUNDERS]
+    + [f"carried_in::{f}@2027 > available::{f}@2027" for f in FUNDERS],
+    "write_off": [f"recoverable:P:{f} > written_off:P:{f}" for f in FUNDERS],
+    "reduce": [f"available::{f} > appropriation::{f}" for f in FUNDERS],
+    "withdraw": [f"reserved::{f} > available::{f}" for f in FUNDERS] + ["cap_used:A > cap_room:A"],
+    "lower_limit": ["cap_room:A > cap_source"],
+    "close_carry_out": [f"available::{f} > carried_out::{f}" for f in FUNDERS]
+    + [f"committed:W:{f} > carried_out::{f}" for f in FUNDERS],
+    "close_carry_in": [f"carried_in::{f}@2027 > committed:W:{f}@2027" for f in FUNDERS],
+    "close_lapse": [f"{kind}::{f} > lapsed::{f}" for f in FUNDERS for kind in CLOSED],
+    "transfer_out": [f"available::{f} > transferred_out::{f}" for f in FUNDERS],
+    "transfer_in": [f"transferred_in::{f} > available::{f}" for f in FUNDERS],
+    "award_ex_post": [f"available::{f} > payable:Q:{f}" for f in FUNDERS]
+    + ["cap_room:A > cap_used:A"],
+    "copay": [
+        *("copay_source > copay_due:A", "copay_due:A > copay_received:A"),
+        *("copay_due:A > copay_overdue:A", "copay_overdue:A > copay_received:A"),
+    ],
+    "discount": ["discount_source > discount_given:P"],
 }
 HELD: Final = {
     "committed:V:city > payable:P:city": 60,
@@ -60,6 +82,8 @@ KINDS: Final = [
     "capture",
     "capture",
     "release",
+    "reverse",
+    "reverse",
 ]
 
 
@@ -126,7 +150,8 @@ class Machine(RuleBasedStateMachine):
     @rule(wish=WISHES)
     def try_in_vain(self, wish: Wish) -> None:
         """Break a chain, then ask for everything it must have left untouched."""
-        first = self.event_of(replace(wish, chain=9, special=15), [])
+        kind = "award" if wish.kind == "reverse" else wish.kind  # an entry has one reversal
+        first = self.event_of(replace(wish, kind=kind, chain=9, special=15), [])
         way = f"{A_WAY[0].code} > {A_WAY[1].code}"
         vain = event("hold", {way: 10**9}, ttl_seconds=60, chain=9)
         again = replace(first, key=uuid4(), chain=0)
@@ -160,7 +185,9 @@ class Machine(RuleBasedStateMachine):
         """Find nothing wrong at the end."""
         if hasattr(self, "books"):
             self.books.mend_deadlines()
-            assert self.books.problems() == ()
+            problems = {problem.code for problem in self.books.problems()}
+            # What is carried out comes in somewhere only by chance: the service pairs the two.
+            assert problems <= {"ledger.problem.carry_differs"}
 
     def compare(self, role: str, events: Sequence[Event]) -> None:
         """Post a batch; the answers and the balances are the model's."""
@@ -199,13 +226,15 @@ class Machine(RuleBasedStateMachine):
             earlier = batch
         if wish.special in {0, 1}:
             again = replace(earlier[wish.picks[0] % len(earlier)], chain=wish.chain)
-            return again if wish.special == 0 else replace(again, reason="another body")
+            return again if wish.special == 0 else replace(again, document="ab" * 32)
         fields: dict[str, Any] = {"chain": wish.chain}
         if wish.outbox:
             fields["outbox"] = {"n": wish.picks[0]}
         if wish.special == 2:
             kind, unlawful = UNLAWFUL[wish.picks[0] % len(UNLAWFUL)]
             return event(kind, {unlawful: 1}, **fields)
+        if wish.kind == "reverse":
+            return self.reversal(wish, fields)
         if wish.kind in WAYS:
             ttl = {"ttl_seconds": 3600} if wish.kind == "hold" else {}
             return event(wish.kind, self.moves(wish), **ttl, **fields)
@@ -225,6 +254,18 @@ class Machine(RuleBasedStateMachine):
             free_fen = self.model.free[leg(way, 1).source.code]
             return {way: max(1, free_fen + ALL_THERE_IS.index(wish.special))}
         return moves
+
+    def reversal(self, wish: Wish, fields: dict[str, Any]) -> Event:
+        """Make the mirror of an entry that is in the books, perhaps once more."""
+        entries = [
+            first
+            for first, _ in self.model.posted.values()
+            if first.kind in REVERSED_BY and any(each.amount_fen for each in first.legs)
+        ]
+        entry = entries[wish.picks[0] % len(entries)]
+        reason = "a slip" if wish.picks[1] % 2 else "a mistake"
+        undone = reversal_of(entry.key, entry.kind, entry.legs, at=AT, reason=reason)
+        return replace(undone, **fields)
 
     def event_on_hold(self, wish: Wish, batch: list[Event], fields: dict[str, Any]) -> Event:
         """Make an event on some hold: of this batch, of the books, or of nobody."""

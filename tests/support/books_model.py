@@ -10,9 +10,10 @@ from uuid import UUID
 from tallygrid.core.books import ACCOUNT_KINDS, MONEY_TABLE, Account, Event, Leg
 
 MAY: Final = {
-    "web": "appropriate award issue hold limit lapse",
-    "worker": "hold extend start capture release correct award_ex_post",
-    "payer": "pay confirm fail claw_back",
+    "web": "appropriate reduce award withdraw issue lapse hold limit lower_limit reverse_budget"
+    " close_carry_out close_carry_in close_lapse transfer_out transfer_in",
+    "worker": "hold extend start capture release correct award_ex_post copay discount reverse_use",
+    "payer": "pay confirm fail claw_back waive recover write_off reverse_payment",
 }
 EVERYTHING: Final = "migrator"  # in this test's database it may post every kind
 

@@ -5,8 +5,9 @@ to another. The tables below are the whole law: what they do not list cannot be 
 database holds the same tables (a test compares them) and refuses on its own.
 """
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -107,7 +108,7 @@ _CLAIM: Final = _moves(
 )
 _CLOSABLE: Final = ("available", "reserved", "committed")
 
-MONEY_TABLE: Final[Mapping[str, MoneyRow]] = MappingProxyType(
+_LAW: Final[Mapping[str, MoneyRow]] = MappingProxyType(
     {
         "appropriate": MoneyRow("direct", _moves("appropriation > available")),
         "reduce": MoneyRow("direct", _moves("available > appropriation")),
@@ -160,7 +161,47 @@ MONEY_TABLE: Final[Mapping[str, MoneyRow]] = MappingProxyType(
         "discount": MoneyRow("direct", _moves("discount_source > discount_given")),
     }
 )
-"""Kind of event → what it does. `capture` and what closes a hold move what the hold's legs say."""
+
+_UNDOES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "reverse_budget": (
+            *("appropriate", "reduce", "award", "withdraw", "issue", "lapse"),
+            *("limit", "lower_limit", "close_carry_out", "close_carry_in", "close_lapse"),
+        ),
+        "reverse_use": ("capture", "correct", "award_ex_post", "copay", "discount"),
+        "reverse_payment": (
+            *("pay", "confirm", "fail"),
+            *("claw_back", "waive", "recover", "write_off"),
+        ),
+    }
+)
+REVERSED_BY: Final[Mapping[str, str]] = MappingProxyType(
+    {kind: reversal for reversal, kinds in _UNDOES.items() for kind in kinds}
+)
+"""Kind of event → the kind that undoes it, posted by whoever may post the first.
+
+What is not here is undone otherwise: a hold is released, a transfer is moved back, and a
+reversal that was a mistake is followed by the entry once more.
+"""
+
+
+def _mirror(reversal: str) -> frozenset[tuple[str, str]]:
+    """Return every move of the kinds that a reversal undoes, the other way round."""
+    kinds = _UNDOES[reversal]
+    return frozenset((target, source) for kind in kinds for source, target in _LAW[kind].moves)
+
+
+MONEY_TABLE: Final[Mapping[str, MoneyRow]] = MappingProxyType(
+    {
+        **_LAW,
+        **{kind: MoneyRow("direct", _mirror(kind)) for kind in _UNDOES},
+    }
+)
+"""Kind of event → what it does. `capture` and what closes a hold move what the hold's legs say.
+
+A reversal may only be posted as the exact mirror of the entry it names, once; the database
+sees to that.
+"""
 
 _CODE: Final = re.compile(
     r"(?P<kind>[a-z_]+)(?::(?P<holder>[^:@\s]*)(?::(?P<funder>[^:@\s]*)(?::(?P<group>[^:@\s]+))?)?)?"
@@ -304,6 +345,27 @@ class Event:
                 "hold": None if hold is None else UUID(hold),
             }
         )
+
+
+def reversal_of(
+    original: UUID, kind: str, legs: Sequence[Leg], *, at: datetime, reason: str
+) -> Event:
+    """Return the event that undoes an entry: every leg the other way, once, naming the entry.
+
+    >>> moved = Leg(Account.of("appropriation@2026"), Account.of("available@2026"), 7)
+    >>> at = datetime(2026, 5, 11, tzinfo=UTC)
+    >>> undone = reversal_of(UUID(int=1), "appropriate", [moved], at=at, reason="a slip")
+    >>> undone.kind, undone.reason
+    ('reverse_budget', 'reverses 00000000-0000-0000-0000-000000000001: a slip')
+    """
+    digest = hashlib.sha256(f"reverse:{original}".encode()).digest()
+    return Event(
+        key=UUID(bytes=digest[:16]),
+        kind=REVERSED_BY[kind],
+        legs=tuple(Leg(leg.target, leg.source, leg.amount_fen) for leg in legs if leg.amount_fen),
+        occurred_at=at,
+        reason=f"reverses {original}: {reason}",
+    )
 
 
 @dataclass(frozen=True)
