@@ -22,7 +22,7 @@ from desk import (
 
 from tallygrid.core.allocation import KeptError, OverspentError, SeedError, ticket
 from tallygrid.core.programme import Programme, Scalar
-from tallygrid.service import allocating, applying, intent, publishing
+from tallygrid.service import allocating, applying, budgeting, intent, publishing
 from tallygrid.service.allocating import (
     Allotted,
     Closing,
@@ -30,6 +30,7 @@ from tallygrid.service.allocating import (
     ScoreError,
     WindowError,
 )
+from tallygrid.service.budgeting import Tranche
 from tallygrid.service.intent import ConflictError
 from tallygrid.service.publishing import Scheme
 
@@ -57,9 +58,8 @@ def _scheme(rule: dict[str, Any], **more: Any) -> Scheme:  # noqa: ANN401  # par
 
 def _fund(desk: Desk, scheme: Scheme, amount_fen: int, name: str = "first") -> None:
     publishing.publish(desk.office, scheme, at=AT)
-    publishing.appropriate(
-        desk.office, scheme, year=AT.year, amount_fen=amount_fen, at=AT, name=name
-    )
+    tranche = Tranche(AT.year, name, budgeting.divided(scheme, amount_fen))
+    budgeting.appropriate(desk.office, scheme, tranche, at=AT)
 
 
 def _apply(desk: Desk, scheme: Scheme, name: str, minute: int = 0, **facts: Scalar) -> str:

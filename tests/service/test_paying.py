@@ -133,6 +133,41 @@ def test_a_failed_payment_is_owed_again_and_goes_out_with_another_batch(owing: D
     assert owing.problems() == ()
 
 
+def test_a_failed_payment_is_sent_again_under_its_own_number(owing: Desk) -> None:
+    payment = _prepare(owing)
+
+    for n in (1, 2):
+        failed = _receipt(payment, f"F-{n}", is_paid=False)
+        paying.confirm(owing.office, [failed], at=AT)
+        (answer,) = paying.again(owing.office, batch="B-1", at=AT)
+        assert answer.accepted
+        assert paying.again(owing.office, batch="B-1", at=AT) == ()
+        assert _where(owing) == [0, 1_500_000, 0]
+    paying.confirm(owing.office, [_receipt(payment, "T-1")], at=AT)
+
+    (known,) = paying.payments(owing.office)
+    assert (known.id, known.attempt, known.state, known.receipt) == (
+        payment.id,
+        3,
+        "confirmed",
+        "T-1",
+    )
+    assert _where(owing) == [0, 0, 1_500_000]
+    assert owing.problems() == ()
+
+
+def test_a_failed_payment_whose_money_went_out_otherwise_is_not_sent_again(owing: Desk) -> None:
+    failed = _receipt(_prepare(owing), is_paid=False)
+    paying.confirm(owing.office, [failed], at=AT)
+    _prepare(owing, "B-2")
+
+    (answer,) = paying.again(owing.office, batch="B-1", at=AT)
+
+    assert answer.refused is not None
+    assert answer.refused.code == "insufficient"
+    assert _where(owing) == [0, 1_500_000, 0]
+
+
 def test_a_batch_belongs_to_one_programme(owing: Desk) -> None:
     _prepare(owing)
 

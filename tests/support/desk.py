@@ -22,8 +22,9 @@ from tallygrid.database.again import Sessions
 from tallygrid.files.assumptions import packaged_assumptions
 from tallygrid.files.catalogue import read_catalogue
 from tallygrid.files.programme import read_programmes
-from tallygrid.service import applying, buying, lines, parties, publishing
+from tallygrid.service import applying, budgeting, buying, lines, parties, publishing
 from tallygrid.service.applying import Applied
+from tallygrid.service.budgeting import Tranche
 from tallygrid.service.buying import Wanted
 from tallygrid.service.install import install
 from tallygrid.service.issuing import Request
@@ -114,9 +115,13 @@ class Desk:
     def fund(self, programme: str, amount_fen: int, *, name: str = "first") -> Answer:
         """Publish a programme and give it money for the year."""
         publishing.publish(self.office, scheme(programme), at=AT)
-        return publishing.appropriate(
-            self.office, scheme(programme), year=AT.year, amount_fen=amount_fen, at=AT, name=name
-        )
+        return self.appropriate(programme, amount_fen, name=name)
+
+    def appropriate(self, programme: str, amount_fen: int, *, name: str) -> Answer:
+        """Give a programme a tranche for the year, divided by its funders' weights."""
+        parts = budgeting.divided(scheme(programme), amount_fen)
+        tranche = Tranche(AT.year, name, parts)
+        return budgeting.appropriate(self.office, scheme(programme), tranche, at=AT)
 
     def apply(self, programme: str, name: str, **facts: Scalar) -> Applied:
         """Apply for a contract named like the application, unless another is given."""

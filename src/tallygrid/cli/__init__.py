@@ -65,8 +65,18 @@ COMMANDS: Final = {
         "paying",
         "Book the treasury's RECEIPTS: a CSV of payment, receipt, amount_yuan, paid (yes or no).",
     ),
+    "voucher": _Command(
+        "ending", "End vouchers: when their time is over, or when they are taken back."
+    ),
+    "correct": _Command(
+        "correcting",
+        "Take back a part of what was accepted of PURCHASE: it is rated anew, and owed less.",
+    ),
+    "clawback": _Command(
+        "recovering", "Ask back what was paid wrongly, and book what became of it."
+    ),
     "lab": _Command("laboratory", "Try policies on the demand of a trace."),
-    "books": _Command("books", "Prove the books, and hand them to others."),
+    "books": _Command("books", "Keep budgets, prove the books, and hand them to others."),
 }
 """Every command, its module loaded when it is called: the rest takes a second or two."""
 

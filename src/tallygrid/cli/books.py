@@ -1,4 +1,4 @@
-"""`tallygrid books`: verify, export, heads."""
+"""`tallygrid books`: verify, export, heads; what moves budgets stands in `treasury.py`."""
 
 import sys
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import Final, TextIO
 import click
 
 from tallygrid import ledger
+from tallygrid.cli import treasury
 from tallygrid.cli.common import REFUSED, Desk, json_option, require_published, write_json
 from tallygrid.files.whole import whole
 from tallygrid.text import render
@@ -17,7 +18,11 @@ _FORMS: Final = ("beancount", "hledger", "csv", "parquet")
 
 @click.group()
 def books() -> None:
-    """Prove the books, and hand them to others."""
+    """Keep budgets, prove the books, and hand them to others."""
+
+
+for _command in treasury.COMMANDS:
+    books.add_command(_command)
 
 
 @books.command()

@@ -7,7 +7,7 @@ from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from time import sleep
-from typing import Final, NoReturn
+from typing import Final
 
 import click
 
@@ -21,6 +21,7 @@ from tallygrid.cli.common import (
     programmes,
     write_json,
 )
+from tallygrid.cli.refusing import leave_refused
 from tallygrid.cli.showing import (
     applied_json,
     beside_json,
@@ -33,7 +34,6 @@ from tallygrid.cli.showing import (
     tell_prospect,
     tell_purchase,
     tell_state,
-    values_of,
 )
 from tallygrid.core.condition import Facts
 from tallygrid.core.credit_code import is_well_formed
@@ -55,8 +55,7 @@ from tallygrid.service.prospect import prospect
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.purchase import Purchase
 from tallygrid.service.quoting import Counter
-from tallygrid.service.wish import Refused
-from tallygrid.text import catalogue, render
+from tallygrid.text import render
 
 DAYS_PER_MONTH: Final = 30
 """The market's month, in which a server-month is priced."""
@@ -293,7 +292,7 @@ def deliver(  # noqa: PLR0913  # one argument per option
         if answer.accepted and stage:
             answer = buying.extend(office, found, stage=delivery.n + 1, quantity=stage, at=when)
         if not answer.accepted:
-            _leave_refused(desk, answer.refused)
+            leave_refused(desk, answer.refused)
         known = delivery.n <= len(before)
         if known:
             desk.say(render("cli.known_already", desk.language))
@@ -386,13 +385,25 @@ def _quantity(purchase: Purchase, quantity: str | None, days: int | None) -> Fra
     return Fraction(quantity)
 
 
+def quantity_of(written: str, option: str) -> Fraction:
+    """Return a quantity as a user writes it.
+
+    Raises:
+        click.BadParameter: It is none.
+    """
+    if not _QUANTITY.fullmatch(written):
+        message = f"{written!r} is no quantity. Write 2, 1.5 or 28/15."
+        raise click.BadParameter(message, param_hint=option)
+    return Fraction(written)
+
+
 def _bought(desk: Desk, counter: Counter, one: Ask, at: datetime, *, tell: bool) -> None:
     """Apply, place and hold; leave if it is refused."""
     done = asking.ask(counter, one, at=at)
     if tell:
         tell_asked(desk, counter, done, at)
     if done.answer is None or not done.answer.accepted:
-        _leave_refused(desk, done.answer.refused if done.answer else None)
+        leave_refused(desk, done.answer.refused if done.answer else None)
 
 
 def _exit_code(office: Office, purchase: Purchase) -> int:
@@ -408,23 +419,13 @@ def _carried_out(desk: Desk, office: Office, name: str, at: datetime) -> Purchas
     purchase = buying.found(office, name)
     if not purchase.workload:
         if not (begun := buying.begin(office, purchase, at=at)).accepted:
-            _leave_refused(desk, begun.refused)
+            leave_refused(desk, begun.refused)
         return buying.found(office, name)
     if not (started := running.start(office, purchase, at=at)).accepted:
-        _leave_refused(desk, started.refused)
+        leave_refused(desk, started.refused)
     while not (followed := running.follow(office, purchase)).ended:
         sleep(_POLL_S)
     output = office.site.output(running.job_key(purchase, followed.attempt))
     if output is not None:
         desk.say(render("cli.output", desk.language, folder=output.folder, log=output.stdout))
     return buying.found(office, name)
-
-
-def _leave_refused(desk: Desk, refused: Refused | None) -> NoReturn:
-    if refused is not None:
-        code = f"ledger.outcome.{refused.code}"
-        known = code if code in catalogue() else "cli.refused"
-        desk.log.print(
-            render(known, desk.language, refusal=refused.code, **values_of(refused)), markup=False
-        )
-    sys.exit(REFUSED)

@@ -3,15 +3,18 @@
 import csv
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from tallygrid.cli.common import REFUSED, Desk, at_option, instant, require_published
+from tallygrid.cli.refusing import leave_refused
 from tallygrid.core.money import yuan
 from tallygrid.files.receipts import read_receipts
 from tallygrid.service import paying, publishing
 from tallygrid.service.paying import Payment, Receipt
+from tallygrid.service.wish import Answer
 from tallygrid.text import render
 
 
@@ -23,9 +26,18 @@ from tallygrid.text import render
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
     help="Where the list goes.",
 )
+@click.option("--again", is_flag=True, help="Send what of the batch has come back once more.")
 @at_option
 @click.pass_obj
-def pay(desk: Desk, programme: str, batch: str | None, out: Path | None, at: str | None) -> None:
+def pay(
+    desk: Desk,
+    *,
+    programme: str,
+    batch: str | None,
+    out: Path | None,
+    again: bool,
+    at: str | None,
+) -> None:
     """Send all that a programme owes to the treasury, as a payment list in CSV."""
     when = instant(at)
     name = batch or f"P-{programme}-{when:%Y%m%dT%H%M%S}"
@@ -34,6 +46,9 @@ def pay(desk: Desk, programme: str, batch: str | None, out: Path | None, at: str
     with desk.office() as office:
         require_published(programme, publishing.published(office))
         prepared = paying.prepare(office, programme=programme, batch=name, at=when)
+        if again:
+            _send_again(desk, paying.again(office, batch=name, at=when))
+            prepared = paying.payments(office, batch=name)
     sent = tuple(one for one in prepared if one.state == "sent")
     if not sent:
         click.echo(render("cli.nothing_owed", desk.language))
@@ -58,6 +73,15 @@ def confirm(desk: Desk, receipts: Path, at: str | None) -> None:
     click.echo(render("cli.confirmed", desk.language, count=len(answers)))
     if not all(answer.accepted for answer in answers):
         sys.exit(REFUSED)
+
+
+def _send_again(desk: Desk, answers: Sequence[Answer]) -> None:
+    """Tell how many payments were sent once more; leave if one was refused."""
+    count = sum(1 for answer in answers if answer.accepted)
+    click.echo(render("money.done.again", desk.language, count=count))
+    for answer in answers:
+        if not answer.accepted:
+            leave_refused(desk, answer.refused)
 
 
 def _require_folder(file: Path) -> None:

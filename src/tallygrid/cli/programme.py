@@ -283,17 +283,13 @@ def publish(  # one argument per option
 def _appropriate(
     office: "Office", scheme: "Scheme", budget: tuple[int, int], document: str, at: datetime
 ) -> None:
-    from tallygrid.service import publishing
+    from tallygrid.service import budgeting
+    from tallygrid.service.budgeting import Tranche
 
     year, yuan = budget
-    publishing.appropriate(
-        office,
-        scheme,
-        year=year,
-        amount_fen=yuan * FEN_PER_YUAN,
-        at=at,
-        name=document or f"{scheme.id}/{year}",
-    )
+    parts = budgeting.divided(scheme, yuan * FEN_PER_YUAN)
+    tranche = Tranche(year, document or f"{scheme.id}/{year}", parts)
+    budgeting.appropriate(office, scheme, tranche, at=at)
 
 
 def _summary(one: Programme) -> dict[str, object]:

@@ -17,7 +17,6 @@ from tallygrid.service.prospect import Prospect
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.purchase import Purchase
 from tallygrid.service.quoting import Counter, Proposal
-from tallygrid.service.wish import Refused
 from tallygrid.settings import Language
 from tallygrid.text import money, render
 from tallygrid.text.decision import outcome_said
@@ -27,11 +26,6 @@ from tallygrid.text.placement import sentence as row_sentence
 from tallygrid.text.quote import exact, sentences
 
 SECONDS_PER_HOUR: Final = 3_600
-
-
-def values_of(refused: Refused) -> dict[str, object]:
-    """Return the values of a refusal's sentence."""
-    return {"programme": refused.programme, "attempt": 1, **refused.detail}
 
 
 def tell_prospect(

@@ -10,6 +10,7 @@ from tallygrid.cli.common import REFUSED, WRONG_INPUT, Desk
 
 _KNOWN: Final = {
     "tallygrid.core.application.ApplicationActError": REFUSED,
+    "tallygrid.core.clawback.ClawbackActError": REFUSED,
     "tallygrid.core.voucher.VoucherActError": REFUSED,
     "tallygrid.database.error.DatabaseError": REFUSED,
     "tallygrid.demo.marker.NotOursError": REFUSED,
@@ -33,6 +34,11 @@ _KNOWN: Final = {
     "tallygrid.service.publishing.ReadingsError": REFUSED,
     "tallygrid.service.publishing.ReportedError": REFUSED,
     "tallygrid.service.purchase.StateError": REFUSED,
+    "tallygrid.service.budgeting.FunderError": WRONG_INPUT,
+    "tallygrid.service.closing.YearError": REFUSED,
+    "tallygrid.service.correcting.CorrectionError": REFUSED,
+    "tallygrid.service.recovering.ExcessiveError": REFUSED,
+    "tallygrid.service.told.ToldError": REFUSED,
     "tallygrid.sites.port.OrderConflictError": REFUSED,
     "tallygrid.sites.port.SiteUnreachableError": REFUSED,
 }

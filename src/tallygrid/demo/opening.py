@@ -7,7 +7,8 @@ from tallygrid.core.catalogue import Provider
 from tallygrid.core.demand import Firm
 from tallygrid.core.money import FEN_PER_YUAN
 from tallygrid.demo.stage import Stage
-from tallygrid.service import parties, publishing
+from tallygrid.service import budgeting, parties, publishing
+from tallygrid.service.budgeting import Tranche
 from tallygrid.service.publishing import Scheme
 
 
@@ -32,14 +33,10 @@ def _publish(stage: Stage, scheme: Scheme) -> None:
     budget = on_day(scheme.applied.budget.amount_yuan, stage.opened_at.date())
     yuan = stage.script.tranches_yuan.get(scheme.id, budget)
     if yuan:
-        publishing.appropriate(
-            stage.office,
-            scheme,
-            year=stage.opened_at.year,
-            amount_fen=yuan * FEN_PER_YUAN,
-            at=stage.opened_at,
-            name=f"{scheme.id}/{stage.opened_at.year}",
-        )
+        year = stage.opened_at.year
+        parts = budgeting.divided(scheme, yuan * FEN_PER_YUAN)
+        tranche = Tranche(year, f"{scheme.id}/{year}", parts)
+        budgeting.appropriate(stage.office, scheme, tranche, at=stage.opened_at)
 
 
 def _register_provider(stage: Stage, provider: Provider) -> None:

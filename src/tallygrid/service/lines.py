@@ -141,9 +141,7 @@ def _postings(
     settle_first(connection, purchase.id, "give_up", purchase=purchase.id)
     settle_first(connection, str(purchase.account), "capture", account=str(purchase.account))
     require_state(connection, purchase, "held", "running", "part_delivered")
-    to_date, booked = _to_date(connection, purchase)
-    terms = _within_rooms(connection, purchase, booked)
-    bill = line(terms, to_date=to_date + accepted.quantity, booked=booked)
+    bill = next_bill(connection, purchase, accepted)
     attempt = attempts(connection, _key(purchase, accepted)) + 1
     captures = [
         (share, _captured(share, subsidy, accepted))
@@ -154,7 +152,14 @@ def _postings(
         *(step for _, step in captures if step.event.legs or accepted.final),
         *_beside(connection, purchase, accepted, bill),
     ]
-    return followed(connection, steps, _row(purchase, accepted, bill))
+    return followed(connection, steps, row_of(purchase, accepted, bill))
+
+
+def next_bill(connection: Connection, purchase: Purchase, accepted: Accepted) -> Bill:
+    """Return what a line adds to the account it is rounded in, or takes from it."""
+    to_date, booked = _to_date(connection, purchase)
+    terms = _within_rooms(connection, purchase, booked)
+    return line(terms, to_date=to_date + accepted.quantity, booked=booked)
 
 
 def _within_rooms(connection: Connection, purchase: Purchase, booked: Bill) -> Terms:
@@ -277,7 +282,8 @@ def _memo(purchase: Purchase, accepted: Accepted, kind: str, leg: Leg) -> Step:
     return Step(purchase.memo_programme, "worker", event)
 
 
-def _row(purchase: Purchase, accepted: Accepted, bill: Bill) -> dict[str, Any]:
+def row_of(purchase: Purchase, accepted: Accepted, bill: Bill) -> dict[str, Any]:
+    """Return what the rows learn of a line."""
     return {
         "does": "line_accepted",
         "state": "settled" if accepted.final else "part_delivered",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
@@ -32,6 +33,8 @@ class Payment:
     receipt: str
     sent_at: datetime
     confirmed_at: datetime | None
+    attempt: int = 1
+    """How often it was sent, each time under this id."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,16 @@ def prepare(office: Office, *, programme: str, batch: str, at: datetime) -> tupl
     )
     carry_out(office, wish, lambda connection: _batch(connection, programme, batch, at))
     return payments(office, batch=batch)
+
+
+def again(office: Office, *, batch: str, at: datetime) -> tuple[Answer, ...]:
+    """Send the payments of a batch that have failed once more, under the same ids.
+
+    Whoever keeps lists of its own then sees that it is the same payment. One whose money has
+    gone out with another batch meanwhile is refused.
+    """
+    failed = [one for one in payments(office, batch=batch) if one.state == "failed"]
+    return tuple(_send_again(office, one, at) for one in failed)
 
 
 def confirm(office: Office, receipts: Iterable[Receipt], *, at: datetime) -> tuple[Answer, ...]:
@@ -144,6 +157,30 @@ def _pay(
     )
 
 
+def _send_again(office: Office, payment: Payment, at: datetime) -> Answer:
+    attempt = payment.attempt + 1
+    wish = Wish(
+        key=key_of("pay again", payment.id, attempt),
+        kind="pay_again",
+        body={"payment": payment.id, "attempt": attempt},
+    )
+    owed = Account("payable", payment.fiscal_year, holder=payment.payee, funder=payment.funder)
+    event = Event(
+        key=wish.key,
+        kind="pay",
+        legs=(Leg(owed, _sibling(owed, "in_payment"), payment.amount_fen),),
+        occurred_at=at,
+        reason=f"payment {payment.id}, attempt {attempt}",
+        outbox={
+            "does": "payment_again",
+            "payment": payment.id,
+            "attempt": attempt,
+            "sent_at": at.isoformat(),
+        },
+    )
+    return carry_out(office, wish, lambda _: (Posting(payment.programme, "payer", (event,)),))
+
+
 def _confirm(office: Office, payment: Payment, receipt: Receipt, at: datetime) -> Answer:
     wish = Wish(
         key=key_of("receipt", payment.id, receipt.number),
@@ -159,7 +196,7 @@ def _confirmation(payment: Payment, receipt: Receipt, at: datetime) -> Event:
     kind = "confirm" if receipt.is_paid else "fail"
     target = _sibling(sent, "paid" if receipt.is_paid else "payable")
     return Event(
-        key=key_of("settled", payment.id),  # whatever its receipts say, a payment ends once
+        key=_end_of(payment),
         kind=kind,
         legs=(Leg(sent, target, payment.amount_fen),),
         occurred_at=at,
@@ -171,6 +208,13 @@ def _confirmation(payment: Payment, receipt: Receipt, at: datetime) -> Event:
             "confirmed_at": at.isoformat(),
         },
     )
+
+
+def _end_of(payment: Payment) -> UUID:
+    """Return the key of its end: whatever its receipts say, each time it is sent it ends once."""
+    if payment.attempt == 1:
+        return key_of("settled", payment.id)
+    return key_of("settled", payment.id, payment.attempt)
 
 
 def _difference(payment: Payment | None, receipt: Receipt) -> str:

@@ -1,4 +1,4 @@
-"""Programmes and money enter here: a version is published, a year's budget appropriated."""
+"""Programmes enter here: a version is published, and its books are opened."""
 
 import json
 from dataclasses import dataclass
@@ -10,13 +10,8 @@ from psycopg.types.json import Jsonb
 
 from tallygrid import ledger
 from tallygrid.core.assumptions import Assumptions
-from tallygrid.core.books import Account, Event, Leg
-from tallygrid.core.key import key_of
-from tallygrid.core.money import split
 from tallygrid.core.programme import Programme
-from tallygrid.service.intent import carry_out
 from tallygrid.service.office import Office
-from tallygrid.service.wish import Answer, Posting, Wish
 
 
 @dataclass(frozen=True)
@@ -101,44 +96,6 @@ def _scheme(document: dict[str, Any], assumptions: dict[str, Any] | None) -> Sch
         Programme.model_validate_json(json.dumps(document)),
         Assumptions.model_validate_json(json.dumps(assumptions)) if assumptions else None,
     )
-
-
-def appropriate(
-    office: Office, scheme: Scheme, *, year: int, amount_fen: int, at: datetime, name: str
-) -> Answer:
-    """Book an appropriation (预算指标) for a year, divided among the programme's funders.
-
-    Args:
-        office: Where to work.
-        scheme: Whose budget it is.
-        year: The fiscal year.
-        amount_fen: How much, in all.
-        at: When it was decided.
-        name: The number of the treasury's document: the same number is the same money.
-    """
-    wish = Wish(
-        key=key_of("appropriate", scheme.id, year, name),
-        kind="appropriate",
-        body={"programme": scheme.id, "year": year, "amount_fen": amount_fen, "name": name},
-        name=f"Document {name} for {scheme.id} in {year}",
-    )
-    funders = scheme.programme.funders
-    parts = split(amount_fen, tuple(weight for _, weight in funders))
-    event = Event(
-        key=wish.key,
-        kind="appropriate",
-        legs=tuple(
-            Leg(
-                Account("appropriation", year, funder=funder),
-                Account("available", year, funder=funder),
-                part_fen,
-            )
-            for (funder, _), part_fen in zip(funders, parts, strict=True)
-        ),
-        occurred_at=at,
-        reason=name,
-    )
-    return carry_out(office, wish, lambda _: (Posting(scheme.id, "web", (event,)),))
 
 
 def _published(connection: Connection, scheme: Scheme, at: datetime) -> None:

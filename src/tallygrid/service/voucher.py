@@ -92,8 +92,9 @@ def free_fen(connection: Connection, voucher: Voucher) -> Mapping[str, int]:
         FROM books.account
         JOIN books.programme ON programme.id = account.programme
         WHERE programme.code = %s AND account.kind = 'committed' AND account.holder = %s
+          AND account.year = %s
         ORDER BY account.funder
         """,
-        (voucher.programme, voucher.id),
+        (voucher.programme, voucher.id, voucher.fiscal_year),
     ).fetchall()
     return dict(rows)

@@ -16,24 +16,24 @@ lined AS (
 
 used AS (
     SELECT
-        account.holder AS voucher,
-        sum(account.out_fen) AS spent_fen,
-        sum(account.in_fen) AS face_fen
-    FROM books.account
-    WHERE account.kind = 'committed'
-        AND account.holder IN (SELECT jsonb_array_elements_text(vouchers) FROM given)
-    GROUP BY account.holder
+        voucher.id,
+        (voucher.grant_terms ->> 'room_fen')::bigint AS face_fen,
+        sum(account.in_fen - account.out_fen) AS left_fen
+    FROM service.voucher
+    INNER JOIN books.account ON account.kind = 'committed' AND account.holder = voucher.id
+    WHERE voucher.id IN (SELECT jsonb_array_elements_text(vouchers) FROM given)
+    GROUP BY voucher.id
 ),
 
 aged AS (
     UPDATE service.voucher
     SET state = CASE
-        WHEN used.spent_fen = 0 THEN 'issued'
-        WHEN used.spent_fen < used.face_fen THEN 'part_used'
+        WHEN used.left_fen = used.face_fen THEN 'issued'
+        WHEN used.left_fen > 0 THEN 'part_used'
         ELSE 'used_up'
     END
     FROM used
-    WHERE voucher.id = used.voucher AND voucher.state IN ('issued', 'part_used', 'used_up')
+    WHERE voucher.id = used.id AND voucher.state IN ('issued', 'part_used', 'used_up')
 )
 
 UPDATE service.purchase

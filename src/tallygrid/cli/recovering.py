@@ -1,0 +1,155 @@
+"""`tallygrid clawback`: money that was paid is asked back."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import click
+
+from tallygrid.cli.common import Desk, at_option, instant, json_option, write_json
+from tallygrid.cli.refusing import leave_refused
+from tallygrid.cli.treasury import yuan_of
+from tallygrid.service import recovering
+from tallygrid.service.plain import dump
+from tallygrid.service.recovering import Clawback, Demand
+from tallygrid.service.wish import Answer
+from tallygrid.text import render
+
+
+@click.group()
+def clawback() -> None:
+    """Ask back what was paid wrongly, and book what became of it."""
+
+
+@clawback.command()
+@click.argument("name", metavar="NAME")
+@click.option("--payment", required=True, metavar="ID", help="The payment that brought the money.")
+@click.option("--yuan", required=True, metavar="N", help="How much is asked back.")
+@click.option("--because", "why", required=True, metavar="TEXT", help="The reason, for the books.")
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The paper that says so; its hash is kept.",
+)
+@at_option
+@click.pass_obj
+def demand(  # noqa: PLR0913  # one argument per option
+    desk: Desk,
+    *,
+    name: str,
+    payment: str,
+    yuan: str,
+    why: str,
+    evidence: Path | None,
+    at: str | None,
+) -> None:
+    """Ask back a part or the whole of a payment, under a NAME of your own."""
+    document = sha256(evidence.read_bytes()).hexdigest() if evidence else ""
+    asked = Demand(name, payment, yuan_of(desk, yuan, "--yuan"), why, document)
+    with desk.office() as office:
+        answer = recovering.demand(office, asked, at=instant(at))
+    if not answer.accepted:
+        leave_refused(desk, answer.refused)
+    words = render("money.done.demanded", desk.language, clawback=name, amount=asked.amount_fen)
+    click.echo(words)
+
+
+@clawback.command()
+@click.argument("name", metavar="NAME")
+@at_option
+@click.pass_obj
+def contest(desk: Desk, name: str, at: str | None) -> None:
+    """Note that the payee contests a demand."""
+    with desk.office() as office:
+        answer = recovering.contest(office, name, at=instant(at))
+        _tell(desk, answer, name, recovering.clawbacks(office))
+
+
+@clawback.command()
+@click.argument("name", metavar="NAME")
+@at_option
+@click.pass_obj
+def uphold(desk: Desk, name: str, at: str | None) -> None:
+    """Uphold a contested demand."""
+    with desk.office() as office:
+        answer = recovering.uphold(office, name, at=instant(at))
+        _tell(desk, answer, name, recovering.clawbacks(office))
+
+
+@clawback.command()
+@click.argument("name", metavar="NAME")
+@at_option
+@click.pass_obj
+def waive(desk: Desk, name: str, at: str | None) -> None:
+    """Drop a demand: the money was rightly paid."""
+    with desk.office() as office:
+        answer = recovering.waive(office, name, at=instant(at))
+        _tell(desk, answer, name, recovering.clawbacks(office))
+
+
+@clawback.command("write-off")
+@click.argument("name", metavar="NAME")
+@at_option
+@click.pass_obj
+def write_off(desk: Desk, name: str, at: str | None) -> None:
+    """Give up what will not come back."""
+    with desk.office() as office:
+        answer = recovering.write_off(office, name, at=instant(at))
+        _tell(desk, answer, name, recovering.clawbacks(office))
+
+
+@clawback.command()
+@click.argument("name", metavar="NAME")
+@click.option("--yuan", required=True, metavar="N", help="How much came back.")
+@click.option("--receipt", required=True, metavar="NUMBER", help="Once per number.")
+@click.option(
+    "--to-treasury", is_flag=True, help="It lapses; else it can be promised again this year."
+)
+@at_option
+@click.pass_obj
+def recover(
+    desk: Desk, *, name: str, yuan: str, receipt: str, to_treasury: bool, at: str | None
+) -> None:
+    """Book money that has come back, in the year in which it came."""
+    when = instant(at)
+    with desk.office() as office:
+        answer = recovering.recover(
+            office,
+            name,
+            amount_fen=yuan_of(desk, yuan, "--yuan"),
+            receipt=receipt,
+            year=when.year,
+            at=when,
+            to="lapsed" if to_treasury else "available",
+        )
+        _tell(desk, answer, name, recovering.clawbacks(office))
+
+
+@clawback.command("list")
+@json_option
+@click.pass_obj
+def list_(desk: Desk, *, as_json: bool) -> None:
+    """List every demand and how it stands."""
+    with desk.office() as office:
+        found = recovering.clawbacks(office)
+    if as_json:
+        write_json([dump(one) for one in found])
+        return
+    for one in found:
+        click.echo(_words(desk, one))
+
+
+def _tell(desk: Desk, answer: Answer, name: str, found: tuple[Clawback, ...]) -> None:
+    if not answer.accepted:
+        leave_refused(desk, answer.refused)
+    click.echo(_words(desk, next(one for one in found if one.id == name)))
+
+
+def _words(desk: Desk, one: Clawback) -> str:
+    return render(
+        "money.done.clawback",
+        desk.language,
+        clawback=one.id,
+        state=render(f"money.state.{one.state}", desk.language),
+        recovered=one.recovered_fen,
+        amount=one.amount_fen,
+    )

@@ -1,0 +1,239 @@
+"""Closing a fiscal year (年终): what was not used is carried forward, or lapses.
+
+Work that has not begun is given up in both ways. Work that has begun ends in the year it
+began in, and so does what is owed for it: what its hold leaves over is closed by closing
+once more, under another document.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from psycopg import Connection
+
+from tallygrid import ledger
+from tallygrid.core.books import Account, Event, Leg
+from tallygrid.core.key import key_of
+from tallygrid.core.window import day_of
+from tallygrid.service import buying
+from tallygrid.service import purchase as purchases
+from tallygrid.service import voucher as vouchers
+from tallygrid.service.ending import end
+from tallygrid.service.intent import carry_out, followed
+from tallygrid.service.office import Office
+from tallygrid.service.plain import load
+from tallygrid.service.publishing import Scheme
+from tallygrid.service.told import ToldError
+from tallygrid.service.voucher import Voucher
+from tallygrid.service.wish import Answer, Posting, Refused, Step, Wish, postings
+
+_FREE: Final = ("available", "reserved")
+_LEGS_TOGETHER: Final = 500
+
+
+@dataclass(frozen=True)
+class Close:
+    """How a year is closed, and under the number of which document."""
+
+    year: int
+    document: str
+    """The same number is the same closing; what comes back later is closed under another."""
+    carries: bool
+    """What is left goes into the next year; else it lapses."""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """What closing has moved."""
+
+    given_up: int
+    """Purchases whose work had not begun."""
+    vouchers: int
+    on_vouchers_fen: int
+    budget_fen: int
+    """What was promised to nobody, or awarded without a voucher."""
+    refused: tuple[Refused, ...] = ()
+    """What the books refused: somebody was at it meanwhile; close once more."""
+
+
+class YearError(ToldError):
+    """A year is not over yet."""
+
+
+def close(office: Office, scheme: Scheme, how: Close, *, at: datetime) -> Closed:
+    """Close a programme's year, once, however often it is interrupted and asked for again.
+
+    Raises:
+        ConflictError: The document's number stands for another closing.
+        YearError: The year is not over where the programme is run.
+    """
+    if day_of(at, scheme.programme.place.zone).year <= how.year:
+        raise YearError("year_not_over", programme=scheme.id, year=how.year, at=at.date())
+    waiting = office.transact("web", lambda connection: _unbegun(connection, scheme.id, how.year))
+    for purchase in waiting:
+        why = f"the year {how.year} was closed"
+        buying.give_up(office, purchase, at=at, why=why)
+    found = office.transact("web", lambda connection: _vouchers(connection, scheme.id, how.year))
+    moved = [_close_voucher(office, voucher, how, at) for voucher in found]
+    budget_fen, answer = _close_budget(office, scheme.id, how, at)
+    refused = [refusal for _, refusal in moved if refusal] + [answer.refused]
+    return Closed(
+        given_up=len(waiting),
+        vouchers=sum(1 for fen, _ in moved if fen),
+        on_vouchers_fen=sum(fen for fen, _ in moved),
+        budget_fen=budget_fen if answer.accepted else 0,
+        refused=tuple(one for one in refused if one is not None),
+    )
+
+
+def _close_voucher(
+    office: Office, voucher: Voucher, how: Close, at: datetime
+) -> tuple[int, Refused | None]:
+    """Carry what is free on a voucher into the next year, or let it lapse and end the voucher."""
+    if not how.carries or voucher.state in {"expired", "revoked"}:
+        why = f"the year {how.year} was closed"
+        ended = end(office, voucher, at=at, why=why, to="lapsed")
+        return ended.back_fen, ended.refused
+    wish = Wish(
+        key=key_of("carry", voucher.id, how.year, how.document),
+        kind="carry",
+        body={"voucher": voucher.id, "year": how.year, "document": how.document},
+        name=f"Document {how.document} for voucher {voucher.id}",
+    )
+    moved_fen = 0
+
+    def compose(connection: Connection) -> tuple[Posting, ...]:
+        nonlocal moved_fen
+        free = vouchers.free_fen(connection, replace(voucher, fiscal_year=how.year))
+        parts = [
+            (Account("committed", how.year, voucher.id, funder), fen)
+            for funder, fen in free.items()
+        ]
+        moved_fen = sum(free.values())
+        steps = _carried(voucher.programme, parts, wish, how, at)
+        payload = {
+            "does": "voucher_carried",
+            "voucher": voucher.id,
+            "fiscal_year": how.year + 1,
+        }
+        return followed(connection, steps, payload)
+
+    answer = carry_out(office, wish, compose, anew=True)
+    return moved_fen if answer.accepted else 0, answer.refused
+
+
+def _close_budget(office: Office, programme: str, how: Close, at: datetime) -> tuple[int, Answer]:
+    """Carry what is available or reserved into the next year, or let it lapse."""
+    wish = Wish(
+        key=key_of("close", programme, how.year, how.document),
+        kind="close",
+        body={
+            "programme": programme,
+            "year": how.year,
+            "document": how.document,
+            "carries": how.carries,
+        },
+        name=f"Document {how.document} for {programme} in {how.year}",
+    )
+    moved_fen = 0
+
+    def compose(connection: Connection) -> tuple[Posting, ...]:
+        nonlocal moved_fen
+        parts = _free(connection, programme, how.year)
+        moved_fen = sum(fen for _, fen in parts)
+        if how.carries:
+            return postings(_carried(programme, parts, wish, how, at))
+        return postings(list(_lapsed(programme, parts, wish, how, at)))
+
+    answer = carry_out(office, wish, compose, anew=True)
+    return moved_fen, answer
+
+
+def _carried(
+    programme: str, parts: Sequence[tuple[Account, int]], wish: Wish, how: Close, at: datetime
+) -> list[Step]:
+    """Return the way out of the year and, in the same chain, the way into the next one."""
+    steps = []
+    for n, some in enumerate(_portions(parts)):
+        out = [(account, _sum_of(account, "carried_out"), fen) for account, fen in some]
+        into = [
+            (_next_year(_sum_of(account, "carried_in")), _next_year(account), fen)
+            for account, fen in some
+        ]
+        steps.append(_step(programme, "close_carry_out", out, (wish, how, at, n)))
+        steps.append(_step(programme, "close_carry_in", into, (wish, how, at, n)))
+    return steps
+
+
+def _lapsed(
+    programme: str, parts: Sequence[tuple[Account, int]], wish: Wish, how: Close, at: datetime
+) -> Iterator[Step]:
+    for n, some in enumerate(_portions(parts)):
+        ways = [(account, _sum_of(account, "lapsed"), fen) for account, fen in some]
+        yield _step(programme, "close_lapse", ways, (wish, how, at, n))
+
+
+def _step(
+    programme: str,
+    kind: str,
+    ways: Sequence[tuple[Account, Account, int]],
+    about: tuple[Wish, Close, datetime, int],
+) -> Step:
+    wish, how, at, n = about
+    legs = tuple(Leg(source, target, fen) for source, target, fen in ways)
+    reason = f"{how.document}: the year {how.year} is closed"
+    return Step(programme, "web", Event(key_of(kind, wish.key, n), kind, legs, at, reason=reason))
+
+
+def _portions(parts: Sequence[tuple[Account, int]]) -> Iterator[Sequence[tuple[Account, int]]]:
+    """Yield what there is to move in events of a size that people can read."""
+    moving = [(account, fen) for account, fen in parts if fen]
+    for start in range(0, len(moving), _LEGS_TOGETHER):
+        yield moving[start : start + _LEGS_TOGETHER]
+
+
+def _sum_of(account: Account, kind: str) -> Account:
+    return Account(kind, account.year, funder=account.funder, group=account.group)
+
+
+def _next_year(account: Account) -> Account:
+    return replace(account, year=account.year + 1)
+
+
+def _free(connection: Connection, programme: str, year: int) -> list[tuple[Account, int]]:
+    found = ledger.balances(connection, programme)
+    return [
+        (account, balance.free_fen)
+        for account, balance in found.items()
+        if account.kind in _FREE and account.year == year and balance.free_fen
+    ]
+
+
+def _unbegun(connection: Connection, programme: str, year: int) -> tuple[purchases.Purchase, ...]:
+    found = purchases.of_state(connection, "held")
+    return tuple(
+        one
+        for one in found
+        if any((share.programme, share.fiscal_year) == (programme, year) for share in one.shares)
+    )
+
+
+def _vouchers(connection: Connection, programme: str, year: int) -> tuple[Voucher, ...]:
+    """Return the vouchers that have money of a year that is free, in the order of their ids."""
+    rows = connection.execute(
+        """
+        SELECT to_jsonb(voucher) || jsonb_build_object('fiscal_year', account.year)
+        FROM service.voucher
+        JOIN books.programme ON programme.code = voucher.programme
+        JOIN books.account
+          ON account.programme = programme.id AND account.holder = voucher.id
+          AND account.kind = 'committed'
+        WHERE voucher.programme = %s AND account.year = %s
+        GROUP BY voucher.id, account.year
+        HAVING sum(account.in_fen - account.out_fen - account.held_fen) > 0
+        ORDER BY voucher.id
+        """,
+        (programme, year),
+    ).fetchall()
+    return tuple(load(Voucher, row) for (row,) in rows)

@@ -1,0 +1,256 @@
+"""Correcting: usage that was accepted too high is put right, and any other entry undone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import Connection
+
+from tallygrid import ledger
+from tallygrid.core.books import REVERSED_BY, Account, Event, Leg, reversal_of
+from tallygrid.core.key import key_of
+from tallygrid.core.rating import Bill, Subsidy
+from tallygrid.service import lines
+from tallygrid.service.intent import PendingError, carry_out, followed, resume, settle_first
+from tallygrid.service.lines import Accepted
+from tallygrid.service.office import Office
+from tallygrid.service.purchase import Purchase, Share, require_state
+from tallygrid.service.told import ToldError
+from tallygrid.service.wish import Answer, Posting, Step, Wish, postings
+
+_REMEDIES: Final = {
+    "award": "revoke",
+    "issue": "revoke",
+    "capture": "correct",
+    "correct": "buy",
+    "lapse": "voucher",
+    "hold": "release",
+    "extend": "release",
+    "transfer_out": "transfer",
+    "transfer_in": "transfer",
+    "claw_back": "clawback",
+    "waive": "clawback",
+    "recover": "clawback",
+    "write_off": "clawback",
+    "pay": "receipt",
+    "confirm": "clawback",
+    "fail": "again",
+}
+"""Kinds that rows beside the books follow: another command puts both right together."""
+
+
+class CorrectionError(ToldError):
+    """A correction is none, or takes back more than there was."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands in the books under a key."""
+
+    key: UUID
+    kind: str
+    legs: tuple[Leg, ...]
+
+
+def correct(office: Office, purchase: Purchase, less: Accepted) -> Answer:
+    """Take back a part of what was accepted: a line with a quantity below zero.
+
+    The running total is rated anew, and the difference goes from what is owed back to the
+    vouchers, the caps and the applicant.
+
+    Raises:
+        CorrectionError: The quantity is not below zero, or more than was ever accepted; or it
+            was paid already, and has to be asked back.
+        StateError: Nothing of the purchase was accepted.
+    """
+    if less.quantity >= 0:
+        raise CorrectionError("adds", quantity=less.quantity)
+    accepted = sum((one.quantity for one in lines.of_purchase(office, purchase)), Fraction(0))
+    if accepted + less.quantity < 0 and not _is_known(office, purchase, less):
+        raise CorrectionError(
+            "takes_too_much",
+            purchase=purchase.id,
+            accepted=accepted,
+            unit=purchase.unit,
+            quantity=-less.quantity,
+        )
+    wish = Wish(
+        key=key_of("capture", purchase.id, less.n),
+        kind="capture",
+        body={
+            "account": str(purchase.account),
+            "purchase": purchase.id,
+            "n": less.n,
+            "quantity": str(less.quantity),
+            "document": less.document,
+            "final": False,
+        },
+    )
+    while True:
+        resume(office, "capture", account=str(purchase.account))
+        try:
+            return carry_out(
+                office, wish, lambda connection: _taken_back(connection, purchase, less), anew=True
+            )
+        except PendingError:
+            continue  # somebody else's line comes first
+
+
+def reverse(
+    office: Office, programme: str, keys: Sequence[UUID], *, at: datetime, why: str
+) -> Answer:
+    """Undo entries by their exact mirrors, all of them or none.
+
+    Raises:
+        CorrectionError: An entry is not there, or is put right by another command.
+    """
+    wish = Wish(
+        key=key_of("reverse", programme, *sorted(map(str, keys))),
+        kind="reverse",
+        body={"programme": programme, "keys": [str(key) for key in keys]},
+    )
+    return carry_out(
+        office, wish, lambda connection: _reversed(connection, programme, keys, at=at, why=why)
+    )
+
+
+def _reversed(
+    connection: Connection, programme: str, keys: Sequence[UUID], *, at: datetime, why: str
+) -> tuple[Posting, ...]:
+    entries = [_reversible(connection, programme, key) for key in keys]
+    steps = [
+        Step(
+            programme,
+            _ROLES[REVERSED_BY[entry.kind]],
+            reversal_of(entry.key, entry.kind, entry.legs, at=at, reason=why),
+        )
+        for entry in entries
+    ]
+    return postings(steps)
+
+
+_ROLES: Final = {"reverse_budget": "web", "reverse_use": "worker", "reverse_payment": "payer"}
+
+
+def _reversible(connection: Connection, programme: str, key: UUID) -> Entry:
+    rows = connection.execute(
+        """
+        SELECT event.kind, source.code, target.code, leg.amount_fen
+        FROM books.event
+        JOIN books.programme ON programme.id = event.programme
+        LEFT JOIN books.leg ON (leg.programme, leg.seq) = (event.programme, event.seq)
+        LEFT JOIN books.account AS source
+          ON (source.programme, source.id) = (leg.programme, leg.source)
+        LEFT JOIN books.account AS target
+          ON (target.programme, target.id) = (leg.programme, leg.target)
+        WHERE programme.code = %s AND event.key = %s ORDER BY leg.no
+        """,
+        (programme, key),
+    ).fetchall()
+    if not rows:
+        raise CorrectionError("no_entry", programme=programme, key=key)
+    kind = rows[0][0]
+    if kind in _REMEDIES:
+        raise CorrectionError(f"remedy.{_REMEDIES[kind]}", kind=kind, key=key)
+    legs = tuple(
+        Leg(Account.of(source), Account.of(target), fen) for _, source, target, fen in rows
+    )
+    if kind not in REVERSED_BY:
+        raise CorrectionError("remedy.none", kind=kind, key=key)
+    if any(account.kind == "committed" for leg in legs for account in (leg.source, leg.target)):
+        raise CorrectionError("remedy.voucher", kind=kind, key=key)
+    return Entry(key, kind, legs)
+
+
+def _is_known(office: Office, purchase: Purchase, less: Accepted) -> bool:
+    return any(one.n == less.n for one in lines.of_purchase(office, purchase))
+
+
+def _taken_back(connection: Connection, purchase: Purchase, less: Accepted) -> tuple[Posting, ...]:
+    account = str(purchase.account)
+    settle_first(connection, account, "capture", account=account)
+    require_state(connection, purchase, "part_delivered", "settled")
+    bill = lines.next_bill(connection, purchase, less)
+    state = _state(connection, purchase)
+    steps = [
+        Step(share.programme, "worker", event)
+        for share, subsidy in zip(purchase.shares, bill.subsidies, strict=True)
+        if (event := _back(share, subsidy, less)).legs
+    ]
+    for step in steps:
+        _require_owed(connection, step)
+    steps += [
+        Step(purchase.memo_programme, "worker", _memo(purchase, less, kind, leg))
+        for kind, leg in _beside(
+            purchase, bill, used_in=less.used_at.year, is_settled=state == "settled"
+        )
+    ]
+    payload = {**lines.row_of(purchase, less, bill), "state": state}
+    return followed(connection, steps, payload)
+
+
+def _require_owed(connection: Connection, step: Step) -> None:
+    """See that what is taken back is still owed, before the first of several programmes moves.
+
+    Raises:
+        CorrectionError: It is on its way to the payee already, or has arrived.
+    """
+    for leg in step.event.legs:
+        owed_fen = ledger.balance(connection, step.programme, leg.source).free_fen
+        if leg.source.kind == "payable" and owed_fen < leg.amount_fen:
+            raise CorrectionError(
+                "paid_already",
+                payee=leg.source.holder,
+                programme=step.programme,
+                owed=owed_fen,
+                less=leg.amount_fen,
+            )
+
+
+def _back(share: Share, subsidy: Subsidy, less: Accepted) -> Event:
+    """Return the way back of a share: what `share.legs` moves, from its end to its beginning."""
+    fallen = [(funder, -fen) for funder, fen in subsidy.funders if fen < 0]
+    return Event(
+        key=key_of("correct", share.hold, less.n),
+        kind="correct",
+        legs=tuple(Leg(leg.target, leg.source, leg.amount_fen) for leg in share.legs(fallen)),
+        occurred_at=less.used_at,
+        reason=f"correction, line {less.n}",
+        document=less.document,
+    )
+
+
+def _beside(
+    purchase: Purchase, bill: Bill, *, used_in: int, is_settled: bool
+) -> Iterator[tuple[str, Leg]]:
+    """Yield the memoranda: less discount, and for a settled purchase its own money back."""
+    if bill.discount_fen < 0:
+        given = Account("discount_given", used_in, holder=purchase.provider)
+        yield "correct", Leg(given, Account("discount_source", used_in), -bill.discount_fen)
+    cash_fen = purchase.cash_of(bill)
+    if is_settled and cash_fen < 0:
+        year = purchase.placed_at.year
+        received = Account("copay_received", year, holder=purchase.applicant)
+        yield "copay", Leg(received, Account("copay_source", year), -cash_fen)
+
+
+def _memo(purchase: Purchase, less: Accepted, kind: str, leg: Leg) -> Event:
+    return Event(
+        key=key_of("memo", kind, purchase.id, less.n),
+        kind=kind,
+        legs=(leg,),
+        occurred_at=less.used_at,
+        reason=f"purchase {purchase.id}, correction, line {less.n}",
+        document=less.document,
+    )
+
+
+def _state(connection: Connection, purchase: Purchase) -> Any:  # noqa: ANN401  # a column
+    row = connection.execute(
+        "SELECT state FROM service.purchase WHERE id = %s", (purchase.id,)
+    ).fetchone()
+    assert row is not None, purchase.id
+    return row[0]

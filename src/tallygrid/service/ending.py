@@ -1,0 +1,243 @@
+"""Ending: a voucher expires or is revoked, and what is left of it goes back.
+
+What is held for work that has begun is not touched: the work is finished and paid, and what
+its hold leaves over goes back the next time. What the caps and the registry have counted for
+the part that goes back is theirs again.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from psycopg import Connection
+
+from tallygrid.core.books import REGISTRY, Account, Event, Leg
+from tallygrid.core.key import key_of
+from tallygrid.core.window import day_of
+from tallygrid.service import buying
+from tallygrid.service import purchase as purchases
+from tallygrid.service import voucher as vouchers
+from tallygrid.service.buying import UnknownError
+from tallygrid.service.intent import carry_out, followed
+from tallygrid.service.office import Office
+from tallygrid.service.plain import load
+from tallygrid.service.told import ToldError
+from tallygrid.service.voucher import Voucher
+from tallygrid.service.wish import Answer, Posting, Refused, Step, Wish
+
+End = Literal["expired", "revoked"]
+
+_TRIES_MAX: Final = 10
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What went back of a voucher."""
+
+    voucher: str
+    state: End
+    back_fen: int
+    refused: Refused | None = None
+    """Why the books gave nothing back, if they refused."""
+
+
+def expire(office: Office, programme: str, *, at: datetime) -> tuple[Ended, ...]:
+    """End every voucher of a programme whose validity is over, in the order of their ids.
+
+    Also what a hold has given back since to a voucher that had ended goes back now.
+    """
+
+    def due(connection: Connection) -> tuple[Voucher, ...]:
+        rows = connection.execute(
+            "SELECT to_jsonb(voucher) FROM service.voucher WHERE programme = %s ORDER BY id",
+            (programme,),
+        ).fetchall()
+        found = (load(Voucher, row) for (row,) in rows)
+        return tuple(one for one in found if _is_due(connection, one, at))
+
+    return tuple(end(office, one, at=at) for one in office.transact("web", due))
+
+
+def revoke(office: Office, name: str, *, at: datetime, why: str, document: str = "") -> Ended:
+    """Take a voucher back, on a paper; what was ordered with it and has not begun is given up.
+
+    Raises:
+        UnknownError: There is no such voucher.
+        ToldError: It has expired or is used up.
+    """
+    found = office.transact("web", lambda connection: vouchers.find(connection, name))
+    if found is None:
+        raise UnknownError("voucher", name)
+    if found.state in {"expired", "used_up"}:
+        raise ToldError("not_revocable", voucher=name, state=found.state)
+    for purchase in office.transact("web", lambda connection: unbegun(connection, name)):
+        buying.give_up(office, purchase, at=at, why=f"voucher {name} was revoked")
+    return end(office, found, at=at, state="revoked", why=why, document=document)
+
+
+def end(  # noqa: PLR0913  # what an entry of the books says
+    office: Office,
+    voucher: Voucher,
+    *,
+    at: datetime,
+    state: End = "expired",
+    why: str = "its validity is over",
+    document: str = "",
+    to: Literal["available", "lapsed"] | None = None,
+) -> Ended:
+    """Give back what is free on a voucher, and end it.
+
+    Args:
+        office: Where to work.
+        voucher: The voucher as its row says.
+        at: When.
+        state: What it is from now on; a voucher that has ended keeps its state.
+        why: The reason, for the books.
+        document: SHA-256 of the paper, if there is one.
+        to: Where the money goes; to what is available within its fiscal year, else it lapses.
+    """
+    same_year = day_of(at, voucher.zone).year == voucher.fiscal_year
+    target = to or ("available" if same_year else "lapsed")
+    ended = voucher.state if voucher.state in {"expired", "revoked"} else state
+    for _ in range(_TRIES_MAX):
+        free = office.transact("web", lambda connection: _moves(connection, voucher))
+        wish = Wish(
+            key=key_of("end", voucher.id, voucher.fiscal_year, target, free.out_fen, free.free_fen),
+            kind="end",
+            body={"voucher": voucher.id, "state": ended, "to": target},
+            name=f"The end of voucher {voucher.id}",
+        )
+        lapse = _Lapse(voucher, target, wish.key, at, f"{ended}: {why}", document)
+        payload = {"does": "voucher_ended", "voucher": voucher.id, "state": ended}
+        answer = _carry_out(office, wish, lapse, payload)
+        if answer.accepted:
+            break
+    done: End = "revoked" if ended == "revoked" else "expired"
+    return Ended(voucher.id, done, free.free_fen if answer.accepted else 0, answer.refused)
+
+
+def unbegun(connection: Connection, voucher: str) -> tuple[purchases.Purchase, ...]:
+    """Return the purchases that a voucher shall help to pay and whose work has not begun."""
+    found = purchases.of_state(connection, "held")
+    return tuple(one for one in found if any(share.voucher == voucher for share in one.shares))
+
+
+@dataclass(frozen=True)
+class _Moves:
+    """What is free on a voucher, funder by funder, and how much has ever left it."""
+
+    parts_fen: Mapping[str, int]
+    out_fen: int
+
+    @property
+    def free_fen(self) -> int:
+        return sum(self.parts_fen.values())
+
+
+@dataclass(frozen=True)
+class _Lapse:
+    """The events that give back what is left of a voucher."""
+
+    voucher: Voucher
+    target: str
+    key: UUID
+    at: datetime
+    why: str
+    document: str
+
+    def steps(self, connection: Connection) -> list[Step]:
+        """Return the money's way with that of its caps, then the registry's."""
+        moves = _moves(connection, self.voucher)
+        if not moves.free_fen:
+            return []
+        year, programme = self.voucher.fiscal_year, self.voucher.programme
+        money = [
+            Leg(
+                Account("committed", year, self.voucher.id, funder),
+                Account(self.target, year, funder=funder),
+                fen,
+            )
+            for funder, fen in moves.parts_fen.items()
+            if fen
+        ]
+        caps = list(_uncounted(connection, programme, "issue", self.voucher, moves))
+        claims = list(_uncounted(connection, REGISTRY, "claim", self.voucher, moves))
+        steps = [Step(programme, "web", self._event("lapse", [*money, *caps]))]
+        return steps + [Step(REGISTRY, "web", self._event("unclaim", claims)) for _ in claims[:1]]
+
+    def _event(self, name: str, legs: list[Leg]) -> Event:
+        reason = f"voucher {self.voucher.id} {self.why}"
+        key = key_of(name, self.key)
+        return Event(key, "lapse", tuple(legs), self.at, reason=reason, document=self.document)
+
+
+def _carry_out(office: Office, wish: Wish, lapse: _Lapse, payload: Mapping[str, object]) -> Answer:
+    def compose(connection: Connection) -> tuple[Posting, ...]:
+        return followed(connection, lapse.steps(connection), payload)
+
+    return carry_out(office, wish, compose, anew=True)
+
+
+def _is_due(connection: Connection, voucher: Voucher, at: datetime) -> bool:
+    if voucher.state in {"issued", "part_used"}:
+        return day_of(at, voucher.zone) >= voucher.valid_until
+    has_ended = voucher.state in {"expired", "revoked"}
+    return has_ended and _moves(connection, voucher).free_fen > 0
+
+
+def _moves(connection: Connection, voucher: Voucher) -> _Moves:
+    parts = vouchers.free_fen(connection, voucher)
+    row = connection.execute(
+        """
+        SELECT coalesce(sum(account.out_fen), 0)::bigint FROM books.account
+        JOIN books.programme ON programme.id = account.programme
+        WHERE programme.code = %s AND account.kind = 'committed' AND account.holder = %s
+        """,
+        (voucher.programme, voucher.id),
+    ).fetchone()
+    assert row is not None, "an aggregate has one row"
+    return _Moves(parts, int(row[0]))
+
+
+def _uncounted(
+    connection: Connection, programme: str, name: str, voucher: Voucher, moves: _Moves
+) -> Iterator[Leg]:
+    """Yield the way back of what was counted when the voucher was issued.
+
+    A claim that may be made once has one unit: it is free again if nothing was ever used.
+    """
+    unused = moves.free_fen == voucher.face_fen
+    for source, target, amount_fen in _counted(connection, programme, name, voucher):
+        back_fen = moves.free_fen if amount_fen == voucher.face_fen else int(unused)
+        if back_fen:
+            yield Leg(Account.of(target), Account.of(source), back_fen)
+
+
+def _counted(
+    connection: Connection, programme: str, name: str, voucher: Voucher
+) -> list[tuple[str, str, int]]:
+    """Return the memoranda that issuing a voucher has counted: from, to and how much.
+
+    The event's key follows from the application, and from its batch if there was one.
+    """
+    batches = connection.execute(
+        "SELECT batch FROM service.allotment WHERE application = %s", (voucher.application,)
+    ).fetchall()
+    keys = [key_of(name, voucher.application)]
+    keys += [key_of(name, voucher.application, batch) for (batch,) in batches]
+    return connection.execute(
+        """
+        SELECT source.code, target.code, leg.amount_fen
+        FROM books.event
+        JOIN books.programme ON programme.id = event.programme
+        JOIN books.leg ON (leg.programme, leg.seq) = (event.programme, event.seq)
+        JOIN books.account AS source ON (source.programme, source.id) = (leg.programme, leg.source)
+        JOIN books.account AS target ON (target.programme, target.id) = (leg.programme, leg.target)
+        WHERE programme.code = %s AND event.key = ANY (%s)
+          AND target.kind IN ('cap_used', 'ceiling_used')
+        ORDER BY leg.no
+        """,
+        (programme, keys),
+    ).fetchall()

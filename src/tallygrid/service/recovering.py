@@ -1,0 +1,287 @@
+"""Recovering (追回): money that was paid wrongly is asked back, and what becomes of that."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from psycopg import Connection
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from tallygrid.core.books import Account, Event, Leg
+from tallygrid.core.clawback import ClawbackAct, ClawbackState, clawback_after
+from tallygrid.core.key import key_of
+from tallygrid.service.buying import UnknownError
+from tallygrid.service.intent import carry_out, followed, settle_first
+from tallygrid.service.office import Office
+from tallygrid.service.told import ToldError
+from tallygrid.service.wish import Answer, Posting, Step, Wish
+
+_Moves = tuple[tuple[Account, Account, int], ...]
+_OPPOSITE: Final = {
+    ClawbackAct.CONTEST: ClawbackAct.UPHOLD,
+    ClawbackAct.UPHOLD: ClawbackAct.CONTEST,
+}
+
+
+@dataclass(frozen=True)
+class Clawback:
+    """One demand, with where its money sits."""
+
+    id: str
+    payment: str
+    programme: str
+    fiscal_year: int
+    funder: str
+    payee: str
+    amount_fen: int
+    recovered_fen: int
+    state: str
+    why: str
+    demanded_at: datetime
+
+    @property
+    def due_fen(self) -> int:
+        """What is still asked back."""
+        return self.amount_fen - self.recovered_fen
+
+    def account(self, kind: str) -> Account:
+        """Return the payee's account of a kind."""
+        return Account(kind, self.fiscal_year, holder=self.payee, funder=self.funder)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What is asked back, of which payment, and on which paper."""
+
+    id: str
+    """A name of one's own: the same name is the same demand."""
+    payment: str
+    amount_fen: int
+    why: str
+    document: str = ""
+    """SHA-256 of the paper that says so."""
+
+
+class ExcessiveError(ToldError):
+    """More is asked back than a payment has brought, or than is still due."""
+
+
+def demand(office: Office, asked: Demand, *, at: datetime) -> Answer:
+    """Ask back a part or the whole of a payment that has arrived.
+
+    Raises:
+        ConflictError: The name stands for another demand.
+        ExcessiveError: The payment was for less, or part of it is asked back already.
+        UnknownError: There is no such payment.
+    """
+    body = {
+        "clawback": asked.id,
+        "payment": asked.payment,
+        "amount_fen": asked.amount_fen,
+        "document": asked.document,
+    }
+    wish = Wish(key_of("claw_back", asked.id), "claw_back", body, f"Clawback {asked.id}")
+    return carry_out(office, wish, lambda connection: _demanded(connection, asked, wish, at))
+
+
+def contest(office: Office, name: str, *, at: datetime) -> Answer:
+    """Note that the payee contests a demand; nothing is recovered meanwhile."""
+    return _act(office, name, ClawbackAct.CONTEST, at=at)
+
+
+def uphold(office: Office, name: str, *, at: datetime) -> Answer:
+    """Uphold a contested demand."""
+    return _act(office, name, ClawbackAct.UPHOLD, at=at)
+
+
+def waive(office: Office, name: str, *, at: datetime) -> Answer:
+    """Drop a demand: what is not recovered was rightly paid."""
+
+    def back(one: Clawback) -> _Moves:
+        return ((one.account("recoverable"), one.account("paid"), one.due_fen),)
+
+    return _act(office, name, ClawbackAct.WAIVE, back, at=at)
+
+
+def write_off(office: Office, name: str, *, at: datetime) -> Answer:
+    """Give up what will not come back."""
+
+    def gone(one: Clawback) -> _Moves:
+        return ((one.account("recoverable"), one.account("written_off"), one.due_fen),)
+
+    return _act(office, name, ClawbackAct.WRITE_OFF, gone, at=at)
+
+
+def recover(  # noqa: PLR0913  # what the bank's receipt says
+    office: Office,
+    name: str,
+    *,
+    amount_fen: int,
+    receipt: str,
+    year: int,
+    at: datetime,
+    to: Literal["available", "lapsed"] = "available",
+) -> Answer:
+    """Book money that has come back, in the fiscal year in which it came.
+
+    Args:
+        office: Where to work.
+        name: Whose demand.
+        amount_fen: How much came back.
+        receipt: The number of the receipt: the same number is the same money.
+        year: The fiscal year in which it came; a later one takes it over as carried in.
+        at: When it came.
+        to: Whether it can be promised again, or goes to the treasury.
+
+    Raises:
+        ExcessiveError: More came back than is due.
+    """
+
+    def back(one: Clawback) -> _Moves:
+        if amount_fen > one.due_fen:
+            raise ExcessiveError(
+                "recovers_too_much", clawback=name, due=one.due_fen, asked=amount_fen
+            )
+        source, target = one.account("recoverable"), Account(to, year, funder=one.funder)
+        if year == one.fiscal_year:
+            return ((source, target, amount_fen),)
+        out = Account("carried_out", one.fiscal_year, funder=one.funder)
+        into = Account("carried_in", year, funder=one.funder)
+        return (source, out, amount_fen), (into, target, amount_fen)
+
+    return _act(
+        office, name, ClawbackAct.RECOVER_PART, back, at=at, receipt=receipt, amount_fen=amount_fen
+    )
+
+
+def clawbacks(office: Office) -> tuple[Clawback, ...]:
+    """Return every demand, in the order of their ids."""
+    return office.transact("web", lambda connection: _found(connection, None))
+
+
+def _demanded(
+    connection: Connection, asked: Demand, wish: Wish, at: datetime
+) -> tuple[Posting, ...]:
+    settle_first(connection, f"payment {asked.payment}", "claw_back", payment=asked.payment)
+    paid = connection.execute(
+        """
+        SELECT programme, fiscal_year, funder, payee,
+          CASE payment.state WHEN 'confirmed' THEN payment.amount_fen ELSE 0 END
+            - coalesce((SELECT sum(amount_fen) FROM service.clawback
+                        WHERE payment = payment.id AND state <> 'waived'), 0)::bigint
+        FROM service.payment AS payment WHERE id = %s
+        """,
+        (asked.payment,),
+    ).fetchone()
+    if paid is None:
+        raise UnknownError("payment", asked.payment)
+    programme, year, funder, payee, left_fen = paid
+    if asked.amount_fen > left_fen:
+        raise ExcessiveError(
+            "asks_too_much", payment=asked.payment, left=left_fen, asked=asked.amount_fen
+        )
+    source = Account("paid", year, holder=payee, funder=funder)
+    target = Account("recoverable", year, holder=payee, funder=funder)
+    event = Event(
+        key=wish.key,
+        kind="claw_back",
+        legs=(Leg(source, target, asked.amount_fen),),
+        occurred_at=at,
+        reason=f"clawback {asked.id} of payment {asked.payment}: {asked.why}",
+        document=asked.document,
+    )
+    row = {
+        "does": "clawback_demanded",
+        "id": asked.id,
+        "payment": asked.payment,
+        "amount_fen": asked.amount_fen,
+        "recovered_fen": 0,
+        "state": "demanded",
+        "why": asked.why,
+        "demanded_at": at.isoformat(),
+    }
+    return followed(connection, [Step(programme, "payer", event)], row)
+
+
+def _act(  # noqa: PLR0913  # an act, and what it moves
+    office: Office,
+    name: str,
+    act: ClawbackAct,
+    ways: Callable[["Clawback"], _Moves] = lambda _: (),
+    *,
+    at: datetime,
+    receipt: str = "",
+    amount_fen: int = 0,
+) -> Answer:
+    """Do something about a demand, once for every time that it is contested."""
+    round_ = office.transact("web", lambda connection: _round(connection, name, act))
+    wish = Wish(
+        key=key_of("clawback", name, act, receipt, round_),
+        kind="clawback",
+        body={"clawback": name, "act": str(act), "receipt": receipt, "amount_fen": amount_fen},
+        name=f"Receipt {receipt}" if receipt else "",
+    )
+
+    def compose(connection: Connection) -> tuple[Posting, ...]:
+        settle_first(connection, f"clawback {name}", "clawback", clawback=name)
+        one = _one(connection, name)
+        moves = ways(one)
+        recovered_fen = one.recovered_fen + amount_fen
+        whole = bool(amount_fen) and recovered_fen == one.amount_fen
+        state = clawback_after(ClawbackState(one.state), ClawbackAct.RECOVER_REST if whole else act)
+        payload: Mapping[str, Any] = {
+            "does": "clawback_moved",
+            "clawback": name,
+            "state": str(state),
+            "recovered_fen": recovered_fen,
+        }
+        steps = [Step(one.programme, "payer", _event(wish, act, moves, at))] if moves else []
+        return followed(connection, steps, payload)
+
+    return carry_out(office, wish, compose)
+
+
+def _event(wish: Wish, act: ClawbackAct, moves: _Moves, at: datetime) -> Event:
+    """Return the event of an act that moves money."""
+    kind = "recover" if act is ClawbackAct.RECOVER_PART else str(act)
+    reason = f"clawback {wish.body['clawback']} {wish.body['receipt']}".strip()
+    return Event(wish.key, kind, tuple(Leg(*move) for move in moves), at, reason=reason)
+
+
+def _round(connection: Connection, name: str, act: ClawbackAct) -> int:
+    """Return how often the opposite was done before: one contests anew what was upheld."""
+    if act not in _OPPOSITE:
+        return 0
+    row = connection.execute(
+        """
+        SELECT count(*) FROM service.intent
+        WHERE kind = 'clawback' AND settled_at IS NOT NULL AND body @> %s
+        """,
+        (Jsonb({"clawback": name, "act": str(_OPPOSITE[act])}),),
+    ).fetchone()
+    assert row is not None, "an aggregate has one row"
+    return int(row[0])
+
+
+def _one(connection: Connection, name: str) -> Clawback:
+    found = _found(connection, name)
+    if not found:
+        raise UnknownError("clawback", name)
+    return found[0]
+
+
+def _found(connection: Connection, name: str | None) -> tuple[Clawback, ...]:
+    cursor = connection.cursor(row_factory=class_row(Clawback))
+    cursor.execute(
+        """
+        SELECT clawback.id, payment, programme, fiscal_year, funder, payee, clawback.amount_fen,
+          recovered_fen, clawback.state, why, demanded_at
+        FROM service.clawback JOIN service.payment ON payment.id = clawback.payment
+        WHERE clawback.id = %(name)s OR %(name)s::text IS NULL
+        ORDER BY clawback.id
+        """,
+        {"name": name},
+    )
+    return tuple(cursor.fetchall())

@@ -1,0 +1,121 @@
+"""A year of a budget at the terminal: tranches, transfers, corrections, clawbacks, the close."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from terminal import AT, EXAMPLES, Terminal
+
+HENAN, CITY = "henan-compute-issued", "zhengzhou-compute-issued"
+YEAR = ("--year", 2026)
+SOON = ("--at", "2026-05-02")
+
+
+@pytest.fixture(scope="module")
+def terminal(own_home: Path) -> Iterator[Terminal]:
+    found = Terminal(own_home)
+    for name in (HENAN, CITY):
+        found.does("programme", "publish", name, "--assume", "demonstration", "--at", "2026-05-01")
+    yield found
+    found.does("stop")
+
+
+def _books(terminal: Terminal, *words: object) -> str:
+    return terminal.does("books", *words, *SOON)
+
+
+def test_budgets_come_go_and_move(terminal: Terminal) -> None:
+    henan, city = ("--programme", HENAN, *YEAR), ("--programme", CITY, *YEAR)
+
+    said = _books(terminal, "appropriate", *henan, "--yuan", "20000000", "--document", "H-1")
+    assert "CN¥20,000,000.00 appropriated (province CN¥10,000,000.00, city" in said
+    _books(terminal, "appropriate", *city, "--funder", "city", "9000000", "--document", "C-1")
+    moved = ("transfer", *henan, "--to", CITY, "--yuan", "2000.50", "--document", "H-2")
+    assert f"CN¥2,000.50 of 2026 moved from {HENAN} to {CITY}" in _books(terminal, *moved)
+    assert _books(terminal, *moved) == _books(terminal, *moved)
+    _books(terminal, "reduce", *city, "--yuan", "2000.50", "--document", "C-2")
+
+    refused = terminal.fails("books", "reduce", *city, "--yuan", "9000000.01", "--document", "C-3")
+    assert "CN¥9,000,000.00 free; CN¥9,000,000.01 was asked" in " ".join(refused.split())
+    assert terminal.does("books", "verify") == ""
+
+
+def test_slips_of_the_pen_are_told_and_move_nothing(terminal: Terminal) -> None:
+    henan = ("books", "appropriate", "--programme", HENAN, *YEAR, "--document", "H-9")
+    before = terminal.does("books", "export", "--format", "csv")
+
+    assert "--yuan, to be divided" in terminal.errs(*henan)
+    assert "--yuan, to be divided" in terminal.errs(*henan, "--yuan", 1, "--funder", "city", 1)
+    assert "is not an amount" in terminal.errs(*henan, "--yuan", "1.234")
+    assert "is not an amount" in terminal.errs(*henan, "--yuan", "0")
+    assert "has no funder county" in terminal.errs(*henan, "--funder", "county", 1)
+    undo = ("books", "reverse", "--programme", HENAN, "--because", "x")
+    assert "is not the key of an entry" in terminal.errs(*undo, "7")
+    assert "have no entry" in terminal.fails(*undo, "00000000-0000-0000-0000-000000000000")
+    close = ("books", "close-year", "--programme", HENAN, *YEAR, "--carry", "--document", "Y")
+    assert "is not over on" in terminal.fails(*close, "--at", "2026-12-31")
+    assert "no clawback 'K-0'" in terminal.errs("clawback", "waive", "K-0")
+    assert "no voucher 'V-0'" in terminal.errs("voucher", "revoke", "V-0", "--because", "x")
+    assert terminal.does("books", "export", "--format", "csv") == before
+
+
+def test_what_was_accepted_and_paid_wrongly_is_put_right(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    paper, corrected = tmp_path / "paper", tmp_path / "corrected"
+    paper.write_text("statement")
+    corrected.write_text("statement, corrected")
+    terminal.does("run", EXAMPLES / "reservation.yaml", "--id", "r", *AT)
+    terminal.does("deliver", "r", "--evidence", paper, "--days", 14, "--last", *AT)
+
+    less = ("correct", "r", "--evidence", corrected, "--less", "7/30", *AT)
+    assert "line 2: 7/30 server-months taken back" in terminal.does(*less)
+    assert terminal.does(*less) == terminal.does(*less)
+    payment = _paid(terminal, tmp_path, CITY)
+    ask = ("clawback", "demand", "K-1", "--payment", payment, "--because", "idle cards")
+    assert "can be asked back" in terminal.fails(*ask, "--yuan", 99_999_999)
+    assert "CN¥100.00 asked back" in terminal.does(*ask, "--yuan", 100)
+    assert "contested" in terminal.does("clawback", "contest", "K-1")
+    assert "cannot" in terminal.fails("clawback", "write-off", "K-1")
+    terminal.does("clawback", "uphold", "K-1")
+    back = ("clawback", "recover", "K-1", "--yuan", 40, "--receipt", "R-1", *AT)
+    assert "CN¥40.00 of CN¥100.00 recovered" in terminal.does(*back)
+    assert "written off" in terminal.does("clawback", "write-off", "K-1")
+    (known,) = terminal.reads("clawback", "list")
+    assert (known["state"], known["recovered_fen"]) == ("written_off", 4_000)
+    assert "已核销坏账" in terminal.does("--language", "zh", "clawback", "list")
+    assert terminal.does("books", "verify") == ""
+
+
+def test_a_year_ends(terminal: Terminal) -> None:
+    terminal.does("apply", EXAMPLES / "reservation.yaml", "--id", "late", "--at", "2026-11-01")
+    close = ("books", "close-year", *YEAR, "--at", "2027-01-05")
+
+    said = terminal.does(*close, "--programme", HENAN, "--carry", "--document", "Y-1")
+    assert "Carried forward" in said
+    assert "Lapsed" in terminal.does(*close, "--programme", CITY, "--release", "--document", "Y-1")
+
+    assert "No voucher is due." in terminal.does(
+        "voucher", "expire", "--programme", HENAN, "--at", "2027-01-06"
+    )
+    assert "expired" in terminal.does(
+        "voucher", "expire", "--programme", HENAN, "--at", "2029-01-06"
+    )
+    assert terminal.does("books", "verify") == ""
+
+
+def _paid(terminal: Terminal, folder: Path, programme: str) -> str:
+    """Pay what a programme owes: come back once, sent again, confirmed; return the payment."""
+    sent = folder / "list.csv"
+    receipts = folder / "receipts.csv"
+    batch = ("pay", "--programme", programme, "--batch", "june", "--out", sent, *AT)
+    terminal.does(*batch)
+    (row,) = csv.DictReader(sent.read_text(encoding="utf-8").splitlines())
+    for number, paid in (("T-1", "no"), ("T-2", "yes")):
+        line = f"{row['payment']},{number},{row['amount_yuan']},{paid}"
+        receipts.write_text(f"payment,receipt,amount_yuan,paid\n{line}\n", encoding="utf-8")
+        terminal.does("confirm", receipts, *AT)
+        if paid == "no":
+            assert "sent once more: 1" in terminal.does(*batch, "--again")
+    return row["payment"]

@@ -1,0 +1,131 @@
+"""A year is closed in both ways, with holds that are open and vouchers that are part used."""
+
+from dataclasses import replace
+from datetime import datetime
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import pytest
+from desk import AT, CITY, Desk, scheme, wanted
+
+from tallygrid.service import buying, closing, voucher
+from tallygrid.service.closing import Close, Closed, YearError
+from tallygrid.service.intent import ConflictError
+from tallygrid.service.purchase import Purchase
+
+CONTRACT_FEN = 60_000_000
+FACE_FEN = 12_000_000
+PART_FEN = 1_500_000
+NEW_YEAR = datetime(AT.year + 1, 1, 2, 9, tzinfo=ZoneInfo("Asia/Shanghai"))
+CARRY = Close(AT.year, "Y-1", carries=True)
+RELEASE = Close(AT.year, "Y-1", carries=False)
+
+
+def _close(desk: Desk, how: Close, at: datetime = NEW_YEAR) -> Closed:
+    return closing.close(desk.office, scheme(CITY), how, at=at)
+
+
+@pytest.fixture
+def busy(funded: Desk) -> tuple[Desk, str, Purchase]:
+    """A voucher part used, part held for work that runs, part for work that has not begun."""
+    name = funded.voucher(CITY, "A-1", CONTRACT_FEN, contract="C-1")
+    funded.deliver(funded.buy(wanted("R-1", name)), 1, Fraction(1), final=True)
+    running = funded.buy(wanted("R-2", name, quantity=2))
+    buying.begin(funded.office, running, at=AT)
+    funded.buy(wanted("R-3", name, quantity=1))
+    return funded, name, running
+
+
+def _committed(desk: Desk, name: str, year: int) -> tuple[int, int]:
+    found = desk.balance(CITY, f"committed:{name}:city@{year}")
+    return found.free_fen, found.held_fen
+
+
+def test_a_year_is_not_closed_before_it_is_over(funded: Desk) -> None:
+    with pytest.raises(YearError, match="is not over"):
+        _close(funded, CARRY, AT)
+
+
+def test_what_is_carried_forward_can_be_spent_in_the_next_year(
+    busy: tuple[Desk, str, Purchase],
+) -> None:
+    desk, name, _ = busy
+    free_fen = desk.balance(CITY, "available::city").free_fen
+    _, held_fen = _committed(desk, name, AT.year)
+    kept_fen = FACE_FEN - PART_FEN
+    running_fen = 2 * PART_FEN  # and the fen that a hold sets aside for rounding
+
+    closed = _close(desk, CARRY)
+
+    assert closed.given_up == 1
+    assert closed.budget_fen == free_fen
+    assert 0 <= kept_fen - running_fen - closed.on_vouchers_fen <= 1
+    assert desk.balance(CITY, f"available::city@{AT.year}").total_fen == 0
+    assert desk.balance(CITY, f"available::city@{AT.year + 1}").free_fen == free_fen
+    assert _committed(desk, name, AT.year + 1) == (closed.on_vouchers_fen, 0)
+    assert desk.purchase("R-3").state == "failed"
+    assert held_fen > _committed(desk, name, AT.year)[1] > 0
+
+    bought = desk.buy(wanted("R-4", name), at=NEW_YEAR)
+    assert desk.deliver(bought, 1, Fraction(1), final=True).accepted
+    owed = f"payable:{bought.provider}:city@{AT.year + 1}"
+    assert desk.balance(CITY, owed).free_fen == PART_FEN
+    assert desk.problems() == ()
+
+
+def test_work_that_runs_over_the_new_year_ends_in_the_year_it_began_in(
+    busy: tuple[Desk, str, Purchase],
+) -> None:
+    desk, name, running = busy
+    _close(desk, CARRY)
+
+    assert desk.deliver(running, 1, Fraction(1), final=True).accepted
+
+    assert desk.balance(CITY, f"payable:{running.provider}:city").free_fen == 2 * PART_FEN
+    rest_fen, _ = _committed(desk, name, AT.year)
+    assert rest_fen > 0
+    again = _close(desk, replace(CARRY, document="Y-2"))
+    assert (again.on_vouchers_fen, again.budget_fen) == (rest_fen, 0)
+    assert _committed(desk, name, AT.year) == (0, 0)
+    assert desk.rows("SELECT state FROM service.voucher") == [("part_used",)]
+    assert desk.problems() == ()
+
+
+def test_what_is_released_lapses_and_its_vouchers_end(busy: tuple[Desk, str, Purchase]) -> None:
+    desk, name, running = busy
+    free_fen = desk.balance(CITY, "available::city").free_fen
+
+    closed = _close(desk, RELEASE)
+
+    assert desk.balance(CITY, "lapsed::city").free_fen == free_fen + closed.on_vouchers_fen
+    assert _committed(desk, name, AT.year)[0] == 0
+    assert desk.rows("SELECT state FROM service.voucher") == [("expired",)]
+    assert desk.deliver(running, 1, Fraction(2), final=True).accepted
+    assert desk.balance(CITY, f"payable:{running.provider}:city").free_fen == 3 * PART_FEN
+    assert desk.problems() == ()
+
+
+@pytest.mark.parametrize("how", [CARRY, RELEASE])
+def test_closing_twice_under_one_document_is_closing_once(
+    busy: tuple[Desk, str, Purchase], how: Close
+) -> None:
+    desk, _, _ = busy
+    _close(desk, how)
+    before = desk.snapshot()
+
+    assert _close(desk, how) == Closed(0, 0, 0, 0)
+
+    assert desk.snapshot() == before
+    with pytest.raises(ConflictError):
+        _close(desk, replace(how, carries=not how.carries))
+
+
+def test_a_carried_voucher_keeps_what_its_caps_have_counted(funded: Desk) -> None:
+    name = funded.voucher(CITY, "A-1", CONTRACT_FEN, contract="C-1")
+
+    _close(funded, CARRY)
+
+    row = funded.office.transact("web", lambda connection: voucher.find(connection, name))
+    assert row is not None
+    assert (row.fiscal_year, row.face_fen, row.state) == (AT.year + 1, FACE_FEN, "issued")
+    assert funded.problems() == ()

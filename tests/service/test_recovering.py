@@ -1,0 +1,130 @@
+"""Money that was paid wrongly is asked back, once, and what becomes of it is booked."""
+
+from fractions import Fraction
+
+import pytest
+from desk import AT, CATALOGUE, CITY, SERVER, Desk, wanted
+
+from tallygrid.core.clawback import ClawbackActError
+from tallygrid.service import paying, recovering
+from tallygrid.service.buying import UnknownError
+from tallygrid.service.intent import ConflictError
+from tallygrid.service.paying import Payment, Receipt
+from tallygrid.service.recovering import Clawback, Demand, ExcessiveError
+
+PROVIDER = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code
+PAID_FEN = 1_500_000
+
+
+@pytest.fixture
+def paid(funded: Desk) -> Desk:
+    """The city has paid a provider 15,000.00 yuan."""
+    voucher = funded.voucher(CITY, "A-1", 7_500_000)
+    purchase = funded.buy(wanted("O-1", voucher, contract="A-1"))
+    assert funded.deliver(purchase, 1, Fraction(1), final=True).accepted
+    (payment,) = paying.prepare(funded.office, programme=CITY, batch="B-1", at=AT)
+    paying.confirm(funded.office, [Receipt(payment.id, "T-1", payment.amount_fen)], at=AT)
+    return funded
+
+
+def _payment(desk: Desk) -> Payment:
+    (payment,) = paying.payments(desk.office)
+    return payment
+
+
+def _demand(desk: Desk, name: str, amount_fen: int) -> bool:
+    asked = Demand(name, _payment(desk).id, amount_fen, "idle cards were billed")
+    return recovering.demand(desk.office, asked, at=AT).accepted
+
+
+def _one(desk: Desk) -> Clawback:
+    (found,) = recovering.clawbacks(desk.office)
+    return found
+
+
+def _where(desk: Desk) -> list[int]:
+    kinds = ("paid", "recoverable", "written_off")
+    return [desk.balance(CITY, f"{kind}:{PROVIDER}:city").total_fen for kind in kinds]
+
+
+def _recover(desk: Desk, amount_fen: int, receipt: str, year: int = AT.year) -> None:
+    recovering.recover(desk.office, "K-1", amount_fen=amount_fen, receipt=receipt, year=year, at=AT)
+
+
+def test_what_is_asked_back_is_asked_back_once(paid: Desk) -> None:
+    assert _demand(paid, "K-1", 500_000)
+    assert _demand(paid, "K-1", 500_000)
+
+    assert _where(paid) == [1_000_000, 500_000, 0]
+    with pytest.raises(ConflictError):
+        _demand(paid, "K-1", 500_001)
+    with pytest.raises(ExcessiveError, match="can be asked back"):
+        _demand(paid, "K-2", 1_000_001)
+    assert _where(paid) == [1_000_000, 500_000, 0]
+
+
+def test_a_payment_that_has_not_arrived_cannot_be_asked_back(funded: Desk) -> None:
+    with pytest.raises(UnknownError):
+        recovering.demand(funded.office, Demand("K-1", "B-9", 1, "none"), at=AT)
+
+
+def test_it_comes_back_in_parts_and_can_be_promised_again(paid: Desk) -> None:
+    free_fen = paid.balance(CITY, "available::city").free_fen
+    _demand(paid, "K-1", PAID_FEN)
+
+    for amount_fen, receipt in ((400_000, "R-1"), (400_000, "R-1"), (1_100_000, "R-2")):
+        _recover(paid, amount_fen, receipt)
+
+    assert (_one(paid).state, _one(paid).recovered_fen) == ("recovered", PAID_FEN)
+    assert paid.balance(CITY, "available::city").free_fen == free_fen + PAID_FEN
+    assert _where(paid) == [0, 0, 0]
+    assert paid.problems() == ()
+
+
+def test_more_than_is_due_is_not_booked(paid: Desk) -> None:
+    _demand(paid, "K-1", 500_000)
+    _recover(paid, 400_000, "R-1")
+
+    with pytest.raises(ExcessiveError, match="is due"):
+        _recover(paid, 100_001, "R-2")
+
+    assert _one(paid).due_fen == 100_000
+
+
+def test_what_comes_back_in_a_later_year_belongs_to_that_year(paid: Desk) -> None:
+    _demand(paid, "K-1", PAID_FEN)
+
+    _recover(paid, PAID_FEN, "R-1", year=AT.year + 1)
+
+    assert paid.balance(CITY, f"available::city@{AT.year + 1}").free_fen == PAID_FEN
+    assert paid.balance(CITY, "carried_out::city").free_fen == PAID_FEN
+    assert paid.problems() == ()
+
+
+def test_a_contested_demand_waits_until_it_is_upheld_or_dropped(paid: Desk) -> None:
+    _demand(paid, "K-1", 500_000)
+
+    for _ in range(2):
+        recovering.contest(paid.office, "K-1", at=AT)
+        with pytest.raises(ClawbackActError):
+            _recover(paid, 1, "R-1")
+        recovering.uphold(paid.office, "K-1", at=AT)
+    recovering.contest(paid.office, "K-1", at=AT)
+    assert _one(paid).state == "contested"
+    recovering.waive(paid.office, "K-1", at=AT)
+
+    assert _one(paid).state == "waived"
+    assert _where(paid) == [PAID_FEN, 0, 0]
+    assert _demand(paid, "K-2", PAID_FEN)
+
+
+def test_what_will_not_come_back_is_written_off(paid: Desk) -> None:
+    _demand(paid, "K-1", 500_000)
+    _recover(paid, 200_000, "R-1")
+
+    recovering.write_off(paid.office, "K-1", at=AT)
+
+    assert _where(paid) == [1_000_000, 0, 300_000]
+    with pytest.raises(ClawbackActError, match="Nothing more can happen"):
+        _recover(paid, 1, "R-2")
+    assert paid.problems() == ()
