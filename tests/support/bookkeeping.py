@@ -1,17 +1,20 @@
 """What the tests of the books share: short ways to write an event, and a programme's books."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from psycopg import Connection
 
-from tallygrid import ledger
+from tallygrid import database, ledger
 from tallygrid.core.books import Account, Balance, Event, Head, Leg, Outcome, Problem
-from tallygrid.database import Server
+from tallygrid.database import Server, resolve
+from tallygrid.settings import Settings
 
 AT: Final = datetime(2026, 3, 1, 9, tzinfo=UTC)
 YEAR: Final = 2026
@@ -120,3 +123,20 @@ class Books:
             FROM books.event WHERE event.programme = hold.programme AND event.key = hold.key
             """
         )
+
+
+@contextmanager
+def books_in(home: Path, programme: str) -> Iterator[Books]:
+    """Open a programme's books in the server of a home; the migrator may post every kind."""
+    server = resolve(Settings(home=home), print)
+    database.migrate(server, [("ledger", ledger.MIGRATIONS)])
+    with server.administer(server.database) as administrator:
+        administrator.execute(
+            "INSERT INTO books.permission SELECT 'tallygrid_migrator', code FROM books.event_kind"
+            " ON CONFLICT DO NOTHING"
+        )
+    opened = Books(server, programme=programme)
+    try:
+        yield opened
+    finally:
+        opened.close()

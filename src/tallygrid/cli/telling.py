@@ -9,6 +9,7 @@ import click
 from tallygrid.cli.common import REFUSED, WRONG_INPUT, Desk
 
 _KNOWN: Final = {
+    "psycopg.errors.DiskFull": REFUSED,
     "tallygrid.core.application.ApplicationActError": REFUSED,
     "tallygrid.core.clawback.ClawbackActError": REFUSED,
     "tallygrid.core.voucher.VoucherActError": REFUSED,
