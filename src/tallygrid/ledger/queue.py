@@ -40,6 +40,7 @@ class OverloadError(Exception):
     """More events wait than will be posted soon; nothing of this call was posted."""
 
     def __init__(self, programme: str, waiting: int, retry_after_s: int) -> None:
+        self.waiting = waiting
         self.retry_after_s = retry_after_s
         super().__init__(
             f"{waiting} events wait for the books of {programme}. "

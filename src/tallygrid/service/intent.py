@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from tallygrid.core.books import Outcome
 from tallygrid.core.key import key_of
+from tallygrid.ledger.queue import OverloadError
 from tallygrid.service import outbox
 from tallygrid.service.office import Office
 from tallygrid.service.wish import (
@@ -38,6 +39,8 @@ Compose = Callable[[Connection], Sequence[Posting]]
 """Works out the postings of a wish, in the transaction that writes its intent."""
 
 
+_NEVER: Final = frozenset({"conflict", "invalid"})
+"""Refusals that asking again cannot change."""
 _GONE: Final = frozenset({"hold_expired", "hold_not_open"})
 """Refusals of a release that say that nothing is held any more."""
 
@@ -275,13 +278,23 @@ def _found(connection: Connection, wish: Wish) -> tuple[Any, ...] | None:
 
 
 def _refused(office: Office, intent: Intent) -> Refused | None:
-    """Post an intent's events up to the first that is refused, and note that if it is final."""
+    """Post an intent's events up to the first that is refused, and note that if it is final.
+
+    Where too much waits for the very first, nothing was begun: that is an answer too, and the
+    same key may succeed later. What was begun is carried to its end by whoever asks again.
+    """
     for n, posting in enumerate(intent.postings):
-        refused = _posted(office, posting)
+        try:
+            refused = _posted(office, posting)
+        except OverloadError as error:
+            if n:
+                raise
+            detail = {"waiting": error.waiting, "retry_after_s": error.retry_after_s}
+            return Refused(posting.programme, "overload", detail)
         if refused is None:
             continue
         held = any(event.kind == "hold" for made in intent.postings[:n] for event in made.events)
-        refused = replace(refused, final=held, after=n)
+        refused = replace(refused, final=held or refused.code in _NEVER, after=n)
         if held:
             office.transact("web", partial(_note, key=intent.wish.key, refused=refused))
         return refused
