@@ -12,10 +12,22 @@ import pytest
 from desk import AT, CARD, CITY, PROVINCE, Desk, DiedError, request, scheme, used, wanted
 
 from tallygrid.database import Server
-from tallygrid.service import applying, buying, intent, lines, paying
+from tallygrid.service import (
+    applying,
+    budgeting,
+    buying,
+    correcting,
+    ending,
+    intent,
+    lines,
+    paying,
+    recovering,
+)
+from tallygrid.service.budgeting import Tranche
 from tallygrid.service.office import Office
 from tallygrid.service.paying import Receipt
 from tallygrid.service.purchase import Cards
+from tallygrid.service.recovering import Demand
 
 HALF: Final = Fraction(1, 2)
 CONTRACT_FEN: Final = 10_000_000
@@ -59,6 +71,31 @@ def _confirm(office: Office) -> object:
     return paying.confirm(office, [Receipt(sent.id, "T-1", sent.amount_fen)], at=AT)
 
 
+def _correct(office: Office) -> object:
+    return correcting.correct(office, buying.found(office, "O-1"), used(3, -HALF))
+
+
+def _again(office: Office) -> object:
+    return paying.again(office, batch=CITY, at=AT)
+
+
+def _transfer(office: Office) -> object:
+    tranche = Tranche(AT.year, "T-1", {"city": 1_001})
+    return budgeting.transfer(office, scheme(CITY), scheme(PROVINCE), tranche, at=AT)
+
+
+def _demand(office: Office) -> object:
+    sent, *_ = paying.payments(office, batch=PROVINCE)
+    asked = Demand("K-1", sent.id, 1_000, "idle cards")
+    return recovering.demand(office, asked, at=AT)
+
+
+def _recover(office: Office) -> object:
+    return recovering.recover(
+        office, "K-1", amount_fen=1_000, receipt="R-1", year=AT.year + 1, at=AT
+    )
+
+
 def _fail(office: Office) -> object:
     (sent,) = paying.payments(office, batch=CITY)
     return paying.confirm(office, [Receipt(sent.id, "T-F", sent.amount_fen, is_paid=False)], at=AT)
@@ -81,10 +118,16 @@ STORY: Final[Mapping[str, Callable[[Office], object]]] = {
     "give up": lambda office: buying.give_up(
         office, buying.found(office, "O-2"), at=AT, why="the site burnt down"
     ),
+    "correct what was captured": _correct,
     "prepare the province's payments": _prepare(PROVINCE),
     "prepare the city's payments": _prepare(CITY),
     "confirm a payment": _confirm,
     "learn that a payment failed": _fail,
+    "send it again": _again,
+    "ask paid money back": _demand,
+    "recover it in the next year": _recover,
+    "move money between programmes": _transfer,
+    "take a voucher back": lambda office: ending.revoke(office, "V-A-2", at=AT, why="a slip"),
 }
 
 

@@ -178,7 +178,15 @@ class Desk:
         """Return everything that the service and the books know, but not since when."""
         found: dict[str, Any] = {
             table: self.rows(f"TABLE service.{table} ORDER BY 1, 2")
-            for table in ("application", "voucher", "purchase", "reservation", "line", "payment")
+            for table in (
+                "application",
+                "voucher",
+                "purchase",
+                "reservation",
+                "line",
+                "payment",
+                "clawback",
+            )
         }
         found["intent"] = self.rows(
             "SELECT key, kind, outcome -> 'refused' FROM service.intent"

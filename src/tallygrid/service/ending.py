@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
-from uuid import UUID
 
 from psycopg import Connection
 
@@ -25,7 +24,7 @@ from tallygrid.service.office import Office
 from tallygrid.service.plain import load
 from tallygrid.service.told import ToldError
 from tallygrid.service.voucher import Voucher
-from tallygrid.service.wish import Answer, Posting, Refused, Step, Wish
+from tallygrid.service.wish import Posting, Refused, Step, Wish
 
 End = Literal["expired", "revoked"]
 
@@ -100,22 +99,11 @@ def end(  # noqa: PLR0913  # what an entry of the books says
     """
     same_year = day_of(at, voucher.zone).year == voucher.fiscal_year
     target = to or ("available" if same_year else "lapsed")
-    ended = voucher.state if voucher.state in {"expired", "revoked"} else state
     for _ in range(_TRIES_MAX):
-        free = office.transact("web", lambda connection: _moves(connection, voucher))
-        wish = Wish(
-            key=key_of("end", voucher.id, voucher.fiscal_year, target, free.out_fen, free.free_fen),
-            kind="end",
-            body={"voucher": voucher.id, "state": ended, "to": target},
-            name=f"The end of voucher {voucher.id}",
-        )
-        lapse = _Lapse(voucher, target, wish.key, at, f"{ended}: {why}", document)
-        payload = {"does": "voucher_ended", "voucher": voucher.id, "state": ended}
-        answer = _carry_out(office, wish, lapse, payload)
-        if answer.accepted:
-            break
-    done: End = "revoked" if ended == "revoked" else "expired"
-    return Ended(voucher.id, done, free.free_fen if answer.accepted else 0, answer.refused)
+        done = _try(office, _Ending(voucher, state, target, at, why, document))
+        if done.refused is None:
+            break  # else somebody was at its money meanwhile
+    return done
 
 
 def unbegun(connection: Connection, voucher: str) -> tuple[purchases.Purchase, ...]:
@@ -137,17 +125,33 @@ class _Moves:
 
 
 @dataclass(frozen=True)
-class _Lapse:
-    """The events that give back what is left of a voucher."""
+class _Ending:
+    """How a voucher ends: when and why, and where its money goes."""
 
     voucher: Voucher
+    asked: End
     target: str
-    key: UUID
     at: datetime
     why: str
     document: str
 
-    def steps(self, connection: Connection) -> list[Step]:
+    @property
+    def state(self) -> End:
+        """What the voucher is then; what has ended keeps its state."""
+        known: dict[str, End] = {"expired": "expired", "revoked": "revoked"}
+        return known.get(self.voucher.state, self.asked)
+
+    def wish(self, moves: _Moves) -> Wish:
+        """Return the wish to give back what is free now: what comes free later is another."""
+        name = (self.voucher.id, self.voucher.fiscal_year, self.target)
+        return Wish(
+            key=key_of("end", *name, moves.out_fen, moves.free_fen),
+            kind="end",
+            body={"voucher": self.voucher.id, "state": self.state, "to": self.target},
+            name=f"The end of voucher {self.voucher.id}",
+        )
+
+    def steps(self, connection: Connection, wish: Wish) -> list[Step]:
         """Return the money's way with that of its caps, then the registry's."""
         moves = _moves(connection, self.voucher)
         if not moves.free_fen:
@@ -164,20 +168,30 @@ class _Lapse:
         ]
         caps = list(_uncounted(connection, programme, "issue", self.voucher, moves))
         claims = list(_uncounted(connection, REGISTRY, "claim", self.voucher, moves))
-        steps = [Step(programme, "web", self._event("lapse", [*money, *caps]))]
-        return steps + [Step(REGISTRY, "web", self._event("unclaim", claims)) for _ in claims[:1]]
+        steps = [Step(programme, "web", self._event("lapse", wish, [*money, *caps]))]
+        return steps + [
+            Step(REGISTRY, "web", self._event("unclaim", wish, claims)) for _ in claims[:1]
+        ]
 
-    def _event(self, name: str, legs: list[Leg]) -> Event:
-        reason = f"voucher {self.voucher.id} {self.why}"
-        key = key_of(name, self.key)
+    def _event(self, name: str, wish: Wish, legs: list[Leg]) -> Event:
+        reason = f"voucher {self.voucher.id} {self.state}: {self.why}"
+        key = key_of(name, wish.key)
         return Event(key, "lapse", tuple(legs), self.at, reason=reason, document=self.document)
 
 
-def _carry_out(office: Office, wish: Wish, lapse: _Lapse, payload: Mapping[str, object]) -> Answer:
-    def compose(connection: Connection) -> tuple[Posting, ...]:
-        return followed(connection, lapse.steps(connection), payload)
+def _try(office: Office, ending: _Ending) -> Ended:
+    voucher, state = ending.voucher, ending.state
+    moves = office.transact("web", lambda connection: _moves(connection, voucher))
+    if voucher.state == state and not moves.free_fen:
+        return Ended(voucher.id, state, 0)
+    wish = ending.wish(moves)
+    payload = {"does": "voucher_ended", "voucher": voucher.id, "state": state}
 
-    return carry_out(office, wish, compose, anew=True)
+    def compose(connection: Connection) -> tuple[Posting, ...]:
+        return followed(connection, ending.steps(connection, wish), payload)
+
+    answer = carry_out(office, wish, compose, anew=True)
+    return Ended(voucher.id, state, moves.free_fen if answer.accepted else 0, answer.refused)
 
 
 def _is_due(connection: Connection, voucher: Voucher, at: datetime) -> bool:
