@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from terminal import Terminal
 
 from tallygrid.database import Server, locate
+from tallygrid.files.keys import signing_key
 from tallygrid.settings import Settings
 
 JOBS = 12
@@ -118,6 +120,61 @@ def test_what_a_superuser_edits_is_named_with_its_batch_and_row(
     assert played.does("books", "verify") == ""
 
 
+def test_heads_are_checked_without_a_database(played: Terminal, tmp_path: Path) -> None:
+    """The books are elsewhere: a home that never had any."""
+    played.does("books", "publish")
+    assert ": 0." in played.does("books", "publish"), "what is not new is not published again"
+    folder = shutil.copytree(played.home / "heads", tmp_path / "saved")
+    away = Terminal(tmp_path / "away")
+    check = ("books", "verify", "--offline", "--heads", folder)
+
+    assert away.does(*check) == ""
+    assert away.does(*check, "--keys", folder / "keys.jsonl") == ""
+    assert not (tmp_path / "away").exists()
+
+    lines = (folder / "heads.jsonl").read_text(encoding="utf-8")
+    (folder / "heads.jsonl").write_text(
+        re.sub(r'"hash": "[0-9a-f]', '"hash": "x', lines), encoding="utf-8"
+    )
+    assert len(away.errs(*check).splitlines()) == len(lines.splitlines())
+    changed = re.sub(r'"seq": (\d+)', r'"seq": 1\1', lines, count=1)
+    (folder / "heads.jsonl").write_text(changed, encoding="utf-8")
+    told = away.types(*check)
+    assert (told.exit_code, len(told.stdout.splitlines())) == (1, 1)
+    assert "is not what the key" in told.stdout
+    assert "不符" in away.types("--language", "zh", *check).stdout
+
+
+def test_a_stranger_s_key_is_not_believed(played: Terminal, tmp_path: Path) -> None:
+    played.does("books", "publish")
+    stranger = Terminal(tmp_path / "stranger")
+    signing_key(stranger.home, at=datetime(2026, 3, 1, tzinfo=UTC))
+    keys = stranger.home / "heads" / "keys.jsonl"
+
+    told = stranger.types(
+        "books", "verify", "--offline", "--heads", played.home / "heads", "--keys", keys
+    )
+
+    assert told.exit_code == 1
+    assert "which you do not trust" in told.stdout
+
+
+def test_a_rotated_key_signs_on_and_is_believed(played: Terminal, tmp_path: Path) -> None:
+    pinned = shutil.copy(played.home / "heads" / "keys.jsonl", tmp_path / "pinned.jsonl")
+    played.does("books", "rotate")
+    heads = tmp_path / "heads.jsonl"
+    played.does("books", "heads", heads)
+    folder = played.home / "heads"
+    shutil.copy(folder / "keys.jsonl", tmp_path / "keys.jsonl")
+
+    assert played.does("books", "verify", "--heads", heads, "--keys", pinned) == ""
+
+
+def test_options_about_heads_need_heads(played: Terminal) -> None:
+    assert "--heads" in played.errs("books", "verify", "--offline")
+    assert "--heads" in played.errs("books", "verify", "--keys", "none")
+
+
 ENDS_ALONE = """
 (SELECT programme.id FROM books.programme
  JOIN books.batch ON batch.programme = programme.id AND batch.no = programme.last_batch
@@ -149,7 +206,10 @@ def test_a_rewritten_end_shows_against_heads_saved_outside(
     """Last in this file: these books stay rewritten."""
     heads = tmp_path / "heads.jsonl"
     played.does("books", "heads", heads)
+    played.does("books", "publish")
+    folder = shutil.copytree(played.home / "heads", tmp_path / "saved")
     assert played.does("books", "verify", "--heads", heads) == ""
+    assert played.does("books", "verify", "--heads", folder) == ""
 
     _edit(administrator, *REWRITE)
 
@@ -159,3 +219,7 @@ def test_a_rewritten_end_shows_against_heads_saved_outside(
     assert "batch" in told.stdout
     assert len(told.stdout.splitlines()) == 1
     assert len(played.types("books", "verify", "--heads", heads, "--json").stdout) > 10
+    assert "batch" in played.fails("books", "publish"), "nothing is signed against what was"
+    assert (played.home / "heads" / "heads.jsonl").read_bytes() == (
+        folder / "heads.jsonl"
+    ).read_bytes()

@@ -8,12 +8,18 @@ from typing import Final
 import psycopg
 import pytest
 from bookkeeping import AT, Books, event
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tallygrid import ledger
+from tallygrid.core import canonical
 from tallygrid.core.books import Problem
+from tallygrid.core.heads import SignedHead, signed
+from tallygrid.core.signature import SigningKey
 from tallygrid.files.document import FileError
+from tallygrid.files.heads import read_heads, write_heads
 from tallygrid.text import catalogue, render
 
+KEY: Final = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 APPENDED: Final = ("event", "leg", "batch", "refusal", "outbox")
 
 
@@ -43,6 +49,10 @@ def tamper(books: Books, statement: str) -> None:
                 f"(SELECT id FROM books.programme WHERE code = '{books.programme}')",  # noqa: S608  # our own name
             ).encode()
         )
+
+
+def signed_heads(books: Books) -> list[SignedHead]:
+    return [signed(head, KEY, at=AT) for head in ledger.heads(books.connect("auditor"))]
 
 
 def first(problems: tuple[Problem, ...]) -> tuple[str, object, object]:
@@ -260,12 +270,16 @@ def test_a_rewritten_end_shows_only_against_a_head_saved_outside(
 ) -> None:
     """Who can rewrite everything can rewrite every hash: nothing inside can tell."""
     saved = tmp_path / "heads.jsonl"
-    ledger.write_heads(saved, ledger.heads(history.connect("auditor")))
+    write_heads(saved, signed_heads(history))
 
     tamper(history, REWRITE)
 
     assert history.problems() == ()
-    assert first(history.problems(*ledger.read_heads(saved))) == ("head_rewritten", 5, 8)
+    assert first(history.problems(*(one.head for one in read_heads(saved)))) == (
+        "head_rewritten",
+        5,
+        8,
+    )
 
 
 def test_a_truncated_end_shows_against_a_head_saved_outside(history: Books) -> None:
@@ -295,10 +309,10 @@ def test_books_that_only_grew_agree_with_every_head_ever_saved(
 ) -> None:
     saved = tmp_path / "heads.jsonl"
     for amount_fen in (1, 2):
-        ledger.write_heads(saved, ledger.heads(history.connect("auditor")))
+        write_heads(saved, signed_heads(history))
         history.post("web", event("appropriate", {"appropriation > available": amount_fen}))
 
-    heads = ledger.read_heads(saved)
+    heads = [one.head for one in read_heads(saved)]
 
     assert len([head for head in heads if head.programme == history.programme]) == 2
     assert history.problems(*heads) == ()
@@ -309,11 +323,49 @@ def test_a_file_that_holds_no_heads_is_refused_line_by_line(tmp_path: Path) -> N
     file.write_text('{"programme": "p"}\nnot json: [\n', encoding="utf-8")
 
     with pytest.raises(FileError) as refused:
-        ledger.read_heads(file)
+        read_heads(file)
 
     assert {mistake.line for mistake in refused.value.mistakes} == {1, 2}
     with pytest.raises(FileError):
-        ledger.read_heads(tmp_path / "absent")
+        read_heads(tmp_path / "absent")
+
+
+def test_our_own_text_without_the_database_gives_the_stored_hashes(history: Books) -> None:
+    """Every event and link, through the functions that check a bundle."""
+    connection = history.connect("auditor")
+    events = ledger.recorded(connection, history.programme, range(1, 9))
+    batches = ledger.batches(connection, history.programme, 1, 5)
+
+    leaves = {one["seq"]: canonical.leaf_of(history.programme, one) for one in events}
+
+    previous = canonical.genesis_of(history.programme, "CNY")
+    for batch in batches:
+        assert bytes.fromhex(batch.previous) == previous
+        own = [leaves[seq] for seq in range(batch.first_seq, batch.last_seq + 1)]
+        assert [leaf.hex() for leaf in own] == list(batch.leaves)
+        previous = canonical.link_of(previous, own)
+        assert previous.hex() == batch.hash
+    assert len(batches) == 5
+
+
+def test_only_new_heads_are_published_and_none_against_what_was(
+    history: Books, tmp_path: Path
+) -> None:
+    connection = history.connect("auditor")
+
+    first_time, _ = ledger.publish(connection, tmp_path, KEY, at=AT)
+    again = ledger.publish(connection, tmp_path, KEY, at=AT)
+    history.post("web", event("appropriate", {"appropriation > available": 1}))
+    later, _ = ledger.publish(connection, tmp_path, KEY, at=AT)
+    tamper(history, "UPDATE books.batch SET hash = '\\x00' WHERE programme = :programme AND no = 6")
+    history.post("web", event("appropriate", {"appropriation > available": 1}))
+    after, problems = ledger.publish(connection, tmp_path, KEY, at=AT)
+
+    mine = [one.head.batch for one in first_time if one.head.programme == history.programme]
+    assert (mine, again) == ([5], ((), ()))
+    assert [(one.head.programme, one.head.batch) for one in later] == [(history.programme, 6)]
+    assert after == ()
+    assert first(problems) == ("head_rewritten", 6, 9)
 
 
 def test_anyone_can_compute_the_chain_again_without_the_database(history: Books) -> None:

@@ -22,7 +22,9 @@ class _Command(NamedTuple):
 
 
 COMMANDS: Final = {
-    "init": _Command("setup", "Create the database, or bring it forward to this version."),
+    "init": _Command(
+        "setup", "Create the database and the signing key, or bring the database forward."
+    ),
     "doctor": _Command("setup", "Say what is missing on this machine, and how to get it."),
     "stop": _Command(
         "setup", "Stop the embedded database server; the next command starts it again."
@@ -31,7 +33,7 @@ COMMANDS: Final = {
         "demo",
         "Run the main job: programmes, applications, vouchers, jobs, settlement, verified books.",
     ),
-    "serve": _Command("serve", "Serve the report of the last demonstration."),
+    "serve": _Command("serve", "Serve the report of the last demonstration, and the signed heads."),
     "programme": _Command("programme", "Read, check, compare and publish programmes."),
     "match": _Command("deciding", "Hold every programme in the country against one applicant."),
     "decide": _Command("deciding", "Decide one case, or every row of a table, with every finding."),

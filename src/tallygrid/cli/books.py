@@ -1,15 +1,22 @@
-"""`tallygrid books`: verify, export, heads; what moves budgets stands in `treasury.py`."""
+"""`tallygrid books`: verify, export, publish heads; `treasury.py` has what moves budgets."""
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TextIO
 
 import click
 
-from tallygrid import ledger
+from tallygrid import clock, ledger
 from tallygrid.cli import treasury
 from tallygrid.cli.common import REFUSED, Desk, json_option, require_published, write_json
+from tallygrid.cli.trusting import trusted_beside
+from tallygrid.core.books import Problem
+from tallygrid.core.heads import problems_of, signed
+from tallygrid.files.heads import read_heads, write_heads
+from tallygrid.files.keys import KEYS_FILE, published_folder, signing_key
+from tallygrid.files.keys import rotate as rotate_key
 from tallygrid.files.whole import whole
 from tallygrid.text import render
 
@@ -30,16 +37,35 @@ for _command in treasury.COMMANDS:
 @click.option(
     "--heads",
     type=click.Path(path_type=Path),
-    help="Heads saved outside the database (see `books heads`): a rewritten end shows too.",
+    help="Heads saved outside the database, a file or a folder: a rewritten end shows too.",
 )
+@click.option(
+    "--keys",
+    type=click.Path(path_type=Path),
+    help="The public keys that you trust; without it those beside the heads, or of this machine.",
+)
+@click.option("--offline", is_flag=True, help="Check the heads alone; no database is asked.")
 @json_option
 @click.pass_obj
-def verify(desk: Desk, *, programme: str | None, heads: Path | None, as_json: bool) -> None:
+def verify(  # each is an option of the command
+    desk: Desk,
+    *,
+    programme: str | None,
+    heads: Path | None,
+    keys: Path | None,
+    offline: bool,
+    as_json: bool,
+) -> None:
     """Re-hash and re-sum everything; silent if the books are sound."""
-    saved = ledger.read_heads(heads) if heads else None
-    with desk.server().connect("auditor") as connection:
-        require_published(programme, ledger.programmes(connection))
-        problems = ledger.verify(connection, programme, saved)
+    if heads is None and (offline or keys):
+        option = "--offline" if offline else "--keys"
+        raise click.UsageError(f"{option} is about heads: name them, as in `--heads FOLDER`.")
+    saved = read_heads(heads) if heads else ()
+    problems = list(problems_of(saved, trusted_beside(desk, heads, keys))) if heads else []
+    if not offline:
+        with desk.server().connect("auditor") as connection:
+            require_published(programme, ledger.programmes(connection))
+            problems += ledger.verify(connection, programme, [one.head for one in saved])
     if as_json:
         write_json([{"code": one.code, **one.values} for one in problems])
     else:
@@ -90,8 +116,44 @@ def _write(form: str, journals: Iterator[ledger.Journal], file: TextIO) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
 def heads(desk: Desk, file: Path) -> None:
-    """Add the present head of every programme to FILE; keep it outside this machine."""
+    """Add the present head of every programme, signed, to FILE; keep it outside this machine."""
+    key, at = signing_key(desk.settings.home, at=clock.now()), clock.now()
     with desk.server().connect("auditor") as connection:
-        found = ledger.heads(connection)
-    ledger.write_heads(file, found)
+        found = [signed(head, key, at=at) for head in ledger.heads(connection)]
+    write_heads(file, found)
     click.echo(render("cli.heads_saved", desk.language, count=len(found), file=file))
+
+
+@books.command()
+@click.option("--every", metavar="MINUTES", type=click.IntRange(1), help="Go on until stopped.")
+@click.pass_obj
+def publish(desk: Desk, *, every: int | None) -> None:
+    """Sign every head that is new, and add it to the folder that `serve` shows to everybody."""
+    while True:
+        problems = _published(desk)
+        if every is None:
+            break
+        time.sleep(every * 60)
+    if problems:
+        sys.exit(REFUSED)
+
+
+@books.command()
+@click.pass_obj
+def rotate(desk: Desk) -> None:
+    """Put a new signing key in the place of the old one, which gives its word for it."""
+    key = rotate_key(desk.settings.home, at=clock.now())
+    file = published_folder(desk.settings.home) / KEYS_FILE
+    click.echo(render("cli.key_rotated", desk.language, key=key.id, file=file))
+
+
+def _published(desk: Desk) -> tuple[Problem, ...]:
+    """Publish once, and tell what was published and what was kept back."""
+    home = desk.settings.home
+    key, folder = signing_key(home, at=clock.now()), published_folder(home)
+    with desk.server().connect("auditor") as connection:
+        new, problems = ledger.publish(connection, folder, key, at=clock.now())
+    for one in problems:
+        click.echo(render(one.code, desk.language, **one.values), err=True)
+    click.echo(render("cli.heads_published", desk.language, count=len(new), folder=folder))
+    return problems

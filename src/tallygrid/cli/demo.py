@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tallygrid import clock, ledger
 from tallygrid.cli.common import REFUSED, Desk
 from tallygrid.core.demand import Demand
+from tallygrid.core.heads import signed
 from tallygrid.database import persistently
 from tallygrid.demo import marker
 from tallygrid.demo.figures import figures_of, run_of
@@ -23,6 +24,8 @@ from tallygrid.demo.perform import Cast, perform
 from tallygrid.demo.script import read_script
 from tallygrid.demo.stage import Stage, Watch
 from tallygrid.files.assumptions import packaged_assumptions
+from tallygrid.files.heads import write_heads
+from tallygrid.files.keys import signing_key
 from tallygrid.files.programme import read_programmes
 from tallygrid.lab.demand import FIRMS, JOBS, from_trace, generate, read_table
 from tallygrid.lab.trace import read_philly
@@ -64,7 +67,9 @@ def demo(  # one argument per option
     with desk.office() as office, _progress(desk) as watch:
         stage = perform(office, cast, seed=seed, watch=watch)
         watch("report", 0, 1)
-        figures = _report(stage, plan, out, wall_s=round(monotonic() - begun))
+        figures = _report(
+            stage, plan, out, home=desk.settings.home, wall_s=round(monotonic() - begun)
+        )
         watch("report", 1, 1)
         marker.complete(office)
     print_report(desk.out, figures, desk.language)
@@ -89,7 +94,7 @@ def _cast(demand: Demand) -> Cast:
     return Cast(demand, script, programmes, packaged_assumptions(script.assumptions, programmes))
 
 
-def _report(stage: Stage, plan: Plan, out: Path, *, wall_s: int) -> Figures:
+def _report(stage: Stage, plan: Plan, out: Path, *, home: Path, wall_s: int) -> Figures:
     """Write the journal, the heads and the report; return the report's figures."""
     out.mkdir(parents=True, exist_ok=True)
     of = gather(stage)
@@ -100,7 +105,10 @@ def _report(stage: Stage, plan: Plan, out: Path, *, wall_s: int) -> Figures:
             "auditor", lambda c: list(ledger.beancount(ledger.journals(c)))
         ):
             file.write(line + "\n")
-    ledger.write_heads(heads, stage.office.transact("auditor", ledger.heads))
+    heads.unlink(missing_ok=True)  # an earlier demonstration had books of its own
+    key, at = signing_key(home, at=clock.now()), clock.now()
+    found = stage.office.transact("auditor", ledger.heads)
+    write_heads(heads, [signed(head, key, at=at) for head in found])
     checks = Checks(
         problems=tuple(render(one.code, "en", **one.values) for one in problems),
         events=of.events,

@@ -1,4 +1,4 @@
-"""`tallygrid serve`: the report of the last demonstration, on this machine only."""
+"""`tallygrid serve`: the report of the last demonstration, and the published heads."""
 
 import sys
 from functools import partial
@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from tallygrid.cli.common import REFUSED, Desk
+from tallygrid.files.heads import HEADS_FILE
+from tallygrid.files.keys import KEYS_FILE, published_folder
 from tallygrid.text import render
 
 
@@ -22,12 +24,13 @@ from tallygrid.text import render
 )
 @click.pass_obj
 def serve(desk: Desk, host: str, port: int, directory: Path) -> None:
-    """Serve the report of the last demonstration. The API and the portal come later."""
+    """Serve the report of the last demonstration, and the signed heads."""
     first = directory / f"report.{desk.language}.html"
-    if not first.exists():
+    heads = published_folder(desk.settings.home)
+    if not (first.exists() or heads.exists()):
         click.echo(render("cli.no_report", desk.language, directory=directory), err=True)
         sys.exit(REFUSED)
-    handler = partial(_Handler, first.name, directory=str(directory))
+    handler = partial(Handler, first.name, heads, directory=str(directory))
     with ThreadingHTTPServer((host, port), handler) as server:
         words = render(
             "cli.serving",
@@ -43,11 +46,12 @@ def serve(desk: Desk, host: str, port: int, directory: Path) -> None:
             return
 
 
-class _Handler(SimpleHTTPRequestHandler):
-    """Serves one folder; its root is the report."""
+class Handler(SimpleHTTPRequestHandler):
+    """Serves one folder, whose root is the report, and the two files of the published heads."""
 
-    def __init__(self, first: str, *args: object, **options: object) -> None:
+    def __init__(self, first: str, heads: Path, *args: object, **options: object) -> None:
         self._first = first
+        self._heads = {f"/heads/{name}": heads / name for name in (HEADS_FILE, KEYS_FILE)}
         super().__init__(*args, **options)  # type: ignore[arg-type]  # http.server's own arguments
 
     def do_GET(self) -> None:
@@ -55,3 +59,8 @@ class _Handler(SimpleHTTPRequestHandler):
         if self.path == "/":
             self.path = f"/{self._first}"
         super().do_GET()
+
+    def translate_path(self, path: str) -> str:
+        """Return the file of a path."""
+        published = self._heads.get(path)
+        return str(published) if published else super().translate_path(path)

@@ -4,17 +4,21 @@ import sys
 
 import click
 
+from tallygrid import clock
 from tallygrid.cli.common import REFUSED, Desk, json_option, write_json
 from tallygrid.database import examine, locate
+from tallygrid.files.keys import signing_key
 from tallygrid.text import render
 
 
 @click.command()
 @click.pass_obj
 def init(desk: Desk) -> None:
-    """Create the database, or bring it forward to this version."""
+    """Create the database and the signing key, or bring the database forward."""
     server = desk.server()
     desk.out.print(render("cli.ready", desk.language, database=server.database), markup=False)
+    key = signing_key(desk.settings.home, at=clock.now())
+    desk.out.print(render("cli.key", desk.language, key=key.id), markup=False)
 
 
 @click.command()

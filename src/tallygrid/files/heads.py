@@ -1,39 +1,45 @@
-"""Heads of the books, saved outside the database: JSON, one object per line."""
+"""Signed heads of the books, saved outside the database: JSON, one object per line."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tallygrid.core.books import Head
-from tallygrid.files.document import FileError, Mistake, parse, read_text
+from tallygrid.core.heads import SignedHead
+from tallygrid.files.keys import KEYS_FILE
+from tallygrid.files.lines import read_lines
 
-_BYTES_MAX: Final = 64_000_000
+HEADS_FILE: Final = "heads.jsonl"
+"""What the file of heads is called in the folder that is published."""
+
 _SHA256_HEX: Final = r"^[0-9a-f]{64}$"
+_SIGNATURE_HEX: Final = r"^[0-9a-f]{128}$"
 
 
-def read_heads(path: Path) -> tuple[Head, ...]:
-    """Read the heads of a file.
+def read_heads(path: Path) -> tuple[SignedHead, ...]:
+    """Read the heads of a file, or of every `*.jsonl` of a folder but its keys.
 
     Raises:
         FileError: With every line that is not a head.
     """
-    found: list[Head] = []
-    mistakes: list[Mistake] = []
-    lines = read_text(path, bytes_max=_BYTES_MAX).splitlines()
-    for number, line in enumerate(lines, start=1):
-        try:
-            found.append(parse(line, file=str(path)).parsed(_HeadIn).parsed())
-        except FileError as error:
-            mistakes += [_at_line(mistake, number) for mistake in error.mistakes]
-    if not (found or mistakes):
-        mistakes = [Mistake(str(path), 1, 1, "There is no head.", "Name a file of heads.")]
-    if mistakes:
-        raise FileError(mistakes)
-    return tuple(found)
+    files = [path]
+    if path.is_dir():
+        files = sorted(one for one in path.glob("*.jsonl") if one.name != KEYS_FILE)
+        files = files or [path / HEADS_FILE]
+    read = [read_lines(file, HeadIn, empty="There is no head.") for file in files]
+    return tuple(one.parsed() for found in read for one in found)
 
 
-class _HeadIn(BaseModel):
+def write_heads(path: Path, heads: Iterable[SignedHead]) -> None:
+    """Add heads to a file, one JSON object per line; what the file holds already stays."""
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in heads)
+
+
+class HeadIn(BaseModel):
     """A head as `write_heads` wrote it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,11 +50,12 @@ class _HeadIn(BaseModel):
     hash: str = Field(pattern=_SHA256_HEX)
     algorithm: str
     at: AwareDatetime
+    signed_at: AwareDatetime
+    signature_algorithm: str
+    key: str
+    signature: str = Field(pattern=_SIGNATURE_HEX)
 
-    def parsed(self) -> Head:
+    def parsed(self) -> SignedHead:
         """Return the head in the core's own terms."""
-        return Head(self.programme, self.batch, self.seq, self.hash, self.algorithm, self.at)
-
-
-def _at_line(mistake: Mistake, number: int) -> Mistake:
-    return Mistake(mistake.file, number, mistake.column, mistake.problem, mistake.remedy)
+        head = Head(self.programme, self.batch, self.seq, self.hash, self.algorithm, self.at)
+        return SignedHead(head, self.signed_at, self.signature_algorithm, self.key, self.signature)

@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from tallygrid.ledger.balance import balance, balances
-from tallygrid.ledger.heads import heads, read_heads, write_heads
+from tallygrid.ledger.heads import heads, publish, published
 from tallygrid.ledger.journal import (
     Journal,
     beancount,
@@ -26,6 +26,7 @@ from tallygrid.ledger.post import (
     post,
     programmes,
 )
+from tallygrid.ledger.recorded import Batch, batches, recorded
 from tallygrid.ledger.verify import verify
 
 MIGRATIONS: Final[Traversable] = files("tallygrid.ledger").joinpath("migrations")
@@ -34,9 +35,11 @@ MIGRATIONS: Final[Traversable] = files("tallygrid.ledger").joinpath("migrations"
 __all__ = [
     "EVENTS_PER_BATCH_MAX",
     "MIGRATIONS",
+    "Batch",
     "Journal",
     "balance",
     "balances",
+    "batches",
     "beancount",
     "expire_holds",
     "heads",
@@ -45,9 +48,10 @@ __all__ = [
     "open_programme",
     "post",
     "programmes",
-    "read_heads",
+    "publish",
+    "published",
+    "recorded",
     "verify",
     "write_csv",
-    "write_heads",
     "write_parquet",
 ]

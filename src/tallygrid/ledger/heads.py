@@ -4,17 +4,17 @@ Whoever may rewrite the whole database can rewrite the chain with it; nothing in
 show that. A head saved outside can: the batch it names must still have its hash.
 """
 
-import json
-from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from psycopg import Connection
 
-from tallygrid.core.books import Head
-from tallygrid.files.heads import read_heads
-
-__all__ = ["heads", "read_heads", "write_heads"]
+from tallygrid.core.books import Head, Problem
+from tallygrid.core.heads import SignedHead, signed
+from tallygrid.core.signature import SigningKey
+from tallygrid.files.heads import HEADS_FILE, read_heads, write_heads
+from tallygrid.ledger.verify import against
 
 
 def heads(connection: Connection[Any]) -> tuple[Head, ...]:
@@ -31,9 +31,31 @@ def heads(connection: Connection[Any]) -> tuple[Head, ...]:
     return tuple(Head(*row) for row in found)
 
 
-def write_heads(path: Path, saved: Iterable[Head]) -> None:
-    """Add heads to a file, one JSON object per line; what the file holds already stays."""
-    with path.open("a", encoding="utf-8") as file:
-        for head in saved:
-            written = {**vars(head), "at": head.at.isoformat(timespec="microseconds")}
-            file.write(json.dumps(written, ensure_ascii=False) + "\n")
+def publish(
+    connection: Connection[Any], folder: Path, key: SigningKey, *, at: datetime
+) -> tuple[tuple[SignedHead, ...], tuple[Problem, ...]]:
+    """Sign the heads that are new, and add them to the folder that is published.
+
+    Nothing is signed that contradicts what was: if a batch whose head was published is gone or
+    another now, its programme is left out and the batch named.
+
+    Returns:
+        The heads that were published, and what kept others back.
+    """
+    last = {one.head.programme: one.head for one in published(folder)}
+    problems = tuple(problem for head in last.values() for problem in against(connection, head))
+    kept_back = {problem.values["programme"] for problem in problems}
+    new = tuple(
+        signed(head, key, at=at)
+        for head in heads(connection)
+        if head.programme not in kept_back and head != last.get(head.programme)
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_heads(folder / HEADS_FILE, new)
+    return new, problems
+
+
+def published(folder: Path) -> tuple[SignedHead, ...]:
+    """Return the heads of a published folder, the oldest first; none, if there is no file yet."""
+    file = folder / HEADS_FILE
+    return read_heads(file) if file.exists() and file.stat().st_size else ()

@@ -22,7 +22,7 @@ def verify(
         problems += _between(connection)
     for head in sorted(heads or ()):
         if programme in (None, head.programme):
-            problems += _against(connection, head)
+            problems += against(connection, head)
     return tuple(problems)
 
 
@@ -45,8 +45,8 @@ def _between(connection: Connection[Any]) -> Iterator[Problem]:
         yield _problem("", *row)
 
 
-def _against(connection: Connection[Any], head: Head) -> Iterator[Problem]:
-    """Compare one saved head with the batch it names."""
+def against(connection: Connection[Any], head: Head) -> Iterator[Problem]:
+    """Compare one saved head with the batch it names; a signature is not looked at here."""
     found = connection.execute(
         """
         SELECT batch.last_seq, encode(batch.hash, 'hex'), batch.algorithm
