@@ -175,6 +175,54 @@ def test_options_about_heads_need_heads(played: Terminal) -> None:
     assert "--heads" in played.errs("books", "verify", "--keys", "none")
 
 
+SUBJECTS = {
+    "voucher": "SELECT id FROM service.voucher WHERE state = 'used_up' ORDER BY id LIMIT 1",
+    "payment": "SELECT id FROM service.payment ORDER BY amount_fen DESC, id LIMIT 1",
+}
+
+
+@pytest.mark.parametrize("kind", SUBJECTS)
+def test_evidence_is_checked_where_no_database_is(
+    played: Terminal, administrator: Server, tmp_path: Path, kind: str
+) -> None:
+    with administrator.connect("auditor") as connection:
+        row = connection.execute(SUBJECTS[kind].encode()).fetchone()
+    assert row is not None
+    file = tmp_path / "bundle.json"
+    away = Terminal(tmp_path / "away")
+
+    played.does("audit", "bundle", f"--{kind}", row[0], "--out", file)
+
+    told = away.does("audit", "check", file)
+    assert f"{row[0]}: sound" in told
+    assert "Compare it" in told
+    assert "核验无误" in away.does("--language", "zh", "audit", "check", file)
+    assert away.reads("audit", "check", file) == []
+    pinned = away.does("audit", "check", file, "--keys", played.home / "heads" / "keys.jsonl")
+    assert "Compare it" not in pinned
+    assert not (tmp_path / "away").exists()
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"rate_bp":', '"rate_bp":1', 1), encoding="utf-8")
+    altered = away.types("audit", "check", file)
+    assert altered.exit_code == 1
+    assert "applications: altered" in altered.stdout
+    assert (
+        "applications：封存后被改动"
+        in away.types("--language", "zh", "audit", "check", file).stdout
+    )
+
+
+def test_evidence_that_cannot_be_had_or_read_is_told(played: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "bundle.json"
+    assert "X-9" in played.errs("audit", "bundle", "--voucher", "X-9", "--out", file)
+    assert "X-9" in played.errs("audit", "bundle", "--payment", "X-9", "--out", file)
+    assert "--voucher" in played.errs("audit", "bundle", "--out", file)
+    assert not file.exists()
+    assert "bundle.json" in played.errs("audit", "check", file)
+    file.write_bytes(b"\xff\x00")
+    assert played.types("audit", "check", file).exit_code == 1
+
+
 ENDS_ALONE = """
 (SELECT programme.id FROM books.programme
  JOIN books.batch ON batch.programme = programme.id AND batch.no = programme.last_batch

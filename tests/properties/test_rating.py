@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from tallygrid.core.catalogue import CARD_MS_PER_CARD_HOUR, Price
 from tallygrid.core.money import BASIS_POINTS, split
 from tallygrid.core.rating import Bill, Grant, Stacking, Terms, line, rated, together
+from tallygrid.core.recompute_bill import added, recompute_bill
+from tallygrid.service.plain import dump
 
 STACKINGS: tuple[Stacking, ...] = ("parallel", "sequential")
 weights = st.lists(st.integers(0, 9), min_size=1, max_size=5).filter(any)
@@ -127,3 +129,25 @@ def test_no_funders_part_falls_when_the_amount_grows(
 def test_a_funders_part_is_near_its_exact_share(amount_fen: int, by: list[int]) -> None:
     for part, weight in zip(split(amount_fen, tuple(by)), by, strict=True):
         assert abs(part - Fraction(amount_fen * weight, sum(by))) < len(by)
+
+
+@given(terms, uses_ms)
+def test_a_bill_follows_from_its_json_alone(of: Terms, uses: list[int]) -> None:
+    whole = dump(rated(of, quantity(sum(uses))))
+    every_room_is_known = [{**one, "limited_by": "rate"} for one in whole["subsidies"]]
+
+    again = recompute_bill(dump(of), quantity(sum(uses)), every_room_is_known)
+
+    assert again == whole
+
+
+@given(terms, uses_ms.filter(bool))
+def test_lines_add_up_to_what_their_total_comes_to(of: Terms, uses: list[int]) -> None:
+    bill = None
+    for one in lines_of(of, uses):
+        bill = added(bill, dump(one))
+    assert bill is not None
+
+    known = [{**one, "limited_by": "rate"} for one in bill["subsidies"]]
+
+    assert recompute_bill(dump(of), quantity(sum(uses)), known) == bill

@@ -78,6 +78,9 @@ COMMANDS: Final = {
         "recovering", "Ask back what was paid wrongly, and book what became of it."
     ),
     "lab": _Command("laboratory", "Try policies on the demand of a trace."),
+    "audit": _Command(
+        "audit", "Hand out evidence for a voucher or a payment, and check it anywhere."
+    ),
     "books": _Command("books", "Keep budgets, prove the books, and hand them to others."),
 }
 """Every command, its module loaded when it is called: the rest takes a second or two."""

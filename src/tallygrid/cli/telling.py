@@ -28,6 +28,8 @@ _KNOWN: Final = {
     "tallygrid.service.buying.UnknownError": WRONG_INPUT,
     "tallygrid.service.buying.VoucherError": REFUSED,
     "tallygrid.service.delivering.DeliveryError": REFUSED,
+    "tallygrid.service.evidence.HistoryError": REFUSED,
+    "tallygrid.service.evidence.NoSubjectError": WRONG_INPUT,
     "tallygrid.service.intent.ConflictError": REFUSED,
     "tallygrid.service.leasing.CardsError": REFUSED,
     "tallygrid.service.paying.ReceiptError": WRONG_INPUT,

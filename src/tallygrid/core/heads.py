@@ -14,7 +14,7 @@ from tallygrid.core.canonical import fields, instant
 from tallygrid.core.signature import ALGORITHM, SigningKey, is_signed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class SignedHead:
     """A head, when it was signed, and by which key."""
 

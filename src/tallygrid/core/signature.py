@@ -87,6 +87,12 @@ def trusted(roots: Iterable[PublicKey], known: Sequence[PublicKey]) -> dict[str,
     return found
 
 
+def unvouched(known: Sequence[PublicKey]) -> list[str]:
+    """Return the ids of keys for which none of those that came along gives its word."""
+    ids = {key.id: key.public for key in known}
+    return [key.id for key in known if key.algorithm != ALGORITHM or not _is_introduced(key, ids)]
+
+
 def _is_introduced(key: PublicKey, known: dict[str, str]) -> bool:
     text = _introduction(key.public, instant(key.since), key.signed_by)
     return (

@@ -71,11 +71,11 @@ def read_keys(path: Path) -> tuple[PublicKey, ...]:
     Raises:
         FileError: With every line that is none.
     """
-    found = read_lines(path, _KeyIn, empty="There is no key.")
-    return tuple(PublicKey(**dict(one)) for one in found)
+    found = read_lines(path, KeyIn, empty="There is no key.")
+    return tuple(one.parsed() for one in found)
 
 
-class _KeyIn(BaseModel):
+class KeyIn(BaseModel):
     """A public key as its line holds it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,6 +86,10 @@ class _KeyIn(BaseModel):
     since: AwareDatetime
     signed_by: str
     signature: str = Field(pattern=r"^[0-9a-f]{128}$")
+
+    def parsed(self) -> PublicKey:
+        """Return the key in the core's own terms."""
+        return PublicKey(**dict(self))
 
 
 def _folder(home: Path) -> Path:

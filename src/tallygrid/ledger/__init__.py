@@ -27,7 +27,7 @@ from tallygrid.ledger.post import (
     programmes,
 )
 from tallygrid.ledger.recorded import Batch, batches, recorded
-from tallygrid.ledger.verify import verify
+from tallygrid.ledger.verify import against, verify
 
 MIGRATIONS: Final[Traversable] = files("tallygrid.ledger").joinpath("migrations")
 """What `database.migrate` applies: numbered files once, and the functions when they change."""
@@ -37,6 +37,7 @@ __all__ = [
     "MIGRATIONS",
     "Batch",
     "Journal",
+    "against",
     "balance",
     "balances",
     "batches",

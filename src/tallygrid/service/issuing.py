@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from psycopg import Connection
 
 from tallygrid.core.arithmetic import OTHER_AWARD_FACT, Used, on_day
 from tallygrid.core.books import REGISTRY, Account, Event, Leg
+from tallygrid.core.canonical import sha256_of
 from tallygrid.core.condition import Facts
 from tallygrid.core.decision import Decision
 from tallygrid.core.granting import grant_of
@@ -24,6 +25,7 @@ from tallygrid.core.money import FEN_PER_YUAN, split
 from tallygrid.core.programme import BudgetGroup, Cap, Programme
 from tallygrid.core.stacking import matches
 from tallygrid.core.validity import valid_until
+from tallygrid.service.plain import dump
 from tallygrid.service.publishing import Scheme, in_force
 from tallygrid.service.voucher import Voucher
 from tallygrid.service.wish import Step
@@ -48,6 +50,18 @@ class Request:
     contract: str
     """The number of the contract that the voucher shall help to pay."""
     facts: Facts
+
+
+def answered(request: Request, programme: str, decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an application with its answer, as the books know it by its hash."""
+    return {
+        "id": request.id,
+        "programme": programme,
+        "applicant": request.applicant,
+        "contract": request.contract,
+        "facts": dump(dict(request.facts)),
+        "decision": dict(decision),
+    }
 
 
 @dataclass(frozen=True)
@@ -275,6 +289,7 @@ class Issue:
             ),
             occurred_at=self.at,
             reason=f"application {self.request.id}",
+            document=sha256_of(answered(self.request, self.scheme.id, decision.as_json())),
         )
         yield Event(
             key=key_of("issue", *self._name),

@@ -1,0 +1,428 @@
+"""Checking a bundle of evidence from what is in it alone: no database, no catalogue, no clock.
+
+Each check below is about one part, and names it. Together they lead from a payment or voucher
+back to the rule: the signed head holds the event, the event the hash of the decision, the
+decision the version of the programme, and every amount is worked out again.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, Final
+
+from tallygrid.core.books import MONEY_TABLE, Account, Problem
+from tallygrid.core.canonical import canonical_json, genesis_of, leaf_of, link_of, sha256_of
+from tallygrid.core.heads import SignedHead, is_genuine
+from tallygrid.core.recompute import recompute
+from tallygrid.core.recompute_bill import added, measured, recompute_bill
+
+Plain = Mapping[str, Any]
+Checked = Iterator[tuple[str, str]]
+"""Which sentence says what is wrong, and about what."""
+
+_EVENT: Final = frozenset(
+    {
+        "seq", "batch", "key", "kind", "hold", "ttl_seconds", "is_final", "occurred_at",
+        "posted_at", "posted_by", "reason", "document", "outbox", "legs",
+    }
+)  # fmt: skip
+_SEGMENT: Final = frozenset({"first_seq", "previous", "currency", "batches", "head"})
+
+PARTS: Final = frozenset(
+    {
+        "subject", "programmes", "applications", "vouchers", "purchases", "lines", "payments",
+        "events", "chain", "keys",
+    }
+)  # fmt: skip
+"""What a bundle holds."""
+
+
+def problems_of(
+    parts: Plain,
+    *,
+    keys: Mapping[str, str],
+    head_of: Callable[[Plain], SignedHead],
+    document_of: Callable[[str], object],
+) -> Iterator[Problem]:
+    """Yield what is wrong in the parts of a bundle.
+
+    Args:
+        parts: The parts, by name.
+        keys: The trusted public keys, by id.
+        head_of: Reads a signed head from its plain form.
+        document_of: Reads a programme's document from its text.
+    """
+    if set(parts) != PARTS:
+        for name in sorted(PARTS ^ set(parts)):
+            yield Problem("evidence.part_missing", {"part": name, "what": name})
+        return
+    evidence = Evidence(parts, keys, head_of, document_of)
+    for part, check in _CHECKS:
+        try:
+            for code, what in check(evidence):
+                yield Problem(f"evidence.{code}", {"part": part, "what": what})
+        except (
+            KeyError, ValueError, TypeError, AttributeError, IndexError, AssertionError,
+            ArithmeticError, StopIteration,
+        ) as error:  # fmt: skip
+            what = f"{type(error).__name__}: {error}"
+            yield Problem("evidence.malformed", {"part": part, "what": what})
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The parts of a bundle, and how to read what is written in them."""
+
+    parts: Plain
+    keys: Mapping[str, str]
+    head_of: Callable[[Plain], SignedHead]
+    document_of: Callable[[str], object]
+
+    def of(self, part: str) -> dict[str, Plain]:
+        """Return the members of a part by their ids."""
+        return {one["id"]: one for one in self.parts[part]}
+
+    @cached_property
+    def events(self) -> tuple[tuple[str, Plain], ...]:
+        """Every event with its programme, in the order of the books."""
+        return tuple(
+            (name, event) for name, found in self.parts["events"].items() for event in found
+        )
+
+    @cached_property
+    def captures(self) -> dict[tuple[str, str, str, str], list[tuple[str, str, int]]]:
+        """The legs that take a voucher's money, by programme, hold, reason and document."""
+        found: dict[tuple[str, str, str, str], list[tuple[str, str, int]]] = {}
+        for name, event in self.events:
+            if event["kind"] == "capture":
+                legs = [leg for leg in event["legs"] if Account.of(leg[0]).kind == "committed"]
+                key = (name, event["hold"], event["reason"], event["document"])
+                found.setdefault(key, []).extend(legs)
+        return found
+
+    def said(self, does: str) -> list[tuple[str, Plain, Plain]]:
+        """Return what the books told the application, of one sort: programme, event, message."""
+        return [one for one in self._messages if one[2].get("does") == does]
+
+    @cached_property
+    def _messages(self) -> list[tuple[str, Plain, Plain]]:
+        texts = ((name, event) for name, event in self.events if event["outbox"] is not None)
+        return [(name, event, self._message(event["outbox"])) for name, event in texts]
+
+    @staticmethod
+    def _message(text: str) -> Plain:
+        found = json.loads(text)
+        assert isinstance(found, dict), text
+        return found
+
+
+def _subject(of: Evidence) -> Checked:
+    """The subject is among what the bundle is about."""
+    subject = of.parts["subject"]
+    if set(subject) != {"kind", "id"} or subject["kind"] not in {"voucher", "payment"}:
+        yield "malformed", canonical_json(subject)
+    elif subject["id"] not in of.of(f"{subject['kind']}s"):
+        yield "not_about", subject["id"]
+
+
+def _programmes(of: Evidence) -> Checked:
+    """The text of every version is that whose hash the decisions name; none is superfluous."""
+    versions = set()
+    for one in of.parts["programmes"]:
+        versions.add((one["programme"], one["version"]))
+        document = of.document_of(one["text"])
+        if (
+            set(one) != {"programme", "version", "text"}
+            or f"sha256:{sha256_of(document)}" != one["version"]
+            or not isinstance(document, dict)
+            or document["id"] != one["programme"]
+        ):
+            yield "text_differs", one["programme"]
+    needed = {(one["programme"], one["decision"]["version"]) for one in of.parts["applications"]}
+    for name, version in sorted(needed ^ versions):
+        yield "version_missing", f"{name} {version}"
+
+
+def _applications(of: Evidence) -> Checked:
+    """Every decision follows from its own lines, and the award holds its hash."""
+    awards = {event["document"] for _, event in of.events if event["kind"] == "award"}
+    for one in of.parts["applications"]:
+        decision = one["decision"]
+        ends = (decision["at_least_fen"], decision["at_most_fen"])
+        if tuple(recompute(decision)) != ends or decision["outcome"] != "eligible":
+            yield "decision_differs", one["id"]
+        if decision["programme"] != one["programme"] or sha256_of(one) not in awards:
+            yield "not_awarded", one["id"]
+    asked = {voucher["application"] for voucher in of.parts["vouchers"]}
+    for name in sorted(asked ^ set(of.of("applications"))):
+        yield "application_missing", name
+
+
+def _vouchers(of: Evidence) -> Checked:
+    """Every voucher is what was issued, on its decision, for no more than that gives."""
+    issued = {
+        said["id"]: (event, {name: value for name, value in said.items() if name != "does"})
+        for _, event, said in of.said("voucher_issued")
+    }
+    issues = {(name, event["reason"]): event for name, event in of.events
+              if event["kind"] == "issue"}  # fmt: skip
+    for one in of.parts["vouchers"]:
+        grant, name = one["grant_terms"], one["id"]
+        if name not in issued or issued[name][1] != one:
+            yield "voucher_differs", name
+        decision = of.of("applications")[one["application"]]["decision"]
+        event = issues[one["programme"], f"voucher {name}"]
+        committed_fen = sum(fen for _, target, fen in event["legs"]
+                            if Account.of(target).kind == "committed")  # fmt: skip
+        if committed_fen != grant["room_fen"] or grant["rate_bp"] != decision["rate_bp"]:
+            yield "face_differs", name
+        if grant["room_fen"] > decision["amount_fen"] or not decision["issuable"]:
+            yield "face_exceeds", name
+
+
+def _purchases(of: Evidence) -> Checked:
+    """Every purchase is what the books held for, and its quote follows from its terms."""
+    bought = {said["purchase"]["id"]: said["purchase"] for _, _, said in of.said("bought")}
+    for one in of.parts["purchases"]:
+        if bought.get(one["id"]) != one:
+            yield "purchase_differs", one["id"]
+        bill = one["bill"]
+        again = recompute_bill(one["terms"], Fraction(one["quantity"]), bill["subsidies"])
+        if again != bill:
+            yield "quote_differs", one["id"]
+        holds = {event["key"] for _, event in of.events if event["kind"] == "hold"}
+        ours = {share["hold"] for share in one["shares"] if share["voucher"] in of.of("vouchers")}
+        if not ours <= holds:
+            yield "hold_missing", one["id"]
+
+
+def _lines(of: Evidence) -> Checked:
+    """Every line is what was accepted and measured, rated on the running total, and captured."""
+    accepted = {(said["line"]["purchase"], said["line"]["n"]): said["line"]
+                for _, _, said in of.said("line_accepted")}  # fmt: skip
+    purchases, to_date = of.of("purchases"), dict[str, tuple[Fraction, Plain | None]]()
+    for one in of.parts["lines"]:
+        name, purchase = f"{one['purchase']} / {one['n']}", purchases[one["purchase"]]
+        known = accepted.get((one["purchase"], one["n"]))
+        if known != one and (
+            known or any(part["subsidy_fen"] for part in one["bill"]["subsidies"])
+        ):
+            yield "line_differs", name
+        quantity, bill = to_date.get(one["account"], (Fraction(0), None))
+        quantity, bill = quantity + Fraction(one["quantity"]), added(bill, one["bill"])
+        to_date[one["account"]] = (quantity, bill)
+        if recompute_bill(purchase["terms"], quantity, bill["subsidies"]) != bill:
+            yield "rating_differs", name
+        use = measured(one["evidence"], purchase["terms"]["price"])
+        if use is not None and use != (one["document"], Fraction(one["quantity"])):
+            yield "usage_differs", name
+        yield from (("capture_differs", name) for _ in _miscaptured(of, purchase, one))
+    for purchase_name, n in sorted(accepted.keys() - {(one["purchase"], one["n"])
+                                                      for one in of.parts["lines"]}):  # fmt: skip
+        yield "line_missing", f"{purchase_name} / {n}"
+    yield from _unexplained(of)
+
+
+def _miscaptured(of: Evidence, purchase: Plain, line: Plain) -> Iterator[str]:
+    """Yield the vouchers of a line of which the books captured anything else."""
+    for share, part in zip(purchase["shares"], line["bill"]["subsidies"], strict=True):
+        if share["voucher"] not in of.of("vouchers"):
+            continue  # another voucher's part: it is in that voucher's own bundle
+        captured = of.captures.get(_capture_name(share, line), [])
+        found = sorted(
+            (Account.of(source).funder, fen)
+            for source, target, fen in captured
+            if Account.of(source).holder == share["voucher"] and _is_payable(target, share)
+        )
+        if found != sorted((name, fen) for name, fen in part["funders"] if fen):
+            yield share["voucher"]
+
+
+def _unexplained(of: Evidence) -> Checked:
+    """Yield captures that no line here explains: of a voucher here, or into the payment."""
+    explained = {
+        _capture_name(share, line)
+        for line in of.parts["lines"]
+        for share in of.of("purchases")[line["purchase"]]["shares"]
+        if share["voucher"] in of.of("vouchers")
+    }
+    paid = _paid_account(of)
+    for name, legs in of.captures.items():
+        concerns = (
+            Account.of(source).holder in of.of("vouchers") or (name[0], target) == paid
+            for source, target, _ in legs
+        )
+        if name not in explained and any(concerns):
+            yield "capture_unexplained", " ".join(name)
+
+
+def _capture_name(share: Plain, line: Plain) -> tuple[str, str, str, str]:
+    """Return how the books name the capture of a line from a share's hold."""
+    return share["programme"], share["hold"], f"line {line['n']}", line["document"]
+
+
+def _paid_account(of: Evidence) -> tuple[str, str] | None:
+    """Return the programme and account of the payment that the bundle is about, if it is one."""
+    subject = of.parts["subject"]
+    if subject["kind"] != "payment":
+        return None
+    one = of.of("payments")[subject["id"]]
+    account = Account("payable", one["fiscal_year"], one["payee"], one["funder"])
+    return one["programme"], account.code
+
+
+def _is_payable(code: str, share: Plain) -> bool:
+    account = Account.of(code)
+    return (account.kind, account.holder) == ("payable", share["payee"])
+
+
+def _payments(of: Evidence) -> Checked:
+    """Every payment is what the books sent; of the one asked for, what it pays is all here."""
+    sent = {said["id"]: (name, event, said) for name, event, said in of.said("payment_sent")}
+    for one in of.parts["payments"]:
+        name, event, said = sent.get(one["id"], ("", {}, {}))
+        told = {key: value for key, value in said.items() if key != "does"}
+        if told != one or name != one["programme"]:
+            yield "payment_differs", one["id"]
+            continue
+        ((source, _, fen),) = event["legs"]
+        account = Account.of(source)
+        whose = (account.kind, account.holder, account.funder, account.year)
+        if whose != ("payable", one["payee"], one["funder"], one["fiscal_year"]) or (
+            fen != one["amount_fen"]
+        ):
+            yield "payment_differs", one["id"]
+        if of.parts["subject"] == {"kind": "payment", "id": one["id"]}:
+            owed_fen = _owed(of, one["programme"], source, before=event["seq"])
+            if owed_fen != one["amount_fen"]:
+                yield "payment_unexplained", one["id"]
+
+
+def _owed(of: Evidence, programme: str, account: str, *, before: int) -> int:
+    """Return what the events that are here leave on an account before one of them."""
+    legs = (leg for event in of.parts["events"][programme] if event["seq"] < before
+            and MONEY_TABLE[event["kind"]].phase in {"direct", "capture"}
+            for leg in event["legs"])  # fmt: skip
+    return sum(
+        (target == account) * fen - (source == account) * fen for source, target, fen in legs
+    )
+
+
+def _events(of: Evidence) -> Checked:
+    """Every event moves money as it may; no voucher ever pays or holds more than it has."""
+    for name, event in of.events:
+        row = MONEY_TABLE[event["kind"]]
+        for source, target, _ in event["legs"]:
+            start, end = Account.of(source), Account.of(target)
+            if (start.kind, end.kind) not in row.moves or (start.year, start.funder) != (
+                end.year,
+                end.funder,
+            ):
+                yield "unlawful", f"{name} {event['seq']}"
+    for voucher in of.parts["vouchers"]:
+        yield from _overdrawn(of, voucher)
+
+
+def _overdrawn(of: Evidence, voucher: Plain) -> Checked:
+    free: dict[str, int] = {}
+    holds: dict[str, dict[str, int]] = {}
+    for event in of.parts["events"][voucher["programme"]]:
+        _play(event, voucher["id"], free, holds)
+        held = [fen for rest in holds.values() for fen in rest.values()]
+        if any(fen < 0 for fen in (*free.values(), *held)):
+            yield "overdrawn", f"{voucher['id']} {event['seq']}"
+            return
+
+
+def _play(
+    event: Plain, voucher: str, free: dict[str, int], holds: dict[str, dict[str, int]]
+) -> None:
+    """Carry one event over into what a voucher has free and held, account by account."""
+    phase = MONEY_TABLE[event["kind"]].phase
+    rest = holds.setdefault(event["hold"] or event["key"], {})
+    for source, target, fen in event["legs"]:
+        if phase == "direct" and _is_of(target, voucher):
+            free[target] = free.get(target, 0) + fen
+        if not _is_of(source, voucher):
+            continue
+        if phase == "capture":
+            rest[source] = rest.get(source, 0) - fen
+        else:
+            free[source] = free.get(source, 0) - fen
+            if phase in {"hold", "extend"}:
+                rest[source] = rest.get(source, 0) + fen
+    if event["is_final"] or phase in {"release", "expire"}:
+        for source, fen in rest.items():
+            free[source] = free.get(source, 0) + fen
+        rest.clear()
+
+
+def _is_of(code: str, voucher: str) -> bool:
+    account = Account.of(code)
+    return (account.kind, account.holder) == ("committed", voucher)
+
+
+def _chain(of: Evidence) -> Checked:
+    """Every event's hash is a leaf of a batch that is chained to a signed head."""
+    if set(of.parts["chain"]) != set(of.parts["events"]):
+        yield "chain_missing", " ".join(sorted(set(of.parts["chain"]) ^ set(of.parts["events"])))
+    for name, events in of.parts["events"].items():
+        leaves: dict[tuple[int, int], str] = {}
+        for segment in of.parts["chain"][name]:
+            head = of.head_of(segment["head"])
+            yield from _unlinked(of, name, segment, head)
+            leaves |= _leaves(segment)
+        places = [event["seq"] for event in events]
+        if places != sorted(set(places)):
+            yield "event_differs", name
+        for event in events:
+            assert set(event) == _EVENT, event["seq"]
+            if leaves.get((event["batch"], event["seq"])) != leaf_of(name, event).hex():
+                yield "event_differs", f"{name} {event['seq']}"
+
+
+def _unlinked(of: Evidence, programme: str, segment: Plain, head: SignedHead) -> Checked:
+    what = f"{programme} {head.head.batch}"
+    assert set(segment) == _SEGMENT, what
+    assert all(set(batch) == {"no", "leaves"} for batch in segment["batches"]), what
+    if head.head.programme != programme or not is_genuine(head, of.keys):
+        yield "head_forged", what
+    first = segment["batches"][0]
+    previous = bytes.fromhex(segment["previous"])
+    if first["no"] != 1 and segment["currency"]:
+        yield "unlinked", what  # only the beginning of the books is made of their currency
+    if first["no"] == 1 and previous != genesis_of(programme, segment["currency"]):
+        yield "unlinked", what
+    for no, batch in enumerate(segment["batches"], start=first["no"]):
+        if batch["no"] != no:
+            yield "unlinked", f"{programme} {no}"
+        previous = link_of(previous, map(bytes.fromhex, batch["leaves"]))
+    end = max(_leaves(segment))
+    if (end, previous.hex()) != ((head.head.batch, head.head.seq), head.head.hash):
+        yield "unlinked", what
+
+
+def _leaves(segment: Plain) -> dict[tuple[int, int], str]:
+    """Return the leaves of a piece of the chain by batch and place."""
+    found: dict[tuple[int, int], str] = {}
+    seq = segment["first_seq"]
+    for batch in segment["batches"]:
+        found |= {(batch["no"], seq + n): leaf for n, leaf in enumerate(batch["leaves"])}
+        seq += len(batch["leaves"])
+    return found
+
+
+_CHECKS: Final[tuple[tuple[str, Callable[[Evidence], Checked]], ...]] = (
+    ("subject", _subject),
+    ("programmes", _programmes),
+    ("applications", _applications),
+    ("vouchers", _vouchers),
+    ("purchases", _purchases),
+    ("lines", _lines),
+    ("payments", _payments),
+    ("events", _events),
+    ("chain", _chain),
+)
+"""Every part with its check. `keys` are checked by who trusts whom, before anything else."""
