@@ -6,7 +6,10 @@ import pytest
 from tallygrid.database import Server
 from tallygrid.database.roles import LOGIN_ROLES, OWNER_OF_BOOKS, missing_roles
 
-PARTS = ["migrator", "web", "worker", "payer", "auditor"]
+PARTS = [
+    *("migrator", "web", "worker", "payer", "auditor"),
+    *("authority", "provider", "applicant"),
+]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -20,7 +23,7 @@ def test_a_part_logs_in_as_itself_and_not_as_superuser(fresh_server: Server, par
     assert row == (f"tallygrid_{part}", False, False, False, False)
 
 
-@pytest.mark.parametrize("part", ["web", "worker", "payer", "auditor"])
+@pytest.mark.parametrize("part", PARTS[1:])
 def test_only_the_migrator_creates_things(fresh_server: Server, part: str) -> None:
     with (
         fresh_server.connect(part) as connection,
@@ -29,7 +32,7 @@ def test_only_the_migrator_creates_things(fresh_server: Server, part: str) -> No
         connection.execute("CREATE TABLE mine (id int)")
 
 
-@pytest.mark.parametrize("part", ["web", "worker", "payer", "auditor"])
+@pytest.mark.parametrize("part", PARTS[1:])
 def test_only_the_migrator_acts_for_the_owner_of_the_books(fresh_server: Server, part: str) -> None:
     with (
         fresh_server.connect(part) as connection,

@@ -42,6 +42,7 @@ _KNOWN: Final = {
     "tallygrid.service.correcting.CorrectionError": REFUSED,
     "tallygrid.service.recovering.ExcessiveError": REFUSED,
     "tallygrid.service.told.ToldError": REFUSED,
+    "tallygrid.service.token.StrangerError": WRONG_INPUT,
     "tallygrid.sites.port.OrderConflictError": REFUSED,
     "tallygrid.sites.port.SiteUnreachableError": REFUSED,
 }

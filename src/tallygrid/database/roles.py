@@ -19,6 +19,9 @@ LOGIN_ROLES: Final = (
     "tallygrid_worker",
     "tallygrid_payer",
     "tallygrid_auditor",
+    "tallygrid_authority",
+    "tallygrid_provider",
+    "tallygrid_applicant",
 )
 _TOGETHER: Final = 0x7461_6C6C_7967_7264  # advisory lock: one process creates at a time
 

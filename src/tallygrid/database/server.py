@@ -76,7 +76,7 @@ class Server:
     database: str = roles.DATABASE
 
     def connect(self, role: str, *, autocommit: bool = False) -> Connection[TupleRow]:
-        """Connect as `migrator`, `web`, `worker`, `payer` or `auditor`."""
+        """Connect as a part of the system, such as `web`, or as one of its readers."""
         login = roles.login_role(role)
         return self._connect(self.source.login(login), self.database, autocommit=autocommit)
 
