@@ -4,6 +4,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from http.server import ThreadingHTTPServer
@@ -12,8 +13,11 @@ from pathlib import Path
 import pytest
 from terminal import Terminal
 
+from tallygrid.cli.api import Api
+from tallygrid.cli.common import Desk
 from tallygrid.cli.serve import Handler
 from tallygrid.files.keys import signing_key
+from tallygrid.settings import from_machine
 
 
 @pytest.fixture
@@ -21,7 +25,8 @@ def address(tmp_path: Path) -> Iterator[str]:
     home, directory = tmp_path / "home", tmp_path / "out"
     directory.mkdir()
     signing_key(home, at=datetime(2026, 3, 1, tzinfo=UTC))
-    handler = partial(Handler, "report.en.html", home / "heads", directory=str(directory))
+    api = Api(Desk(replace(from_machine(), home=home)))
+    handler = partial(Handler, "report.en.html", home / "heads", api, directory=str(directory))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -33,7 +33,10 @@ COMMANDS: Final = {
         "demo",
         "Run the main job: programmes, applications, vouchers, jobs, settlement, verified books.",
     ),
-    "serve": _Command("serve", "Serve the report of the last demonstration, and the signed heads."),
+    "serve": _Command(
+        "serve",
+        "Serve the last report, the signed heads, and under /api the rows of a token's bearer.",
+    ),
     "programme": _Command("programme", "Read, check, compare and publish programmes."),
     "match": _Command("deciding", "Hold every programme in the country against one applicant."),
     "decide": _Command("deciding", "Decide one case, or every row of a table, with every finding."),
@@ -82,6 +85,7 @@ COMMANDS: Final = {
         "audit", "Hand out evidence for a voucher or a payment, and check it anywhere."
     ),
     "books": _Command("books", "Keep budgets, prove the books, and hand them to others."),
+    "token": _Command("token", "Let an authority, a provider or an applicant read its own rows."),
 }
 """Every command, its module loaded when it is called: the rest takes a second or two."""
 

@@ -1,12 +1,16 @@
-"""`tallygrid serve`: the report of the last demonstration, and the published heads."""
+"""`tallygrid serve`: the last report, the published heads, and to whom shows a token, its rows."""
 
+import json
 import sys
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
+from tallygrid.cli.api import ROOT, Api
 from tallygrid.cli.common import REFUSED, Desk
 from tallygrid.files.heads import HEADS_FILE
 from tallygrid.files.keys import KEYS_FILE, published_folder
@@ -24,13 +28,13 @@ from tallygrid.text import render
 )
 @click.pass_obj
 def serve(desk: Desk, host: str, port: int, directory: Path) -> None:
-    """Serve the report of the last demonstration, and the signed heads."""
+    """Serve the last report, the signed heads, and under /api the rows of a token's bearer."""
     first = directory / f"report.{desk.language}.html"
     heads = published_folder(desk.settings.home)
     if not (first.exists() or heads.exists()):
         click.echo(render("cli.no_report", desk.language, directory=directory), err=True)
         sys.exit(REFUSED)
-    handler = partial(Handler, first.name, heads, directory=str(directory))
+    handler = partial(Handler, first.name, heads, Api(desk), directory=str(directory))
     with ThreadingHTTPServer((host, port), handler) as server:
         words = render(
             "cli.serving",
@@ -47,15 +51,20 @@ def serve(desk: Desk, host: str, port: int, directory: Path) -> None:
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves one folder, whose root is the report, and the two files of the published heads."""
+    """Serves one folder, whose root is the report, the published heads, and a bearer's rows."""
 
-    def __init__(self, first: str, heads: Path, *args: object, **options: object) -> None:
+    def __init__(self, first: str, heads: Path, api: Api, *args: object, **options: object) -> None:
         self._first = first
         self._heads = {f"/heads/{name}": heads / name for name in (HEADS_FILE, KEYS_FILE)}
+        self._api = api
         super().__init__(*args, **options)  # type: ignore[arg-type]  # http.server's own arguments
 
     def do_GET(self) -> None:
         """Answer a request; the root answers with the report."""
+        path = urlsplit(self.path).path
+        if path == ROOT or path.startswith(f"{ROOT}/"):
+            self._answer()
+            return
         if self.path == "/":
             self.path = f"/{self._first}"
         super().do_GET()
@@ -64,3 +73,16 @@ class Handler(SimpleHTTPRequestHandler):
         """Return the file of a path."""
         published = self._heads.get(path)
         return str(published) if published else super().translate_path(path)
+
+    def _answer(self) -> None:
+        reply = self._api.reply(self.path, self.headers["Authorization"])
+        body = json.dumps(reply.document, ensure_ascii=False).encode()
+        is_found = reply.status == HTTPStatus.OK
+        self.send_response(reply.status)
+        self.send_header("Content-Type", f"application/{'json' if is_found else 'problem+json'}")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
