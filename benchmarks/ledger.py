@@ -1,24 +1,35 @@
 """How fast the books post on one hot programme, beside two peers on the same server.
 
     python benchmarks/ledger.py [SECONDS]
+    python benchmarks/ledger.py --growth 10000 100000 1000000   # and 10000000: an hour or two
 
 `pgbench` is PostgreSQL's own TPC-B, 8 clients, scale 10. Naive is what most systems do: a
 transaction per transfer, which locks the budget's row, then the voucher's, checks, updates
 both and inserts the transfer, over five round trips. The books do more per event (key, hold,
-chain of hashes, role); posting together makes up for it. Ratios are to pgbench; only they
-mean anything, absolute figures are the machine's.
+chain of hashes, role); posting together makes up for it.
+
+Three things are posted: single legs; pairs of a hold and its capture; and complete redemptions,
+which hold and capture on a voucher of two funders, the applicant's cap of the year and the
+budget of a class, with evidence and a message for the application. A pair and a redemption
+count as one each. Everything is measured in turn, several rounds of it, and the ratio is the
+median of the rounds' ratios to pgbench; only ratios mean anything, absolute figures are the
+machine's. What one of each costs (CPU of the server's process and of ours, bytes of WAL,
+fsyncs) depends less on who else uses the machine.
 """
 
+import argparse
+import asyncio
 import queue
 import random
 import re
+import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -30,21 +41,24 @@ from tallygrid import database, ledger
 from tallygrid.core.books import Account, Event, Leg
 from tallygrid.database import Server
 from tallygrid.database.binaries import choose
-from tallygrid.ledger.queue import PostingQueue
+from tallygrid.ledger.async_queue import AsyncPostingQueue
 from tallygrid.settings import Settings
 
 SECONDS: Final = 3.0
-"""How long each way is measured."""
+"""How long each way is measured in a round."""
+ROUNDS: Final = 3
 
 PROGRAMME: Final = "hot"
 VOUCHERS: Final = 2_000
+APPLICANTS: Final = 500
 CLIENTS: Final = 8
 CALLERS: Final = 256
 CONNECTIONS: Final = 32
 """What the naive way's callers share; a server does not take a connection from each."""
+SIZES: Final = (2, 32, 64, 128, 256, 512, 1000)
+"""Batches measured on one connection, from which the size of a shared one is chosen."""
 AT: Final = datetime(2026, 3, 1, tzinfo=UTC)
-RESERVED: Final = Account("reserved", 2026, funder="city")
-PAYABLE: Final = Account("payable", 2026, holder="P", funder="city")
+FUNDERS: Final = ("city", "province")
 PLENTY_FEN: Final = 10**13
 
 NAIVE: Final = f"""
@@ -61,42 +75,114 @@ GRANT ALL ON ALL TABLES IN SCHEMA naive TO tallygrid_web;
 """  # noqa: S608  # our own numbers
 
 
+@dataclass(frozen=True)
+class Way:
+    """Something that is posted: by whom, and how so many of it are made."""
+
+    name: str
+    role: str
+    make: Callable[[int], list[Event]]
+    events_each: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a measurement found, per one of what was posted."""
+
+    per_s: float
+    p99_ms: float
+    server_us: float
+    client_us: float
+    wal_bytes: float
+    fsyncs: float
+
+    def __str__(self) -> str:
+        return (
+            f"p99 {self.p99_ms:,.0f} ms, CPU {self.server_us:,.0f} + {self.client_us:,.0f} us,"
+            f" WAL {self.wal_bytes:,.0f} B, fsync {self.fsyncs:.3f}"
+        )
+
+
 def main() -> None:
     """Measure each way for some seconds and print one table."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
-    print(f"{'way':<58} {'events/s':>9} {'ratio':>6}")
-    for name, per_s, ratio in measure(seconds):
-        print(f"{name:<58} {per_s:>9,.0f} {ratio:>6.1f}")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("seconds", nargs="?", type=float, default=SECONDS)
+    parser.add_argument("--growth", nargs="+", type=int, metavar="TRANSFERS")
+    asked = parser.parse_args()
+    rows = growth(asked.growth, asked.seconds) if asked.growth else measure(asked.seconds)
+    print(f"{'way':<100} {'per second':>10} {'ratio':>6}")
+    for name, per_s, ratio in rows:
+        print(f"{name:<100} {per_s:>10,.0f} {ratio:>6.1f}")
 
 
 def measure(seconds: float = SECONDS) -> list[tuple[str, float, float]]:
-    """Return each way, its events per second, and its ratio to pgbench."""
+    """Return each way, how many per second, and the ratio to pgbench of the same round."""
     with prepared_server() as server:
-        baseline = pgbench(server, seconds)
-        rates = [
-            (f"pgbench, {CLIENTS} clients", baseline),
-            (f"naive, {CLIENTS} clients", naive(server, seconds, clients=CLIENTS)),
-            naive_callers(server, seconds),
-            *(queued(server, seconds, name, make) for name, make in WAYS),
-            *(
-                (f"books, batches of {size}: {name}", books(server, seconds, make, size))
-                for name, make in WAYS
-                for size in (2, 32, 256)
-            ),
-            ("verify", verification(server)),
-        ]
-    return [(name, per_s, per_s / baseline) for name, per_s in rates]
+        subprocess.run(
+            [*pgbench_reach(server), "-i", "-s", "10", "-q"], check=True, capture_output=True
+        )
+        rounds = [one_round(server, seconds) for _ in range(ROUNDS)]
+        baseline = statistics.median(found["pgbench"].per_s for found in rounds)
+        rows = [(f"pgbench, {CLIENTS} clients", baseline, 1.0)]
+        for name in list(rounds[0])[1:]:
+            middle = sorted(rounds, key=lambda found: found[name].per_s)[ROUNDS // 2][name]
+            ratio = statistics.median(
+                found[name].per_s / found["pgbench"].per_s for found in rounds
+            )
+            rows.append((f"{name}, {CALLERS} callers: {middle}", middle.per_s, ratio))
+        for way in WAYS:
+            for size in SIZES:
+                per_s = batches(server, seconds / 3, way, size)
+                rows.append(
+                    (f"one connection, {way.name}, batches of {size}", per_s, per_s / baseline)
+                )
+        per_s = verification(server)
+        rows.append(("verify", per_s, per_s / baseline))
+    return rows
+
+
+def one_round(server: Server, seconds: float) -> dict[str, Found]:
+    """Measure pgbench, naive and every way once, one after the other."""
+    return {
+        "pgbench": Found(pgbench(server, seconds), 0, 0, 0, 0, 0),
+        "naive": naive(server, seconds),
+        **{way.name: queued(server, seconds, way) for way in WAYS},
+    }
+
+
+def growth(sizes: Sequence[int], seconds: float) -> list[tuple[str, float, float]]:
+    """Return the rates of posting and of verifying as the books grow; ratios are to the first."""
+    found: list[tuple[str, float, float]] = []
+    first: dict[str, float] = {}
+    single_legs = WAYS[0]
+    with prepared_server() as server:
+        for size in sorted(sizes):
+            with server.connect("web", autocommit=True) as connection:
+                while ledger.heads(connection)[0].seq < size:
+                    post(connection, single_legs.make(1000))
+            for name, per_s in (
+                ("single legs, batches of 256", batches(server, seconds, single_legs, 256)),
+                ("verify", verification(server)),
+            ):
+                ratio = per_s / first.setdefault(name, per_s)
+                found.append((f"{name}, {size:,} transfers", per_s, ratio))
+                print(found[-1], flush=True)
+    return found
+
+
+def pgbench_reach(server: Server) -> list[str]:
+    """Return the command that reaches a server with PostgreSQL's own benchmark."""
+    parameters: Any = server.source.superuser()
+    reach = ("-h", parameters["host"], "-p", parameters["port"], "-U", parameters["user"])
+    return [str(choose(None).bin / "pgbench"), *map(str, reach), "-n", "postgres"]
 
 
 def pgbench(server: Server, seconds: float) -> float:
     """Return the transactions per second of PostgreSQL's own benchmark."""
-    program = choose(None).bin / "pgbench"
-    parameters: Any = server.source.superuser()
-    reach = ("-h", parameters["host"], "-p", parameters["port"], "-U", parameters["user"])
-    fixed = [program, *reach, "-n", "postgres"]
-    subprocess.run([*fixed, "-i", "-s", "10", "-q"], check=True, capture_output=True)
     load = ("-c", str(CLIENTS), "-j", "2", "-T", str(max(1, round(seconds))))
-    said = subprocess.run([*fixed, *load], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        [*pgbench_reach(server), *load], check=True, capture_output=True, text=True
+    ).stdout
     found = re.search(r"tps = ([0-9.]+)", said)
     assert found is not None, said
     return float(found[1])
@@ -121,110 +207,161 @@ def prepared_server() -> Iterator[Server]:
 
 
 def open_vouchers(connection: Connection[Any]) -> None:
-    """Give the programme money, and every voucher some of it."""
-    source = Account("appropriation", 2026, funder="city")
-    available = Account("available", 2026, funder="city")
+    """Give the programme money of two funders, and every voucher, cap and class some of it."""
+    limits = [(room(f"A-{n}"), 10**9) for n in range(APPLICANTS)]
     post(
-        connection,
-        [
-            event("appropriate", Leg(source, available, PLENTY_FEN)),
-            event("award", Leg(available, RESERVED, PLENTY_FEN)),
-        ],
+        connection, [event("limit", Leg(LIMITS, *room)) for room in (*limits, (CLASS, PLENTY_FEN))]
     )
-    for first in range(0, VOUCHERS, 500):
-        legs = [Leg(RESERVED, voucher(n), 10**8) for n in range(first, first + 500)]
-        post(connection, [event("issue", leg) for leg in legs])
+    for funder in FUNDERS:
+        source, available, reserved = (
+            Account(kind, 2026, funder=funder)
+            for kind in ("appropriation", "available", "reserved")
+        )
+        post(
+            connection,
+            [
+                event("appropriate", Leg(source, available, PLENTY_FEN)),
+                event("award", Leg(available, reserved, PLENTY_FEN)),
+            ],
+        )
+        for first in range(0, VOUCHERS, 500):
+            legs = [Leg(reserved, voucher(n, funder), 10**8) for n in range(first, first + 500)]
+            post(connection, [event("issue", leg) for leg in legs])
 
 
-def books(server: Server, seconds: float, make: Callable[[int], list[Event]], size: int) -> float:
-    """Post batches from one connection; return events per second."""
-    role = "web" if make is single_legs else "worker"
-    with server.connect(role, autocommit=True) as connection:
+def batches(server: Server, seconds: float, way: Way, size: int) -> float:
+    """Post batches of so many events from one connection; return how many of it per second."""
+    with server.connect(way.role, autocommit=True) as connection:
+        number = max(1, size // way.events_each)
         for _ in range(8):
-            post(connection, make(size))  # plans are made, files are warm
-        return rate(seconds, lambda: post(connection, make(size)))
+            post(connection, way.make(number))  # plans are made, files are warm
+        return rate(seconds, lambda: post(connection, way.make(number))) / way.events_each
 
 
-def queued(
-    server: Server, seconds: float, name: str, make: Callable[[int], list[Event]]
-) -> tuple[str, float]:
-    """Let many callers post through the queue, each a posting of its own."""
-    role = "web" if make is single_legs else "worker"
-    with server.connect(role, autocommit=True) as connection:
-        posting = PostingQueue(
+def queued(server: Server, seconds: float, way: Way) -> Found:
+    """Let many callers post through the queue, each one of it at a time."""
+    with (
+        server.connect(way.role, autocommit=True) as connection,
+        server.administer(server.database) as administrator,
+    ):
+        for _ in range(8):
+            post(connection, way.make(CALLERS // 2))
+        before = cost(connection, administrator)
+        posting = AsyncPostingQueue(
             lambda _, programme, events: ledger.post(connection, programme=programme, events=events)
         )
+        spent_s, per_s = asyncio.run(crowd(posting, seconds, way))
+        after = cost(connection, administrator)
+    return Found(
+        per_s,
+        p99_ms(spent_s),
+        *((b - a) / len(spent_s) for a, b in zip(before, after, strict=True)),
+    )
 
-        def call() -> int:
-            outcomes = posting.post(role, PROGRAMME, make(SMALLEST[name]))
-            assert all(outcome.accepted for outcome in outcomes)
-            return len(outcomes)
 
-        return crowd(f"queue: {name}", seconds, call)
-
-
-def crowd(name: str, seconds: float, call: Callable[[], int]) -> tuple[str, float]:
-    """Let many callers call for some seconds; return the rate, and how long calls took."""
+async def crowd(posting: AsyncPostingQueue, seconds: float, way: Way) -> tuple[list[float], float]:
+    """Let many callers call for some seconds; return how long each call took, and the rate."""
     began = time.perf_counter()
     spent_s: list[float] = []
 
-    def caller(_: int) -> int:
-        done = 0
+    async def caller() -> None:
         while (start := time.perf_counter()) - began < seconds:
-            done += call()
+            outcomes = await posting.post(way.role, PROGRAMME, way.make(1))
+            assert all(outcome.accepted for outcome in outcomes)
             spent_s.append(time.perf_counter() - start)
-        return done
 
-    with ThreadPoolExecutor(CALLERS) as pool:
-        done = sum(pool.map(caller, range(CALLERS)))
-    per_s = done / (time.perf_counter() - began)
-    p99_ms = 1000 * sorted(spent_s)[len(spent_s) * 99 // 100]
-    return f"{name}, {CALLERS} callers, p99 {p99_ms:,.0f} ms", per_s
+    await asyncio.gather(*(caller() for _ in range(CALLERS)))
+    return spent_s, len(spent_s) / (time.perf_counter() - began)
 
 
-def single_legs(size: int) -> list[Event]:
+def cost(
+    connection: Connection[Any], administrator: Connection[Any]
+) -> tuple[float, float, float, float]:
+    """Return CPU so far, of the server's process and ours, in us; WAL bytes; and fsyncs."""
+    schedule = Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text(encoding="ascii")
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.execute("SELECT 1")
+    is_18 = administrator.info.server_version >= 180_000  # noqa: PLR2004  # where it moved
+    fsyncs = (
+        "(SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal')"
+        if is_18
+        else "(SELECT wal_sync FROM pg_stat_wal)"
+    )
+    found = administrator.execute(
+        f"SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0'), {fsyncs}"
+    ).fetchone()
+    administrator.rollback()  # the next reading sees new statistics
+    assert found is not None
+    wal_bytes, fsyncs_done = map(float, found)
+    server_us = int(schedule.split()[0]) / 1e3
+    return server_us, time.process_time() * 1e6, wal_bytes, fsyncs_done
+
+
+def p99_ms(spent_s: Sequence[float]) -> float:
+    """Return what 99 of a hundred calls stayed within."""
+    return 1000 * sorted(spent_s)[len(spent_s) * 99 // 100]
+
+
+def single_legs(number: int) -> list[Event]:
     """Issue small amounts from the one hot account to many vouchers."""
-    return [event("issue", Leg(RESERVED, some_voucher(), 1)) for _ in range(size)]
+    reserved = Account("reserved", 2026, funder="city")
+    return [event("issue", Leg(reserved, voucher(any_voucher()), 1)) for _ in range(number)]
 
 
-def pairs(size: int) -> list[Event]:
-    """Hold on some voucher and capture at once; a batch holds half as many pairs."""
+def pairs(number: int) -> list[Event]:
+    """Hold on some voucher and capture at once."""
     events: list[Event] = []
-    for _ in range(size // 2):
-        leg = Leg(some_voucher(), PAYABLE, 5)
-        hold = Event(uuid4(), "hold", (leg,), AT, ttl_seconds=3600)
-        events += [hold, Event(uuid4(), "capture", (leg,), AT, hold=hold.key, final=True)]
+    for _ in range(number):
+        events += held_and_captured(Leg(voucher(any_voucher()), payable("city"), 5))
     return events
 
 
-def naive(server: Server, seconds: float, *, clients: int) -> float:
-    """Transfer one by one from the hot row; return transfers per second of all clients."""
+def redemptions(number: int) -> list[Event]:
+    """Redeem vouchers of two funders within a cap and a class, with evidence, and tell of it."""
+    events: list[Event] = []
+    for _ in range(number):
+        n = any_voucher()
+        cap = f"A-{n % APPLICANTS}"
+        events += held_and_captured(
+            Leg(voucher(n, "city"), payable("city"), 4),
+            Leg(voucher(n, "province"), payable("province"), 2),
+            Leg(room(cap), used(cap), 6),
+            Leg(CLASS, used("class"), 6),
+            document="ab" * 32,
+            outbox={"purchase": f"B-{n}", "subsidy_fen": 6},
+        )
+    return events
 
-    def client(_: int) -> float:
-        with server.connect("web") as connection:
-            return rate(seconds, lambda: transfer(connection))
 
-    with ThreadPoolExecutor(clients) as pool:
-        return sum(pool.map(client, range(clients)))
+def held_and_captured(*legs: Leg, **said: Any) -> list[Event]:  # noqa: ANN401  # Event's own fields
+    """Return a hold and its final capture."""
+    hold = Event(uuid4(), "hold", legs, AT, ttl_seconds=3600)
+    return [hold, Event(uuid4(), "capture", legs, AT, hold=hold.key, final=True, **said)]
 
 
-def naive_callers(server: Server, seconds: float) -> tuple[str, float]:
+def naive(server: Server, seconds: float) -> Found:
     """Let many callers transfer the naive way, over the connections that a server can take."""
     free: queue.SimpleQueue[Connection[Any]] = queue.SimpleQueue()
     for _ in range(CONNECTIONS):
         free.put(server.connect("web"))
+    began = time.perf_counter()
+    spent_s: list[float] = []
 
-    def call() -> int:
-        connection = free.get()
-        try:
-            return transfer(connection)
-        finally:
-            free.put(connection)
+    def caller(_: int) -> None:
+        while (start := time.perf_counter()) - began < seconds:
+            connection = free.get()
+            try:
+                transfer(connection)
+            finally:
+                free.put(connection)
+            spent_s.append(time.perf_counter() - start)
 
-    found = crowd("naive", seconds, call)
+    with ThreadPoolExecutor(CALLERS) as pool:
+        list(pool.map(caller, range(CALLERS)))
+    per_s = len(spent_s) / (time.perf_counter() - began)
     for _ in range(CONNECTIONS):
         free.get().close()
-    return found
+    return Found(per_s, p99_ms(spent_s), 0, 0, 0, 1)
 
 
 def transfer(connection: Connection[Any]) -> int:
@@ -276,19 +413,38 @@ def event(kind: str, leg: Leg) -> Event:
     return Event(uuid4(), kind, (leg,), AT)
 
 
-def some_voucher() -> Account:
-    """Return a voucher's account, any."""
-    return voucher(random.randrange(VOUCHERS))  # noqa: S311  # not a secret
+def any_voucher() -> int:
+    """Return the number of a voucher, any."""
+    return random.randrange(VOUCHERS)  # noqa: S311  # not a secret
 
 
-def voucher(number: int) -> Account:
+def voucher(number: int, funder: str = "city") -> Account:
     """Return the account of a voucher."""
-    return Account("committed", 2026, holder=f"V-{number}", funder="city")
+    return Account("committed", 2026, holder=f"V-{number}", funder=funder)
 
 
-WAYS: Final = (("single legs", single_legs), ("hold + capture", pairs))
-SMALLEST: Final = {"single legs": 1, "hold + capture": 2}
-"""The events of one call."""
+def payable(funder: str) -> Account:
+    """Return what a funder owes the provider."""
+    return Account("payable", 2026, holder="P", funder=funder)
+
+
+def room(cap: str) -> Account:
+    """Return what may still be used of a cap."""
+    return Account("cap_room", 2026, holder=cap)
+
+
+def used(cap: str) -> Account:
+    """Return what was used of a cap."""
+    return Account("cap_used", 2026, holder=cap)
+
+
+LIMITS: Final = Account("cap_source", 2026)
+CLASS: Final = room("class")
+WAYS: Final = (
+    Way("single legs", "web", single_legs, 1),
+    Way("hold + capture", "worker", pairs, 2),
+    Way("redemptions", "worker", redemptions, 2),
+)
 
 if __name__ == "__main__":
     main()

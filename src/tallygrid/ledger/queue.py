@@ -16,7 +16,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Final
@@ -86,6 +86,13 @@ class PostingQueue:
             return lane
 
 
+def _closed_lock() -> threading.Lock:
+    """Return a lock that opens once: a tenth of the cost of an event, which a caller pays twice."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(eq=False)
 class _Ask:
     """One call that waits: for its outcomes, or for its turn to post for everyone."""
@@ -93,7 +100,18 @@ class _Ask:
     events: tuple[Event, ...]
     outcomes: tuple[Outcome, ...] | None = None
     error: BaseException | None = None
-    called: threading.Event = field(default_factory=threading.Event)
+    is_called: bool = False
+    _closed: threading.Lock = field(default_factory=_closed_lock)
+
+    def wait(self) -> None:
+        """Wait until this call is settled or has to lead."""
+        self._closed.acquire()
+
+    def call(self) -> None:
+        """Let the caller go on; calling twice is calling once."""
+        if not self.is_called:
+            self.is_called = True
+            self._closed.release()
 
     @property
     def is_settled(self) -> bool:
@@ -129,7 +147,7 @@ class _Lane:
         leads = self._enter(ask)
         try:
             if not leads:
-                ask.called.wait()
+                ask.wait()
             if not ask.is_settled:
                 self._lead()
         except BaseException:
@@ -152,7 +170,7 @@ class _Lane:
         with self._lock:
             if ask not in self._waiting:
                 return
-            is_called = leads or ask.called.is_set()
+            is_called = leads or ask.is_called
             self._waiting.remove(ask)
             self._events_waiting -= len(ask.events)
         if is_called:
@@ -170,7 +188,7 @@ class _Lane:
             for ask in batch:
                 if not ask.is_settled:  # what stopped the leader says nothing about the others
                     ask.error = InterruptedError("Whoever posted this batch was interrupted.")
-                ask.called.set()
+                ask.call()
 
     def _batch(self) -> list[_Ask]:
         with self._lock:
@@ -185,13 +203,13 @@ class _Lane:
     def _hand_over(self) -> None:
         with self._lock:
             if self._waiting:
-                self._waiting[0].called.set()
+                self._waiting[0].call()
             else:
                 self._is_led = False
 
     def _settle(self, batch: Sequence[_Ask]) -> None:
         try:
-            outcomes = iter(self._post(tuple(_apart(batch))))
+            outcomes = iter(self._post(tuple(apart(ask.events for ask in batch))))
         except psycopg.DataError as error:
             self._settle_singly(batch, error)
         except Exception as error:  # noqa: BLE001  # every caller learns what befell the batch
@@ -215,13 +233,18 @@ class _Lane:
             self._events_per_s += (events / max(spent_s, 1e-6) - self._events_per_s) / 8
 
     def _wait_s(self) -> int:
-        return min(_PATIENCE_S, max(1, ceil(self._events_waiting / max(self._events_per_s, 1))))
+        return patience_s(self._events_waiting, self._events_per_s)
 
 
-def _apart(batch: Sequence[_Ask]) -> Iterator[Event]:
-    """Yield the events of all, with chains numbered anew, so that two callers' never join."""
+def patience_s(events_waiting: int, events_per_s: float) -> int:
+    """Return after how many seconds it is worth asking again."""
+    return min(_PATIENCE_S, max(1, ceil(events_waiting / max(events_per_s, 1))))
+
+
+def apart(calls: Iterable[Sequence[Event]]) -> Iterator[Event]:
+    """Yield the events of all calls, with chains numbered anew, so that two calls' never join."""
     numbers = itertools.count(1)
-    for ask in batch:
-        for chain, events in itertools.groupby(ask.events, key=lambda event: event.chain):
+    for events in calls:
+        for chain, linked in itertools.groupby(events, key=lambda event: event.chain):
             number = next(numbers) if chain > 0 else chain
-            yield from (replace(event, chain=number) if chain else event for event in events)
+            yield from (replace(event, chain=number) if chain else event for event in linked)
