@@ -2,7 +2,7 @@
 
 from bookkeeping import Books
 
-from tallygrid.core.books import ACCOUNT_KINDS, MONEY_TABLE, Account
+from tallygrid.core.books import ACCOUNT_KINDS, MONEY_TABLE, REVERSED_BY, Account
 
 
 def test_the_database_knows_the_same_kinds_of_account(books: Books) -> None:
@@ -27,6 +27,12 @@ def test_the_database_permits_the_same_moves(books: Books) -> None:
     assert moves == {
         (kind, source, target) for kind, row in MONEY_TABLE.items() for source, target in row.moves
     }
+
+
+def test_the_database_undoes_the_same_kinds_by_the_same_reversals(books: Books) -> None:
+    found = books.connect("auditor").execute("SELECT event_kind, reversed_by FROM books.reversal")
+
+    assert dict(found.fetchall()) == REVERSED_BY
 
 
 def test_no_move_leaves_its_family() -> None:
