@@ -1,14 +1,23 @@
 """A year of a budget at the terminal: tranches, transfers, corrections, clawbacks, the close."""
 
 import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from terminal import AT, EXAMPLES, Terminal
+from terminal import AT, EXAMPLES, FACTS, Terminal
 
 HENAN, CITY = "henan-compute-issued", "zhengzhou-compute-issued"
 YEAR = ("--year", 2026)
+DONE = {
+    "contract_yuan": 100_000,
+    "contract_tax_yuan": 5_660,
+    "contract_signed_on": "2026-05-01",
+    "contract_term_months": 12,
+    "provider_kind": "ai_computing_centre",
+    "provider_pflops": 400,
+}
 SOON = ("--at", "2026-05-02")
 
 
@@ -85,6 +94,19 @@ def test_what_was_accepted_and_paid_wrongly_is_put_right(
     (known,) = terminal.reads("clawback", "list")
     assert (known["state"], known["recovered_fen"]) == ("written_off", 4_000)
     assert "已核销坏账" in terminal.does("--language", "zh", "clawback", "list")
+    assert terminal.does("books", "verify") == ""
+
+
+def test_work_that_is_done_is_awarded_without_a_voucher(terminal: Terminal, tmp_path: Path) -> None:
+    facts = tmp_path / "done.json"
+    known = json.loads(FACTS.read_text(encoding="utf-8"))
+    facts.write_text(json.dumps({**known, **DONE}), encoding="utf-8")
+    words = ("reward", "--programme", CITY, "--facts", facts, *AT, "--contract")
+
+    said = terminal.does(*words, "D-1")
+    assert "awarded, owed to" in said
+    assert terminal.does(*words, "D-1") == said
+    assert "应付" in terminal.does("--language", "zh", *words, "D-1")
     assert terminal.does("books", "verify") == ""
 
 

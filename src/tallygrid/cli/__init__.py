@@ -70,6 +70,10 @@ COMMANDS: Final = {
         "paying",
         "Book the treasury's RECEIPTS: a CSV of payment, receipt, amount_yuan, paid (yes or no).",
     ),
+    "reward": _Command(
+        "rewarding",
+        "Decide a case whose work is done and paid; what it is awarded is owed at once.",
+    ),
     "voucher": _Command(
         "ending", "End vouchers: when their time is over, or when they are taken back."
     ),

@@ -65,7 +65,7 @@ _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _NAME_LENGTH_MAX: Final = 64
 
 
-def _name_for_the_books(
+def name_for_the_books(
     _context: click.Context, _parameter: click.Parameter, name: str | None
 ) -> str | None:
     """Refuse a name that could not stand in the books, where it is part of accounts' names."""
@@ -135,7 +135,7 @@ def quote(  # noqa: PLR0913  # one argument per option
 @click.option(
     "--id",
     "name",
-    callback=_name_for_the_books,
+    callback=name_for_the_books,
     help="A name of your own: the same name is the same purchase.",
 )
 @click.option(
@@ -171,7 +171,7 @@ def run(  # noqa: PLR0913  # one argument per option
         one = Ask(
             id=name or f"{_NOT_IN_NAMES.sub('-', asked.workload.name)}-{when:%Y%m%d%H%M%S}",
             workload=asked.workload,
-            applicant=_code(given),
+            applicant=code_of(given),
             facts=given,
             programmes=asked.programmes,
             first_stage=_first_stage(asked, first_days),
@@ -197,7 +197,7 @@ def run(  # noqa: PLR0913  # one argument per option
     "--id",
     "name",
     required=True,
-    callback=_name_for_the_books,
+    callback=name_for_the_books,
     help="A name of your own for the contract.",
 )
 @at_option
@@ -219,7 +219,7 @@ def apply(  # noqa: PLR0913  # one argument per option
     with desk.office() as office:
         counter = _counter(office, assume, asked)
         given = _given(counter, known)
-        one = Ask(name, asked.workload, _code(given), given, asked.programmes)
+        one = Ask(name, asked.workload, code_of(given), given, asked.programmes)
         found, applied = asking.apply(counter, one, at=when)
         beside = _worth_telling(found.beside, applied)
         if as_json:
@@ -344,7 +344,7 @@ def _given(counter: Counter, document: Document) -> Facts:
     return facts_of(document, known_facts([*programmes(), *own]))
 
 
-def _code(facts: Facts) -> str:
+def code_of(facts: Facts) -> str:
     """Return the applicant's credit code, by which it is known here."""
     code = str(facts.get("credit_code", ""))
     if not is_well_formed(code):

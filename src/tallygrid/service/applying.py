@@ -39,8 +39,18 @@ class Applied:
     """`RELATION PROGRAMME` where a voucher of that programme on the contract bars this one."""
 
 
-def apply(office: Office, scheme: Scheme, request: Request, *, at: datetime) -> Applied:
+def apply(
+    office: Office, scheme: Scheme, request: Request, *, at: datetime, ex_post: bool = False
+) -> Applied:
     """Decide an application and, where the decision allows it, award and issue the voucher.
+
+    Args:
+        office: Where to work.
+        scheme: The programme that is asked.
+        request: What is asked for.
+        at: When.
+        ex_post: Whether the work is done and paid: then the award is owed at once (事后),
+            and there is no voucher.
 
     Raises:
         ConflictError: The application's id stands for something else.
@@ -54,6 +64,7 @@ def apply(office: Office, scheme: Scheme, request: Request, *, at: datetime) -> 
             "hash": scheme.programme.hash,
             "assumed": list(scheme.assumed),
             "at": at.isoformat(),
+            **({"ex_post": True} if ex_post else {}),
         },
         name=f"Application {request.id}",
     )
@@ -61,7 +72,7 @@ def apply(office: Office, scheme: Scheme, request: Request, *, at: datetime) -> 
         resume(office, "apply", "allot", contract=request.contract)
         try:
             answer = carry_out(
-                office, wish, lambda connection: _decided(Issue(connection, scheme, request, at))
+                office, wish, lambda it: _decided(Issue(it, scheme, request, at), ex_post=ex_post)
             )
             break
         except PendingError:
@@ -74,8 +85,8 @@ def of_contract(office: Office, contract: str) -> tuple[Applied, ...]:
     return office.transact("web", lambda connection: _stored(connection, "contract", contract))
 
 
-def _decided(issue: Issue) -> tuple[Posting, ...]:
-    """Decide, write the application down, and work out the postings of its voucher."""
+def _decided(issue: Issue, *, ex_post: bool) -> tuple[Posting, ...]:
+    """Decide, write the application down, and work out the postings of its award."""
     contract = issue.request.contract
     settle_first(issue.connection, f"contract {contract}", "apply", "allot", contract=contract)
     decision, in_batches = _decision(issue), issue.programme.allocation.in_batches
@@ -83,6 +94,9 @@ def _decided(issue: Issue) -> tuple[Posting, ...]:
     _write(issue, decision, bar)
     if bar or in_batches or not (decision.issuable and decision.amount_fen):
         return ()
+    if ex_post:
+        awarded = {"does": "awarded_ex_post", "application": issue.request.id}
+        return postings(issue.steps_ex_post(decision), outbox=awarded)
     voucher = issue.voucher(decision)
     outbox = {"does": "voucher_issued", **voucher.as_json()}
     return postings(issue.steps(voucher, decision), outbox=outbox)

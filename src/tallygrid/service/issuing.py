@@ -5,7 +5,7 @@ The registry keeps, per contract, how much public money it has had, and one unit
 claim that may be made on it once only.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -151,6 +151,19 @@ class Issue:
             Step(REGISTRY, "worker", self._claimed(voucher)),
         ]
 
+    def steps_ex_post(self, decision: Decision) -> list[Step]:
+        """Return everything that has to happen for an award without a voucher to be owed.
+
+        It counts under the same caps, and takes the same claim on its contract.
+        """
+        terms = self.voucher(decision)  # never issued: what it would be, the award is at once
+        return [
+            *(Step(REGISTRY, "web", event) for event in self._claims(terms)),
+            *(Step(self.scheme.id, "web", event) for event in self._limits(terms, decision)),
+            Step(self.scheme.id, "worker", self._award_ex_post(terms, decision)),
+            Step(REGISTRY, "worker", self._claimed(terms)),
+        ]
+
     def voucher(self, decision: Decision, *, face_fen: int | None = None) -> Voucher:
         """Return the voucher that a decision grants, for less if the money did not suffice."""
         programme = self.programme
@@ -270,12 +283,7 @@ class Issue:
     def _award(self, voucher: Voucher, decision: Decision) -> Iterator[Event]:
         """Reserve the money for the award, then commit it to the voucher, counting the caps."""
         year, reserved = voucher.fiscal_year, self.request.id
-        parts = split(voucher.face_fen, tuple(weight for _, weight in self.programme.funders))
-        funded = [
-            (funder, part_fen)
-            for (funder, _), part_fen in zip(self.programme.funders, parts, strict=True)
-            if part_fen
-        ]
+        funded = self._funded(voucher)
         yield Event(
             key=key_of("award", *self._name),
             kind="award",
@@ -303,14 +311,44 @@ class Issue:
                     )
                     for funder, part_fen in funded
                 ),
-                *self._counted(voucher, decision),
+                *self._counted(voucher, decision, self.counted(decision)),
             ),
             occurred_at=self.at,
             reason=f"voucher {voucher.id}",
         )
 
-    def _counted(self, voucher: Voucher, decision: Decision) -> Iterator[Leg]:
-        for cap in self.counted(decision):
+    def _award_ex_post(self, terms: Voucher, decision: Decision) -> Event:
+        """Make the award payable to the applicant, who has paid for the work already."""
+        year = terms.fiscal_year
+        return Event(
+            key=key_of("award ex post", *self._name),
+            kind="award_ex_post",
+            legs=(
+                *(
+                    Leg(
+                        Account("available", year, funder=funder),
+                        Account("payable", year, self.request.applicant, funder),
+                        part_fen,
+                    )
+                    for funder, part_fen in self._funded(terms)
+                ),
+                *self._counted(terms, decision, self._caps(decision)),
+            ),
+            occurred_at=self.at,
+            reason=f"application {self.request.id}",
+        )
+
+    def _funded(self, voucher: Voucher) -> list[tuple[str, int]]:
+        """Return what each funder gives of a voucher's face."""
+        parts = split(voucher.face_fen, tuple(weight for _, weight in self.programme.funders))
+        return [
+            (funder, part_fen)
+            for (funder, _), part_fen in zip(self.programme.funders, parts, strict=True)
+            if part_fen
+        ]
+
+    def _counted(self, voucher: Voucher, decision: Decision, caps: Iterable[Cap]) -> Iterator[Leg]:
+        for cap in caps:
             year, *_ = self._years(cap, voucher)
             yield Leg(
                 Account("cap_room", year, self.holder(cap)),
