@@ -65,6 +65,9 @@ def test_slips_of_the_pen_are_told_and_move_nothing(terminal: Terminal) -> None:
     close = ("books", "close-year", "--programme", HENAN, *YEAR, "--carry", "--document", "Y")
     assert "is not over on" in terminal.fails(*close, "--at", "2026-12-31")
     assert "no clawback 'K-0'" in terminal.errs("clawback", "waive", "K-0")
+    ask = ("copay", "receive", "XX", "--programme", CITY, "--yuan", 1, "--receipt", "R")
+    assert "CN¥1.00 is more" in terminal.fails(*ask)
+    assert "No own money is owed." in terminal.does("copay", "list")
     assert "no voucher 'V-0'" in terminal.errs("voucher", "revoke", "V-0", "--because", "x")
     assert terminal.does("books", "export", "--format", "csv") == before
 

@@ -84,6 +84,9 @@ COMMANDS: Final = {
     "clawback": _Command(
         "recovering", "Ask back what was paid wrongly, and book what became of it."
     ),
+    "copay": _Command(
+        "copaying", "Book what applicants still owe of their own: received, or late."
+    ),
     "lab": _Command("laboratory", "Try policies on the demand of a trace."),
     "audit": _Command(
         "audit", "Hand out evidence for a voucher or a payment, and check it anywhere."

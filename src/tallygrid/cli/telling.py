@@ -39,6 +39,7 @@ _KNOWN: Final = {
     "tallygrid.service.purchase.StateError": REFUSED,
     "tallygrid.service.budgeting.FunderError": WRONG_INPUT,
     "tallygrid.service.closing.YearError": REFUSED,
+    "tallygrid.service.copaying.OwnShareError": REFUSED,
     "tallygrid.service.correcting.CorrectionError": REFUSED,
     "tallygrid.service.recovering.ExcessiveError": REFUSED,
     "tallygrid.service.told.ToldError": REFUSED,
