@@ -31,12 +31,12 @@ for _place in range(_BITS):
     _PLACE_OF_REST[2**_place % 37] = _place
 
 
-def _inlined(function: _Function) -> _Function:
+def inlined(function: _Function) -> _Function:
     """Compile a function into those that call it, which is a fifth faster for the outer ones."""
     return cast("_Function", njit(inline="always")(function))
 
 
-def _compiled(function: _Function) -> _Function:
+def compiled(function: _Function) -> _Function:
     """Compile a function, and keep the result for the next run where a folder allows it."""
     try:
         made = njit(cache=True)(function)
@@ -54,11 +54,11 @@ def replay(
     cards one pool; `depth` 0 lets nobody overtake. The last arrival and all run times together
     must fit in the bits that `cards` leaves of 63.
     """
-    sets = _empty_sets(cards, node_cards) if node_cards else None
+    sets = empty_sets(cards, node_cards) if node_cards else None
     return _replay(arrival, gang, run, cards, node_cards, depth, sets)
 
 
-@_compiled
+@compiled
 def _replay(
     arrival: Whole,
     gang: Whole,
@@ -73,11 +73,11 @@ def _replay(
     slots = min(cards, jobs)
     # A heap of running jobs by `end << shift | holder`: on a pool the holder is the gang itself,
     # on nodes a slot. A second heap serves to look ahead.
-    shift = _bits(cards)
+    shift = bits(cards)
     ends = np.empty(slots + 1, dtype=np.int64)
     ahead = np.empty(slots + 1, dtype=np.int64)
-    nodes = _empty_nodes(cards, node_cards)
-    held = _empty_slots(slots if node_cards else 0)
+    nodes = empty_nodes(cards, node_cards)
+    held = empty_slots(slots if node_cards else 0)
     tally = np.array([cards, 0, slots])
     start = np.empty(jobs, dtype=np.int64)
     # Of those who wait, the head and the `depth` behind it stand in the queue; the rest are the
@@ -96,7 +96,7 @@ def _replay(
         if _release(now, ends, shift, node_cards, nodes, sets, held, tally):
             tested = head
         came, tail = _arrive(now, arrival, queue, came, tail, head + depth + 1)
-        while head < tail and _fits(gang[queue[head]], tally[_FREE], node_cards, sets):
+        while head < tail and fits(gang[queue[head]], tally[_FREE], node_cards, sets):
             job = queue[head]
             start[job] = now
             _begin(gang[job], run[job], now, ends, shift, node_cards, nodes, sets, held, tally)
@@ -110,12 +110,12 @@ def _replay(
             if wanted <= tally[_FREE]:  # on nodes: enough cards, but not together
                 shadow, spare = now, tally[_FREE] - wanted
             elif shadow == _NEVER:
-                shadow, spare = _reservation(wanted, ends, ahead, shift, node_cards, held, tally)
+                shadow, spare = reservation(wanted, ends, ahead, shift, node_cards, held, tally)
             kept = max(tested, head + 1)
             for n in range(kept, tail):
                 job = queue[n]
                 in_time = now + run[job] <= shadow
-                if (in_time or gang[job] <= spare) and _fits(
+                if (in_time or gang[job] <= spare) and fits(
                     gang[job], tally[_FREE], node_cards, sets
                 ):
                     start[job] = now
@@ -131,7 +131,7 @@ def _replay(
     return start
 
 
-@_inlined
+@inlined
 def _first_after(arrival: Whole, first: int, now: int) -> int:
     """Return the first job from `first` on that has not arrived."""
     while first < len(arrival) and arrival[first] <= now:
@@ -139,7 +139,7 @@ def _first_after(arrival: Whole, first: int, now: int) -> int:
     return first
 
 
-@_inlined
+@inlined
 def _arrive(
     now: int, arrival: Whole, queue: Whole, came: int, tail: int, tail_max: int
 ) -> tuple[int, int]:
@@ -151,8 +151,8 @@ def _arrive(
     return came, tail
 
 
-@_compiled
-def _reservation(
+@compiled
+def reservation(
     wanted: int, ends: Whole, ahead: Whole, shift: int, node_cards: int, held: Table, tally: Whole
 ) -> tuple[int, int]:
     """Return when enough jobs will have ended for a gang, and the cards spare then."""
@@ -166,13 +166,13 @@ def _reservation(
         place = ahead[0] & mask
         holder = ends[place] & mask
         cards += held[_GANG, holder] if node_cards else holder
-        size = _pop(ahead, size)
+        size = pop(ahead, size)
         for below in range(2 * place + 1, min(2 * place + 3, tally[_RUNNING])):
-            size = _push(ahead, size, (ends[below] & ~mask) | below)
+            size = push(ahead, size, (ends[below] & ~mask) | below)
     return shadow, cards - wanted
 
 
-@_inlined
+@inlined
 def _release(
     now: int,
     ends: Whole,
@@ -188,14 +188,14 @@ def _release(
     before = tally[_RUNNING]
     while tally[_RUNNING] > 0 and ends[0] >> shift <= now:
         holder = ends[0] & mask
-        tally[_RUNNING] = _pop(ends, tally[_RUNNING])
+        tally[_RUNNING] = pop(ends, tally[_RUNNING])
         if sets is not None:
-            holder = _give(holder, node_cards, nodes, sets, held, tally)
+            holder = give(holder, node_cards, nodes, sets, held, tally)
         tally[_FREE] += holder
     return bool(tally[_RUNNING] < before)
 
 
-@_inlined
+@inlined
 def _begin(
     gang: int,
     run: int,
@@ -213,12 +213,12 @@ def _begin(
         tally[_FREE] -= gang
         holder = gang
         if sets is not None:
-            holder = _take(gang, node_cards, nodes, sets, held, tally)
-        tally[_RUNNING] = _push(ends, tally[_RUNNING], ((now + run) << shift) | holder)
+            holder = take(gang, node_cards, nodes, sets, held, tally)
+        tally[_RUNNING] = push(ends, tally[_RUNNING], ((now + run) << shift) | holder)
 
 
-@_inlined
-def _fits(gang: int, free: int, node_cards: int, sets: Table | None) -> bool:
+@inlined
+def fits(gang: int, free: int, node_cards: int, sets: Table | None) -> bool:
     """Tell whether a gang can start now."""
     if gang > free:
         return False
@@ -229,7 +229,7 @@ def _fits(gang: int, free: int, node_cards: int, sets: Table | None) -> bool:
     return spare > 0 or (spare == 0 and (part == 0 or _best(sets, part, node_cards) < node_cards))
 
 
-@_compiled
+@compiled
 def _best(sets: Table, part: int, node_cards: int) -> int:
     """Return the fewest free cards that some node has and that suffice, or those of a node."""
     while part < node_cards and sets[part, _COUNT] == 0:
@@ -237,8 +237,8 @@ def _best(sets: Table, part: int, node_cards: int) -> int:
     return part
 
 
-@_compiled
-def _take(gang: int, node_cards: int, nodes: Table, sets: Table, held: Table, tally: Whole) -> int:
+@compiled
+def take(gang: int, node_cards: int, nodes: Table, sets: Table, held: Table, tally: Whole) -> int:
     """Give nodes to a gang that fits, whole ones first; return its slot."""
     tally[_VACANT] -= 1
     slot = int(held[_STACK, tally[_VACANT]])
@@ -258,8 +258,8 @@ def _take(gang: int, node_cards: int, nodes: Table, sets: Table, held: Table, ta
     return slot
 
 
-@_compiled
-def _give(slot: int, node_cards: int, nodes: Table, sets: Table, held: Table, tally: Whole) -> int:
+@compiled
+def give(slot: int, node_cards: int, nodes: Table, sets: Table, held: Table, tally: Whole) -> int:
     """Take the nodes of a slot back; return how many cards they are."""
     gang = int(held[_GANG, slot])
     node = held[_WHOLE, slot]
@@ -275,7 +275,7 @@ def _give(slot: int, node_cards: int, nodes: Table, sets: Table, held: Table, ta
     return gang
 
 
-@_compiled
+@compiled
 def _first(sets: Table, left: int) -> int:
     """Return the node of the lowest number with so many cards left; there is one."""
     word = int(sets[left, _LOWEST])
@@ -287,7 +287,7 @@ def _first(sets: Table, left: int) -> int:
     return word * _BITS + int(_PLACE_OF_REST[(bits & -bits) % 37])
 
 
-@_compiled
+@compiled
 def _move(node: int, left: int, nodes: Table, sets: Table) -> None:
     """Set the cards that a node has left."""
     before = nodes[_LEFT, node]
@@ -300,8 +300,8 @@ def _move(node: int, left: int, nodes: Table, sets: Table) -> None:
     sets[left, _LOWEST] = min(sets[left, _LOWEST], word)
 
 
-@_compiled
-def _push(heap: Whole, size: int, key: int) -> int:
+@compiled
+def push(heap: Whole, size: int, key: int) -> int:
     """Put a key into a heap; return its new size."""
     place = size
     while place > 0:
@@ -314,8 +314,8 @@ def _push(heap: Whole, size: int, key: int) -> int:
     return size + 1
 
 
-@_compiled
-def _pop(heap: Whole, size: int) -> int:
+@compiled
+def pop(heap: Whole, size: int) -> int:
     """Remove the least key of a heap; return its new size."""
     size -= 1
     key = heap[size]
@@ -333,8 +333,8 @@ def _pop(heap: Whole, size: int) -> int:
     return size
 
 
-@_compiled
-def _empty_nodes(cards: int, node_cards: int) -> Table:
+@compiled
+def empty_nodes(cards: int, node_cards: int) -> Table:
     """Return nodes that are wholly free; none where cards are one pool."""
     count = cards // node_cards if node_cards else 0
     nodes = np.empty((2, count), dtype=np.int64)
@@ -342,8 +342,8 @@ def _empty_nodes(cards: int, node_cards: int) -> Table:
     return nodes
 
 
-@_compiled
-def _empty_sets(cards: int, node_cards: int) -> Table:
+@compiled
+def empty_sets(cards: int, node_cards: int) -> Table:
     """Return the sets of nodes by the cards they have left, all nodes in the last."""
     count = cards // node_cards if node_cards else 0
     sets = np.zeros((node_cards + 1, _WORDS + count // _BITS + 1), dtype=np.int64)
@@ -353,16 +353,16 @@ def _empty_sets(cards: int, node_cards: int) -> Table:
     return sets
 
 
-@_compiled
-def _empty_slots(slots: int) -> Table:
+@compiled
+def empty_slots(slots: int) -> Table:
     """Return slots that are all vacant."""
     held = np.empty((4, slots), dtype=np.int64)
     held[_STACK] = np.arange(slots)
     return held
 
 
-@_compiled
-def _bits(value: int) -> int:
+@compiled
+def bits(value: int) -> int:
     """Return how many bits a number has."""
     bits = 0
     while value >> bits > 0:
