@@ -87,7 +87,7 @@ COMMANDS: Final = {
     "copay": _Command(
         "copaying", "Book what applicants still owe of their own: received, or late."
     ),
-    "lab": _Command("laboratory", "Try policies on the demand of a trace."),
+    "lab": _Command("laboratory", "Try policies before they are law."),
     "audit": _Command(
         "audit", "Hand out evidence for a voucher or a payment, and check it anywhere."
     ),

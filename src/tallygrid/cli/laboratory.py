@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from tallygrid.cli.common import Desk, json_option, write_json
+from tallygrid.cli.policies import compare, run, scenarios, sweep
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.settings import Language
 from tallygrid.text import number, percent, render
@@ -26,7 +27,11 @@ COPIES_MAX: Final = 1_000_000
 
 @click.group()
 def lab() -> None:
-    """Try policies on the demand of a trace."""
+    """Try policies before they are law."""
+
+
+for _command in (run, compare, sweep, scenarios):
+    lab.add_command(_command)
 
 
 @lab.command()

@@ -1,0 +1,293 @@
+"""`tallygrid lab run`, `compare` and `sweep`: policies tried on a whole network."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from tallygrid.cli.common import Desk, json_option, write_json
+from tallygrid.core.money import BASIS_POINTS
+from tallygrid.settings import Language
+from tallygrid.text import money, number, percent, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tallygrid.lab.scenario import Scenario
+
+Figures = Mapping[str, Mapping[str, float]]
+
+_MONEY: Final = ("_fen", "fen_per_additional_card_hour")
+_SHARES: Final = ("take_up", "dead_weight_share", "utilisation", "gain.")
+_SECTIONS: Final[Mapping[str, Sequence[str]]] = {
+    "use": (
+        *("card_hours", "card_hours_without", "additional_card_hours", "displaced_card_hours"),
+        *("public_fen", "unclaimed_fen", "dead_weight_fen", "dead_weight_share"),
+        "fen_per_additional_card_hour",
+    ),
+    "steps": (
+        *("step.qualifies", "step.aware", "step.worthwhile", "step.begun", "step.submitted"),
+        *("step.answered", "step.awarded", "step.used", "step.claimed", "take_up"),
+        *("days_to_voucher", "mistaken"),
+    ),
+    "network": (
+        *("utilisation.east", "utilisation_without.east", "utilisation.west"),
+        *("utilisation_without.west", "revenue_fen", "revenue_without_fen", "more_kwh"),
+        "more_carbon_kg",
+    ),
+    "gain": ("gain.top_tenth",),
+}
+"""What the console shows, in order; `summary.json` holds every figure."""
+_JOBS_OPTION: Final = click.option(
+    "--jobs",
+    "workers",
+    type=click.IntRange(1, 1_024),
+    help="Processes at once; as many as there are cores if left out.",
+)
+_SEEDS_OPTION: Final = click.option(
+    "--seeds",
+    type=click.IntRange(1, 1_000),
+    help="Play the seeds from 1 to this instead of the scenario's own.",
+)
+
+
+@click.command("run")
+@click.argument("scenario")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write the tables as Parquet and summary.json there.",
+)
+@_SEEDS_OPTION
+@_JOBS_OPTION
+@json_option
+@click.pass_obj
+def run(
+    desk: Desk,
+    /,
+    *,
+    scenario: str,
+    out: Path | None,
+    seeds: int | None,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Play SCENARIO with its programmes and without, for every seed.
+
+    SCENARIO is a file that ends in .yaml, or one that comes with the package: `tallygrid lab
+    scenarios` lists those. docs/algorithms/laboratory.md says what the results may be used for.
+    """
+    found = _played(desk, scenario, seeds, workers, out)
+    if as_json:
+        write_json(found)
+        return
+    for line in _report(found, desk.language):
+        click.echo(line)
+    _warn(desk, found)
+
+
+@click.command()
+@click.argument("one")
+@click.argument("other")
+@_SEEDS_OPTION
+@_JOBS_OPTION
+@json_option
+@click.pass_obj
+def compare(
+    desk: Desk,
+    /,
+    *,
+    one: str,
+    other: str,
+    seeds: int | None,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Play two scenarios on the same luck, and show their figures side by side."""
+    sides = [_played(desk, name, seeds, workers, None) for name in (one, other)]
+    if as_json:
+        write_json({"one": sides[0], "other": sides[1]})
+        return
+    for line in _side_by_side(sides, desk.language):
+        click.echo(line)
+    for side in sides:
+        _warn(desk, side)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep every finished point there; a sweep that was cut short goes on.",
+)
+@_JOBS_OPTION
+@click.pass_obj
+def sweep(desk: Desk, /, *, file: Path, out: Path, workers: int | None) -> None:
+    """Play a scenario at many settings, ten seeds or more each, as FILE says."""
+    from tallygrid.lab.sweep import read_sweep, run_sweep
+
+    found = read_sweep(file)
+    with _progress(desk, "lab.sweeping", len(found.points)) as advance:
+        before = 0
+        for done, _ in run_sweep(found, out, workers=workers or _cores()):
+            advance(done - before)
+            before = done
+    click.echo(
+        render(
+            "lab.swept",
+            desk.language,
+            points=len(found.points),
+            runs=found.runs,
+            file=str(out / "runs.parquet"),
+        )
+    )
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def scenarios(desk: Desk, /, *, as_json: bool) -> None:
+    """List the scenarios that come with the package."""
+    from tallygrid.lab.scenario import open_scenario, packaged
+
+    found = [open_scenario(name) for name in packaged()]
+    if as_json:
+        write_json([{"id": one.id, "name": dict(one.name)} for one in found])
+        return
+    width = max(len(one.id) for one in found)
+    for one in found:
+        click.echo(f"{one.id:<{width}}  {one.name[desk.language]}")
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _played(
+    desk: Desk, name: str, seeds: int | None, workers: int | None, out: Path | None
+) -> dict[str, Any]:
+    """Play a scenario, write it where that is asked, and return its summary."""
+    from dataclasses import replace
+
+    from tallygrid.lab.scenario import open_scenario, seeds_of
+    from tallygrid.lab.writing import run_seeds, summary, together, write_results
+
+    scenario: Scenario = open_scenario(name)
+    scenario = replace(scenario, seeds=tuple(seeds_of(scenario, seeds)))
+    found = {}
+    with _progress(desk, "lab.playing", len(scenario.seeds)) as advance:
+        for seed, tables in run_seeds(scenario, workers=workers or _cores()):
+            found[seed] = tables
+            advance(1)
+    tables = together(found)
+    return write_results(out, scenario, tables) if out else summary(scenario, tables)
+
+
+@contextmanager
+def _progress(desk: Desk, code: str, total: int) -> "Iterator[Callable[[int], None]]":
+    """Show how far the work has come, on a terminal; silent in a pipe."""
+    if not desk.log.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bars = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=desk.log,
+    )  # fmt: skip
+    with bars:
+        task = bars.add_task(render(code, desk.language), total=total)
+        yield lambda more: bars.advance(task, more)
+
+
+def _report(found: Mapping[str, Any], language: Language) -> Iterator[str]:
+    """Yield the summary for a reader: every figure with its interval."""
+    figures: Figures = found["figures"]
+    yield render("lab.run.head", language, name=found["name"][language], seeds=len(found["seeds"]))
+    for section, names in _SECTIONS.items():
+        yield ""
+        yield render(f"lab.section.{section}", language)
+        present = [name for name in names if name in figures]
+        shown = [_with_interval(name, figures[name], language) for name in present]
+        width = max((len(one) for one in shown), default=0)
+        for name, one in zip(present, shown, strict=True):
+            yield f"  {one:>{width}}  {_label(name, language)}"
+    yield ""
+    yield from _money_lines(found, language)
+
+
+def _money_lines(found: Mapping[str, Any], language: Language) -> Iterator[str]:
+    """Yield what each programme pays, and when its money runs out."""
+    yield render("lab.section.budgets", language)
+    for one in found["programmes"]:
+        paid = found["figures"].get(f"paid_fen.{one['id']}", {"mean": 0})
+        values = {
+            "programme": one["id"],
+            "paid": money(round(paid["mean"]), language),
+            "budget": money(one["budget_fen"], language),
+        }
+        yield "  " + render("lab.budget.paid", language, **values)
+        out = found["runs_out"].get(one["id"], {"seeds": 0})
+        if out["seeds"]:
+            yield "  " + render(
+                "lab.budget.out", language, seeds=out["seeds"], of=len(found["seeds"]),
+                first=out["first"], median=out["median"], last=out["last"],
+            )  # fmt: skip
+
+
+def _warn(desk: Desk, found: Mapping[str, Any]) -> None:
+    """Say what must not be read out of the figures."""
+    for one in found["programmes"]:
+        if one["edition"] == "reported":
+            click.echo(render("lab.reported", desk.language, programme=one["id"]), err=True)
+    full = found["saturated"]["saturated"]
+    if full:
+        click.echo(render("lab.pools_saturated", desk.language, pools=", ".join(full)), err=True)
+    click.echo(render("lab.assumed", desk.language), err=True)
+
+
+def _side_by_side(sides: Sequence[Mapping[str, Any]], language: Language) -> Iterator[str]:
+    """Yield the figures of two runs beside one another."""
+    heads = [side["name"][language] for side in sides]
+    yield render("lab.compare.head", language, one=heads[0], other=heads[1])
+    for section, names in _SECTIONS.items():
+        yield ""
+        yield render(f"lab.section.{section}", language)
+        present = [n for n in names if any(n in side["figures"] for side in sides)]
+        columns = [
+            [_with_interval(n, side["figures"].get(n), language) for n in present] for side in sides
+        ]
+        widths = [max((len(one) for one in column), default=0) for column in columns]
+        for row, name in enumerate(present):
+            one, other = (f"{c[row]:>{w}}" for c, w in zip(columns, widths, strict=True))
+            yield f"  {one}  |  {other}  {_label(name, language)}"
+    for side in sides:
+        yield ""
+        yield side["name"][language]
+        yield from _money_lines(side, language)
+
+
+def _label(name: str, language: Language) -> str:
+    return render(f"lab.figure.{name}", language)
+
+
+def _with_interval(name: str, figure: Mapping[str, float] | None, language: Language) -> str:
+    if figure is None:
+        return "–"
+    mean, low, high = (_shown(name, figure[part], language) for part in ("mean", "low", "high"))
+    return f"{mean} [{low} – {high}]"
+
+
+def _shown(name: str, value: float, language: Language) -> str:
+    if name.endswith(_MONEY[0]) or name in _MONEY:
+        return money(round(value), language)
+    if name.startswith(_SHARES):
+        return percent(round(value * BASIS_POINTS), language)
+    return number(round(value, 1), language)

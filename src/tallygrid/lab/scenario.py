@@ -1,0 +1,387 @@
+"""A scenario: who asks, what is offered where, which programmes hold, how people behave."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from tallygrid.core.arithmetic import on_day
+from tallygrid.core.assumptions import Assumptions
+from tallygrid.core.catalogue import Catalogue
+from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
+from tallygrid.core.programme import Many, Name, Programme, Rate, Scalar, Texts
+from tallygrid.files.assumptions import fill_mistakes, packaged_assumptions, packaged_names
+from tallygrid.files.catalogue import read_catalogue
+from tallygrid.files.document import Document, FileError, Mistake, Where, parse, read
+from tallygrid.files.nearest import nearest
+from tallygrid.files.programme import read_programme, read_programmes
+from tallygrid.lab.behaviour import parameters
+
+JOBS_MAX: Final = 10_000_000
+FIRMS_MAX: Final = 100_000
+SEEDS_MAX: Final = 1_000
+DAYS_MAX: Final = 366
+PLACEHOLDER_CARDS_MAX: Final = 1_000_000
+
+
+def _seeds(written: object) -> object:
+    """Read a number of seeds as the first so many."""
+    if isinstance(written, int) and not isinstance(written, bool) and 0 < written <= SEEDS_MAX:
+        return list(range(1, written + 1))
+    return written
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class KindGiven(_Part):
+    """A kind of work, as a file gives it."""
+
+    id: Name
+    share: Rate
+    models: Many[str] = ()
+    memory_gb_min: Annotated[int, Field(ge=0)] = 0
+    origin: Literal["any", "domestic"] = "any"
+    latency_ms_max: Annotated[int, Field(ge=0)] | None = None
+    data_gb: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    cards_factor: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class DemandGiven(_Part):
+    """How much is asked, as a file gives it."""
+
+    jobs: Annotated[int, Field(ge=1, le=JOBS_MAX)] = 20_000
+    firms: Annotated[int, Field(ge=1, le=FIRMS_MAX)] = 300
+    load: Rate = 2_500
+    """Card time wanted at the listed price, of all that is listed."""
+    source: str = "fitted"
+    """`fitted`, or the file of a trace."""
+    kinds: Many[KindGiven] = ()
+
+
+class SiteGiven(_Part):
+    """What a scenario changes about a site, or about all of one side."""
+
+    utilisation: Rate | None = None
+    cards: dict[str, Annotated[int, Field(ge=0, le=PLACEHOLDER_CARDS_MAX)]] = Field(
+        default_factory=dict
+    )
+    price: Annotated[int, Field(ge=100, le=10_000)] = 1000
+    """In thousandths of what is listed."""
+    pue_milli: Annotated[int, Field(ge=1000, le=3000)] | None = None
+    power_price_milli_yuan: Annotated[int, Field(ge=1, le=10_000)] | None = None
+
+
+class NetworkGiven(_Part):
+    """The sites, as a file gives them."""
+
+    nodes: bool = True
+    depth: Annotated[int, Field(ge=0, le=1_000)] = 100
+    origin: Literal["any", "domestic"] = "any"
+    """`domestic`: only accelerators of domestic make are offered."""
+    sides: dict[Literal["east", "west"], SiteGiven] = Field(default_factory=dict)
+    sites: dict[str, SiteGiven] = Field(default_factory=dict)
+    only: Many[str] = ()
+    """The sites there are; none named means all of the catalogue."""
+
+
+class ProgrammeGiven(_Part):
+    """A programme in force, as a file gives it."""
+
+    id: Name | None = None
+    file: str | None = None
+    budget_yuan: Annotated[int, Field(ge=1, lt=GREATEST_FEN // FEN_PER_YUAN)] | None = None
+    decision_days: Annotated[int, Field(ge=0, le=365)] = 20
+    batch_days: Annotated[int, Field(ge=1, le=365)] = 90
+    """How often a batch is closed where the text names no window."""
+    fills: dict[Name, Scalar] = Field(default_factory=dict)
+
+
+class _File(_Part):
+    id: Name
+    name: Texts
+    about: Texts | None = None
+    first_day: date
+    days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = 365
+    seeds: Annotated[
+        Many[Annotated[int, Field(ge=0, lt=2**31)]],
+        BeforeValidator(_seeds),
+        Field(min_length=1, max_length=SEEDS_MAX),
+    ] = Field(default=tuple(range(1, 11)))
+    demand: DemandGiven = DemandGiven()
+    network: NetworkGiven = NetworkGiven()
+    assume: str | None = None
+    programmes: Many[ProgrammeGiven] = ()
+    behaviour: dict[str, int] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A programme that holds, with its money."""
+
+    programme: Programme
+    assumptions: Assumptions
+    budget_fen: int
+    decision_days: int
+    batch_days: int
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario whose every name is known."""
+
+    id: str
+    name: Mapping[str, str]
+    first_day: date
+    days: int
+    seeds: tuple[int, ...]
+    demand: DemandGiven
+    network: NetworkGiven
+    programmes: tuple[InForce, ...]
+    behaviour: Mapping[str, int]
+    catalogue: Catalogue
+    trace: Path | None = None
+
+
+def packaged() -> tuple[str, ...]:
+    """Return the ids of the scenarios that come with the package."""
+    folder = files(__package__).joinpath("scenarios")
+    return tuple(
+        sorted(
+            one.name.removesuffix(".yaml") for one in folder.iterdir() if one.name[-5:] == ".yaml"
+        )
+    )
+
+
+def open_scenario(name: str, *, given: Mapping[str, int] | None = None) -> Scenario:
+    """Return a scenario by its id in the package, or from a file that ends in .yaml.
+
+    Raises:
+        FileError: With every mistake in it, or that there is none of this name.
+    """
+    if name.endswith((".yaml", ".yml", ".json")):
+        return scenario_of(read(Path(name)), folder=Path(name).parent, given=given)
+    if name not in packaged():
+        remedy = f"{nearest(name, packaged())} Or name a file that ends in .yaml."
+        raise FileError([Mistake(name, 1, 1, f"There is no scenario `{name}`.", remedy)])
+    with as_file(files(__package__).joinpath("scenarios", f"{name}.yaml")) as path:
+        document = parse(path.read_text(encoding="utf-8"), file=path.name)
+        return scenario_of(document, folder=path.parent, given=given)
+
+
+def scenario_of(
+    document: Document, *, folder: Path, given: Mapping[str, int] | None = None
+) -> Scenario:
+    """Check a document, and return it as a scenario.
+
+    Args:
+        document: What the file says.
+        folder: Where the files lie that it names.
+        given: Parameters of behaviour that stand instead of the file's.
+
+    Raises:
+        FileError: With every mistake.
+    """
+    raw = document.parsed(_File)
+    found = _Reading(document, raw, folder, [])
+    scenario = found.scenario({**raw.behaviour, **(given or {})})
+    if found.mistakes:
+        raise FileError(found.mistakes)
+    return scenario
+
+
+@cache
+def _catalogue() -> Catalogue:
+    return read_catalogue()
+
+
+@cache
+def _programmes() -> Mapping[str, Programme]:
+    return {one.id: one for one in read_programmes()}
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A file of the right shape, and what is wrong in it nevertheless."""
+
+    document: Document
+    raw: _File
+    folder: Path
+    mistakes: list[Mistake]
+
+    def scenario(self, behaviour: Mapping[str, int]) -> Scenario:
+        self._check_behaviour(behaviour)
+        self._check_network()
+        self._check_kinds()
+        return Scenario(
+            id=self.raw.id,
+            name={"en": self.raw.name.en, "zh": self.raw.name.zh},
+            first_day=self.raw.first_day,
+            days=self.raw.days,
+            seeds=self.raw.seeds,
+            demand=self.raw.demand,
+            network=self.raw.network,
+            programmes=tuple(self._in_force()),
+            behaviour=dict(behaviour),
+            catalogue=_catalogue(),
+            trace=self._trace(),
+        )
+
+    def wrong(self, where: Where, problem: str, remedy: str) -> None:
+        self.mistakes.append(self.document.mistake(where, problem, remedy))
+
+    def _check_behaviour(self, behaviour: Mapping[str, int]) -> None:
+        known = parameters()
+        for name, value in behaviour.items():
+            where: Where = ("behaviour", name)
+            if name not in known:
+                self.wrong(where, f"There is no parameter `{name}`.", nearest(name, known))
+            elif not known[name].range[0] <= value <= known[name].range[1]:
+                least, most = known[name].range
+                self.wrong(where, f"`{name}` is {value}.", f"It lies between {least} and {most}.")
+
+    def _check_network(self) -> None:
+        catalogue, network = _catalogue(), self.raw.network
+        for n, site in enumerate(network.only):
+            if site not in catalogue.sites:
+                remedy = nearest(site, catalogue.sites)
+                self.wrong(("network", "only", n), f"There is no site `{site}`.", remedy)
+        for site, changes in network.sites.items():
+            if site not in catalogue.sites:
+                remedy = nearest(site, catalogue.sites)
+                self.wrong(("network", "sites", site), f"There is no site `{site}`.", remedy)
+                continue
+            listed = catalogue.sites[site].cards
+            for model in changes.cards.keys() - listed.keys():
+                place: Where = ("network", "sites", site, "cards", model)
+                self.wrong(place, f"`{site}` lists no `{model}`.", nearest(model, listed))
+        for side, changes in network.sides.items():
+            if changes.cards:
+                place = ("network", "sides", side, "cards")
+                self.wrong(place, "A side lists no cards.", "Give cards site by site.")
+
+    def _check_kinds(self) -> None:
+        kinds = self.raw.demand.kinds
+        whole = sum(kind.share for kind in kinds)
+        if kinds and whole != 10_000:  # noqa: PLR2004  # basis points
+            problem = f"The shares of the kinds come to {whole / 100:g} %."
+            self.wrong(("demand", "kinds"), problem, "Together they are 100 %.")
+        for n, kind in enumerate(kinds):
+            for m, model in enumerate(kind.models):
+                if model not in _catalogue().cards:
+                    where = ("demand", "kinds", n, "models", m)
+                    remedy = nearest(model, _catalogue().cards)
+                    self.wrong(where, f"There is no accelerator `{model}`.", remedy)
+
+    def _trace(self) -> Path | None:
+        source = self.raw.demand.source
+        if source == "fitted":
+            return None
+        path = self.folder / source
+        if not path.is_file():
+            problem = f"There is no trace `{source}`."
+            self.wrong(("demand", "source"), problem, "Write `fitted`, or the name of a file.")
+        return path
+
+    def _in_force(self) -> Iterator[InForce]:
+        assumed = self._assumed()
+        seen: set[str] = set()
+        for n, given in enumerate(self.raw.programmes):
+            where: Where = ("programmes", n)
+            programme = self._programme(where, given)
+            if programme is None:
+                continue
+            if programme.id in seen:
+                self.wrong(where, f"`{programme.id}` stands twice.", "Keep one.")
+            seen.add(programme.id)
+            fills = {**(assumed.of(programme.id) if assumed else {}), **given.fills}
+            if found := self._filled(where, given, programme, fills):
+                yield found
+
+    def _assumed(self) -> Assumptions | None:
+        name = self.raw.assume
+        if name is None:
+            return None
+        if name not in packaged_names():
+            remedy = nearest(name, packaged_names())
+            self.wrong(("assume",), f"There are no assumptions `{name}`.", remedy)
+            return None
+        return packaged_assumptions(name, tuple(_programmes().values()))
+
+    def _programme(self, where: Where, given: ProgrammeGiven) -> Programme | None:
+        if (given.id is None) == (given.file is None):
+            self.wrong(where, "A programme is named by `id` or by `file`.", "Give one of them.")
+            return None
+        if given.file is not None:
+            try:
+                found = read_programme(self.folder / given.file)
+            except FileError as error:
+                self.mistakes.extend(error.mistakes)
+                return None
+            return found
+        name = str(given.id)
+        if name not in _programmes():
+            remedy = nearest(name, _programmes())
+            self.wrong((*where, "id"), f"There is no programme `{name}`.", remedy)
+            return None
+        return _programmes()[name]
+
+    def _filled(
+        self,
+        where: Where,
+        given: ProgrammeGiven,
+        programme: Programme,
+        fills: Mapping[str, Scalar],
+    ) -> InForce | None:
+        before = len(self.mistakes)
+        for item, reading in given.fills.items():
+            place = (*where, "fills", item)
+            self.mistakes.extend(fill_mistakes(self.document, place, programme, item, reading))
+        if programme.kind != "compute":
+            problem = f"`{programme.id}` pays for {programme.kind}, not for cards."
+            self.wrong((*where, "id"), problem, "The laboratory plays programmes for compute.")
+        if len(self.mistakes) > before:
+            return None
+        applied = programme.with_readings(fills)
+        for name, value in _NEEDED.items():
+            if value(applied) is None:
+                problem = f"`{programme.id}` leaves `{name}` open; nothing can be issued."
+                items = [item.id for item in programme.open if item.field.startswith(f"{name}.")]
+                remedy = f"Fill `{items[0] if items else name}` under `fills`, or name assumptions."
+                self.wrong(where, problem, remedy)
+        budget_fen = self._budget(where, given, applied)
+        if len(self.mistakes) > before or budget_fen is None:
+            return None
+        assumptions = Assumptions.for_one(programme.id, fills)
+        return InForce(programme, assumptions, budget_fen, given.decision_days, given.batch_days)
+
+    def _budget(self, where: Where, given: ProgrammeGiven, programme: Programme) -> int | None:
+        if given.budget_yuan is not None:
+            return given.budget_yuan * FEN_PER_YUAN
+        amount = on_day(programme.budget.amount_yuan, self.raw.first_day)
+        if not amount:
+            problem = f"`{programme.id}` has no budget on {self.raw.first_day}."
+            self.wrong(where, problem, "Give `budget_yuan`.")
+            return None
+        return amount * FEN_PER_YUAN
+
+
+_NEEDED: Final[Mapping[str, Callable[[Programme], Any]]] = {
+    "redeem": lambda one: one.redeem.value,
+    "paid_to": lambda one: one.paid_to.value,
+    "tax": lambda one: one.tax.value,
+    "validity": lambda one: one.validity.value,
+    "allocation": lambda one: one.allocation.value,
+}
+"""What must be known before a voucher can be issued."""
+
+
+def seeds_of(scenario: Scenario, count: int | None) -> Sequence[int]:
+    """Return the seeds of a scenario, or the first so many."""
+    return scenario.seeds if count is None else tuple(range(1, count + 1))

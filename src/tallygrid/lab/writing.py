@@ -1,0 +1,90 @@
+"""The results of a run on disk: the tables as Parquet, the summary as JSON."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tallygrid.files.whole import whole
+from tallygrid.lab.behaviour import parameters
+from tallygrid.lab.network.results import TABLES, tables_of
+from tallygrid.lab.network.simulate import play, stage_of
+from tallygrid.lab.network.summary import summary_of
+from tallygrid.lab.scenario import Scenario
+
+Tables = dict[str, pl.DataFrame]
+
+
+def run_seeds(scenario: Scenario, *, workers: int) -> Iterator[tuple[int, Tables]]:
+    """Play every seed of a scenario; yield each with its tables, in no particular order."""
+    if workers == 1 or len(scenario.seeds) == 1:
+        stage = stage_of(scenario)
+        for seed in scenario.seeds:
+            yield seed, tables_of(stage, play(stage, seed))
+        return
+    shares = [scenario.seeds[n::workers] for n in range(workers)]
+    # Forked processes would share locks that threads of numba and polars hold.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(_run_some, scenario, share) for share in shares if share]
+        for finished in as_completed(waiting):
+            yield from finished.result()
+
+
+def _run_some(scenario: Scenario, seeds: Sequence[int]) -> list[tuple[int, Tables]]:
+    stage = stage_of(scenario)
+    return [(seed, tables_of(stage, play(stage, seed))) for seed in seeds]
+
+
+def together(found: Mapping[int, Tables]) -> Tables:
+    """Return the tables of all seeds, one below the other in the order of the seeds."""
+    return {
+        name: pl.concat([found[seed][name] for seed in sorted(found)], how="diagonal_relaxed")
+        for name in TABLES
+    }
+
+
+def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
+    """Return the summary of a run, with all that it rests on."""
+    return {
+        "scenario": scenario.id,
+        "name": dict(scenario.name),
+        "first_day": scenario.first_day.isoformat(),
+        "days": scenario.days,
+        "programmes": [
+            {
+                "id": one.programme.id,
+                "version": one.programme.hash,
+                "edition": one.programme.edition,
+                "budget_fen": one.budget_fen,
+                "assumed": {name: str(value) for name, value in
+                            one.assumptions.of(one.programme.id).items()},
+                "decision_days": one.decision_days,
+            }
+            for one in scenario.programmes
+        ],
+        "behaviour": {
+            name: {
+                "value": scenario.behaviour.get(name, one.value),
+                "range": list(one.range),
+                "source": one.source,
+            }
+            for name, one in parameters().items()
+        },
+        **summary_of(tables),
+    }  # fmt: skip
+
+
+def write_results(out: Path, scenario: Scenario, tables: Tables) -> dict[str, Any]:
+    """Write the tables and the summary into a folder; return the summary."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        with whole(out / f"{name}.parquet") as part:
+            table.write_parquet(part)
+    found = summary(scenario, tables)
+    with whole(out / "summary.json") as part:
+        part.write_text(json.dumps(found, ensure_ascii=False, indent=2), encoding="utf-8")
+    return found
