@@ -54,7 +54,6 @@ from tallygrid.lab.network.rows import (
     LAST_TESTED,
     LATENCY_WEIGHT,
     NEVER,
-    NEXT_END,
     NEXT_JOB,
     NO_CASH,
     NO_OFFER,
@@ -103,6 +102,7 @@ from tallygrid.lab.network.rows import (
 )
 from tallygrid.lab.replay import kernel as replay
 from tallygrid.lab.replay.kernel import fits, give, pop, push, reservation, take
+from tallygrid.lab.replay.kernel import inlined as _within
 from tallygrid.placement import compiled as _compiled
 from tallygrid.placement import kernel as placement
 from tallygrid.placement.kernel import HOUR_S, ceil_product, luck
@@ -111,12 +111,16 @@ assert _compiled, "it tells numba how the pieces of `placement.kernel` are compi
 
 Table = NDArray[np.int64]
 Cube = NDArray[np.int64]
+Whole = NDArray[np.int64]
 
 _FREE, _RUNNING, _VACANT = 0, 1, 2  # in `tally`, by pool; as in `replay.kernel`
 _GANG, _STACK = 0, 3  # in `held`, by slot of a running job
-_LISTED, _FLOOR = 0, 1  # in `lists`: the offer; what a card-second costs there at least, ×2**20
+# In `lists`: the offer; what a card-second costs there at least, its pool as idle as it can be;
+# and without any pressure. In parts of a fen, rounded down.
+_LISTED, _FLOOR, _PRICE = 0, 1, 2
 _BP: Final = 10_000
 _SCALE: Final = 1 << 20
+_PER_HOUR: Final = 1.0 / HOUR_S
 
 _made = compiled_with(replay, placement, _compiled, bill, rows)
 
@@ -136,6 +140,7 @@ def play(
     counts: Table,
     ways: Cube,
     pools: Table,
+    next_ends: Whole,
     ends: Table,
     ahead: Table,
     gangs: Table,
@@ -161,6 +166,7 @@ def play(
         counts: How many they are.
         ways: By kind of job and offer, latency and the price of a GB.
         pools: The cards of one model at one site each, with their queue.
+        next_ends: By pool, the first of the ends.
         ends: By pool, a heap of the ends of those who run.
         ahead: Room to look ahead.
         gangs: One row with the cards of every job.
@@ -168,7 +174,7 @@ def play(
         tally: By pool, free cards, running jobs, vacant slots.
         nodes: See `replay.kernel`.
         sets: See `replay.kernel`.
-        accounts: By row of vouchers and offer: the card-seconds rated together so far, and
+        accounts: By row of vouchers, and by offer: the card-seconds rated together so far, and
             what the first and the second voucher have paid of them.
     """
     n = rules[NEXT_JOB]
@@ -176,8 +182,8 @@ def play(
     while n < len(jobs) and jobs[n, ARRIVAL] < until:
         now = jobs[n, ARRIVAL]
         _advance(
-            now, rules, jobs, fates, vouchers, budgets, offers, pools, ends, ahead, gangs, held,
-            tally, nodes, sets, accounts, firms,
+            now, rules, jobs, fates, vouchers, budgets, offers, pools, next_ends, ends, ahead,
+            gangs, held, tally, nodes, sets, accounts, firms,
         )  # fmt: skip
         while n < len(jobs) and jobs[n, ARRIVAL] == now:
             offer = _buy(
@@ -187,7 +193,9 @@ def play(
             if offer != NOBODY:
                 pool = offers[offer, POOL]
                 _join(n, pool, fates, jobs, pools)
-                _start_heads(now, pool, rules, jobs, fates, pools, ends, held, tally, nodes, sets)
+                _start_heads(
+                    now, pool, rules, jobs, fates, pools, next_ends, ends, held, tally, nodes, sets
+                )
                 pools[pool, IS_TOUCHED] = 1
             n += 1
         if depth > 0:
@@ -200,6 +208,7 @@ def play(
                         jobs,
                         fates,
                         pools,
+                        next_ends,
                         ends,
                         ahead,
                         gangs,
@@ -210,15 +219,15 @@ def play(
                     )
     rules[NEXT_JOB] = n
     _advance(
-        until - 1, rules, jobs, fates, vouchers, budgets, offers, pools, ends, ahead, gangs, held,
-        tally, nodes, sets, accounts, firms,
+        until - 1, rules, jobs, fates, vouchers, budgets, offers, pools, next_ends, ends, ahead,
+        gangs, held, tally, nodes, sets, accounts, firms,
     )  # fmt: skip
     if depth > 0:
         for pool in range(len(pools)):
             if pools[pool, IS_TOUCHED]:
                 _overtake(
-                    until - 1, pool, rules, jobs, fates, pools, ends, ahead, gangs, held, tally,
-                    nodes, sets,
+                    until - 1, pool, rules, jobs, fates, pools, next_ends, ends, ahead, gangs,
+                    held, tally, nodes, sets,
                 )  # fmt: skip
 
 
@@ -232,6 +241,7 @@ def _advance(
     budgets: Table,
     offers: Table,
     pools: Table,
+    next_ends: Whole,
     ends: Table,
     ahead: Table,
     gangs: Table,
@@ -247,9 +257,9 @@ def _advance(
     mask = (1 << shift) - 1
     while True:
         pool, at = 0, NEVER
-        for one in range(len(pools)):
-            if pools[one, NEXT_END] < at:
-                pool, at = one, pools[one, NEXT_END]
+        for one in range(len(next_ends)):
+            if next_ends[one] < at:
+                pool, at = one, next_ends[one]
         if at > now or at == NEVER:
             return
         node_cards = pools[pool, NODE_CARDS]
@@ -266,9 +276,9 @@ def _advance(
             pools[pool, RUNNING_WORK] -= gang * at
             _settle(job, at, rules, jobs, fates, vouchers, budgets, offers, accounts, firms)
         pools[pool, TESTED] = 0
-        pools[pool, NEXT_END] = ends[pool, 0] >> shift if tally[pool, _RUNNING] > 0 else NEVER
+        next_ends[pool] = ends[pool, 0] >> shift if tally[pool, _RUNNING] > 0 else NEVER
         _press(pool, pools, tally)
-        _start_heads(at, pool, rules, jobs, fates, pools, ends, held, tally, nodes, sets)
+        _start_heads(at, pool, rules, jobs, fates, pools, next_ends, ends, held, tally, nodes, sets)
         if rules[DEPTH] > 0:
             if at < now:
                 _overtake(
@@ -278,6 +288,7 @@ def _advance(
                     jobs,
                     fates,
                     pools,
+                    next_ends,
                     ends,
                     ahead,
                     gangs,
@@ -290,14 +301,14 @@ def _advance(
                 pools[pool, IS_TOUCHED] = 1
 
 
-@_made
+@_within
 def _press(pool: int, pools: Table, tally: Table) -> None:
     """Note how much of a pool is in use."""
     cards, base = pools[pool, CARDS], pools[pool, BASE_BP]
     pools[pool, USED_BP] = base + (_BP - base) * (cards - tally[pool, _FREE]) // cards
 
 
-@_made
+@_within
 def _join(job: int, pool: int, fates: Table, jobs: Table, pools: Table) -> None:
     """Put a job at the end of a queue."""
     fates[job, BEHIND] = NOBODY
@@ -312,7 +323,7 @@ def _join(job: int, pool: int, fates: Table, jobs: Table, pools: Table) -> None:
     pools[pool, QUEUED_WORK] += jobs[job, GANG] * jobs[job, RUN]
 
 
-@_made
+@_within
 def _start_heads(
     now: int,
     pool: int,
@@ -320,6 +331,7 @@ def _start_heads(
     jobs: Table,
     fates: Table,
     pools: Table,
+    next_ends: Whole,
     ends: Table,
     held: Cube,
     tally: Table,
@@ -334,10 +346,10 @@ def _start_heads(
         pools[pool, HEAD] = fates[job, BEHIND]
         pools[pool, TESTED] = 0
         pools[pool, SHADOW] = NEVER
-        _start(job, now, pool, rules, jobs, fates, pools, ends, held, tally, nodes, sets)
+        _start(job, now, pool, rules, jobs, fates, pools, next_ends, ends, held, tally, nodes, sets)
 
 
-@_made
+@_within
 def _has_room(gang: int, pool: int, pools: Table, tally: Table, sets: Cube) -> bool:
     """Tell whether a gang can start now."""
     node_cards = pools[pool, NODE_CARDS]
@@ -346,7 +358,7 @@ def _has_room(gang: int, pool: int, pools: Table, tally: Table, sets: Cube) -> b
     return bool(gang <= tally[pool, _FREE])
 
 
-@_made
+@_within
 def _start(
     job: int,
     now: int,
@@ -355,6 +367,7 @@ def _start(
     jobs: Table,
     fates: Table,
     pools: Table,
+    next_ends: Whole,
     ends: Table,
     held: Cube,
     tally: Table,
@@ -378,7 +391,7 @@ def _start(
         held[pool, _GANG, slot] = gang
     fates[job, SLOT] = slot
     tally[pool, _RUNNING] = push(ends[pool], tally[pool, _RUNNING], (end << rules[SHIFT]) | job)
-    pools[pool, NEXT_END] = min(pools[pool, NEXT_END], end)
+    next_ends[pool] = min(next_ends[pool], end)
     _press(pool, pools, tally)
 
 
@@ -390,6 +403,7 @@ def _overtake(
     jobs: Table,
     fates: Table,
     pools: Table,
+    next_ends: Whole,
     ends: Table,
     ahead: Table,
     gangs: Table,
@@ -429,7 +443,9 @@ def _overtake(
             fates[before, BEHIND] = behind
             if pools[pool, TAIL] == job:
                 pools[pool, TAIL] = before
-            _start(job, now, pool, rules, jobs, fates, pools, ends, held, tally, nodes, sets)
+            _start(
+                job, now, pool, rules, jobs, fates, pools, next_ends, ends, held, tally, nodes, sets
+            )
         else:
             before = job
             tested += 1
@@ -461,32 +477,22 @@ def _buy(
     firm = jobs[job, FIRM]
     first = _usable(firms[firm, VOUCHERS], now, vouchers)
     second = _usable(firms[firm, VOUCHERS + 1], now, vouchers)
-    offer = NOBODY
-    if first >= 0 and second >= 0:
+    one, two, offer = first, second, NOBODY
+    for turn in range(4):  # both, then each alone, then none
+        if turn == 0 and min(one, two) == NOBODY:
+            continue
+        if (turn == 1 and one == NOBODY) or (turn == 2 and two == NOBODY):  # noqa: PLR2004
+            continue
+        first = one if turn <= 1 else NOBODY
+        second = two if turn == 0 else NOBODY
+        if turn == 2:  # noqa: PLR2004  # the second alone
+            first = two
         offer = _choose(
             job, first, second, rules, jobs, vouchers, admitted, offers, lists, counts, ways, pools,
             tally, sets,
         )  # fmt: skip
-    if offer == NOBODY:
-        both = second
-        if first != NOBODY:
-            offer = _choose(
-                job, first, NOBODY, rules, jobs, vouchers, admitted, offers, lists, counts, ways,
-                pools, tally, sets,
-            )  # fmt: skip
-            second = NOBODY if offer != NOBODY else both
-        if offer == NOBODY and both != NOBODY:
-            offer = _choose(
-                job, both, NOBODY, rules, jobs, vouchers, admitted, offers, lists, counts, ways,
-                pools, tally, sets,
-            )  # fmt: skip
-            first, second = both, NOBODY
-        if offer == NOBODY:
-            first, second = NOBODY, NOBODY
-            offer = _choose(
-                job, NOBODY, NOBODY, rules, jobs, vouchers, admitted, offers, lists, counts, ways,
-                pools, tally, sets,
-            )  # fmt: skip
+        if offer != NOBODY:
+            break
     if offer == NOBODY:
         fates[job, STATE] = NO_OFFER
         return NOBODY
@@ -531,7 +537,7 @@ def _buy(
     return offer
 
 
-@_made
+@_within
 def _usable(voucher: int, now: int, vouchers: Table) -> int:
     """Return a voucher if it is valid now and has something left."""
     if voucher == NOBODY or vouchers[voucher, FREE_FEN] <= 0:
@@ -541,7 +547,7 @@ def _usable(voucher: int, now: int, vouchers: Table) -> int:
     return NOBODY
 
 
-@_made
+@_within
 def _parts(
     voucher: int,
     card_seconds: int,
@@ -561,7 +567,7 @@ def _parts(
     return int(subsidy_parts(base, vouchers[voucher, RATE_BP], room_fen, left))
 
 
-@_made
+@_within
 def _hold(voucher: int, subsidy_fen: int, vouchers: Table, budgets: Table) -> int:
     """Hold a subsidy, and where there is room a fen more per funder; return how much."""
     amount = min(subsidy_fen + vouchers[voucher, FUNDERS], vouchers[voucher, FREE_FEN])
@@ -572,7 +578,7 @@ def _hold(voucher: int, subsidy_fen: int, vouchers: Table, budgets: Table) -> in
     return int(amount)
 
 
-@_made
+@_within
 def _choose(
     job: int,
     first: int,
@@ -596,10 +602,12 @@ def _choose(
     latency_weight = run * rules[LATENCY_WEIGHT]
     wait_weight = gang * rules[WAIT_WEIGHT]
     best, best_fen, best_used = NOBODY, NEVER, 0
-    enough = float(NEVER)
+    best_about = float(NEVER)
+    weight = float(card_seconds) / float(_SCALE)
+    wait_hours = float(wait_weight) * _PER_HOUR
     for n in range(counts[kind, 0]):
         offer = lists[kind, _LISTED, n]
-        if float(card_seconds) * float(lists[kind, _FLOOR, n]) > enough:
+        if weight * float(lists[kind, _FLOOR, n]) > best_about:
             break  # and so for all that stand behind it
         if first != NOBODY and not admitted[vouchers[first, ADMITS], offer]:
             continue
@@ -608,14 +616,20 @@ def _choose(
         pool = offers[offer, POOL]
         if gang > pools[pool, CARDS]:
             continue
+        used = pools[pool, USED_BP]
+        pressed = rules[PRESSURE_WEIGHT] * used // _BP
+        # Beyond doubt dearer, although this is worked out in floats and leaves roundings out.
+        about = weight * float(lists[kind, _PRICE, n])
+        about += float(card_seconds * pressed + ways[kind, 0, offer] * latency_weight) * _PER_HOUR
+        if about > best_about:
+            continue
         wait = 0
         if pools[pool, QUEUED] > 0 or not _has_room(gang, pool, pools, tally, sets):
             if wait_max == 0:
                 continue
             wait = _wait(jobs[job, ARRIVAL], pool, pools, tally)
-            if wait > wait_max:
+            if wait > wait_max or about + float(wait) * wait_hours > best_about:
                 continue
-        used = pools[pool, USED_BP]
         price = ceil_product(card_seconds, offers[offer, PRICE_NUM], offers[offer, PRICE_DEN])
         total = price - price * offers[offer, DISCOUNT_BP] // _BP
         total += ceil_product(data_gb, ways[kind, 1, offer], 1)
@@ -624,7 +638,7 @@ def _choose(
         total += ceil_product(ways[kind, 0, offer], latency_weight, HOUR_S)
         if wait > 0:
             total += ceil_product(wait, wait_weight, HOUR_S)
-        total += ceil_product(card_seconds, rules[PRESSURE_WEIGHT] * used // _BP, HOUR_S)
+        total += ceil_product(card_seconds, pressed, HOUR_S)
         if total < best_fen:
             is_better = True
         elif total > best_fen:
@@ -641,11 +655,11 @@ def _choose(
             is_better = luck(seed, offers[offer, OFFER_KEY]) < luck(seed, offers[best, OFFER_KEY])
         if is_better:
             best, best_fen, best_used = offer, total, used
-            enough = (float(total) + 1.0) * float(_SCALE)
+            best_about = float(total) + 2.0
     return best
 
 
-@_made
+@_within
 def _wait(now: int, pool: int, pools: Table, tally: Table) -> int:
     """Return about how long a queue is: all the work ahead, divided among the cards."""
     cards = pools[pool, CARDS]
@@ -654,7 +668,7 @@ def _wait(now: int, pool: int, pools: Table, tally: Table) -> int:
     return int(max(ahead // cards, 1))
 
 
-@_made
+@_within
 def _settle(
     job: int,
     at: int,
@@ -674,13 +688,13 @@ def _settle(
         row = len(firms) + len(vouchers) + jobs[job, FIRM]
     elif first != NOBODY:
         row = len(firms) + first
-    before = accounts[0, row, offer]
+    before = accounts[row, offer, 0]
     after = before + jobs[job, GANG] * jobs[job, RUN]
     num, den, bp = offers[offer, PRICE_NUM], offers[offer, PRICE_DEN], offers[offer, DISCOUNT_BP]
     gross_before, gross = ceil_product(before, num, den), ceil_product(after, num, den)
     discount = gross * bp // _BP
     billed = gross - discount
-    accounts[0, row, offer] = after
+    accounts[row, offer, 0] = after
     fates[job, STATE] = ENDED
     fates[job, DISCOUNT_FEN] = discount - gross_before * bp // _BP
     fates[job, BILLED_FEN] = gross - gross_before - fates[job, DISCOUNT_FEN]
@@ -692,17 +706,17 @@ def _settle(
         if vouchers[voucher, VALID_UNTIL] <= at:
             _end(voucher, vouchers, budgets)
         column = FIRST_VOUCHER + 3 * place
-        held, paid = fates[job, column + 2], accounts[1 + place, row, offer]
+        held, paid = fates[job, column + 2], accounts[row, offer, 1 + place]
         room = min(vouchers[voucher, FACE_FEN], paid + held + vouchers[voucher, FREE_FEN])
         parts = _parts(voucher, after, billed, room, left, offer, rules, vouchers, offers)
         left -= parts
         due = max(0, whole_units(parts, vouchers[voucher, UNIT_FEN]) - paid)
-        accounts[1 + place, row, offer] = paid + due
+        accounts[row, offer, 1 + place] = paid + due
         fates[job, column + 1] = due
         _capture(voucher, held, due, vouchers, budgets)
 
 
-@_made
+@_within
 def _capture(voucher: int, held: int, due: int, vouchers: Table, budgets: Table) -> None:
     """Owe what is due of a hold, and free its rest; once the voucher is over the rest goes back."""
     programme = vouchers[voucher, PROGRAMME]

@@ -123,12 +123,11 @@ TESTED: Final = 7
 LAST_TESTED: Final = 8
 SHADOW: Final = 9
 SPARE: Final = 10
-NEXT_END: Final = 11
-RUNNING_WORK: Final = 12
+RUNNING_WORK: Final = 11
 """Card-seconds from second 0 to the ends of those who run."""
-QUEUED_WORK: Final = 13
-IS_TOUCHED: Final = 14
-POOL_COLUMNS: Final = 15
+QUEUED_WORK: Final = 12
+IS_TOUCHED: Final = 13
+POOL_COLUMNS: Final = 14
 
 # `rules`: one number each.
 LATENCY_WEIGHT: Final = 0

@@ -64,7 +64,7 @@ class Run:
             "ways": ways,
             "gangs": np.ascontiguousarray(jobs[:, rows.GANG]).reshape(1, -1),
             **self.world.pool_tables(),
-            "accounts": np.zeros((3, contracts, offers), dtype=np.int64),
+            "accounts": np.zeros((contracts, offers, 3), dtype=np.int64),
         }
 
     def play(self, until: int = rows.NEVER) -> None:
@@ -114,4 +114,4 @@ class Run:
         after = [*ranked, *[rows.NOBODY] * (2 - len(ranked))]
         self.firms[firm, rows.VOUCHERS : rows.VOUCHERS + 2] = after
         if rows.NOBODY not in after and before != after:  # another pair is another account
-            self.tables["accounts"][:, len(self.firms) + len(self.vouchers) + firm] = 0
+            self.tables["accounts"][len(self.firms) + len(self.vouchers) + firm] = 0

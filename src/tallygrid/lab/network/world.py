@@ -93,10 +93,11 @@ class World:
         Only what lies in the offer itself counts here; providers are a matter of vouchers.
         """
         entries = self.shelf.entries
-        lists = np.zeros((len(requests), 2, len(entries)), dtype=np.int64)
+        lists = np.zeros((len(requests), 3, len(entries)), dtype=np.int64)
         counts = np.zeros((len(requests), 1), dtype=np.int64)
         ways = np.zeros((len(requests), 2, len(entries)), dtype=np.int64)
         floors = [self._floor(n) for n in range(len(entries))]
+        prices = [self._floor(n, pressure=False) for n in range(len(entries))]
         for kind, request in enumerate(requests):
             barred = 0
             for one in self.shelf.barred(request):
@@ -104,12 +105,12 @@ class World:
             suited = sorted((floors[n], n) for n in range(len(entries)) if not barred >> n & 1)
             counts[kind, 0] = len(suited)
             for place, (least, n) in enumerate(suited):
-                lists[kind, :, place] = n, least
+                lists[kind, :, place] = n, least, prices[n]
             latency_ms, fee = self.shelf.routes(request.place)
             ways[kind] = latency_ms, fee
         return lists, counts, ways
 
-    def _floor(self, n: int) -> int:
+    def _floor(self, n: int, *, pressure: bool = True) -> int:
         """Return what a card-second of an offer costs at least, in parts of a fen."""
         offer, entry = self.offers[n].tolist(), self.shelf.entries[n]
         base_bp = self.catalogue.sites[entry.site].utilisation_bp
@@ -117,7 +118,7 @@ class World:
         price *= Fraction(BASIS_POINTS - entry.discount_bp, BASIS_POINTS)
         energy = Fraction(offer[rows.ENERGY_NUM], offer[rows.ENERGY_DEN])
         carbon = Fraction(offer[rows.CARBON_NUM], offer[rows.CARBON_DEN])
-        pressed = self.weights.pressure_fen_per_card_hour * base_bp // BASIS_POINTS
+        pressed = self.weights.pressure_fen_per_card_hour * base_bp // BASIS_POINTS * pressure
         return floor((price + energy + carbon + Fraction(pressed, _HOUR_S)) * _SCALE)
 
     def pool_tables(self) -> dict[str, Any]:
@@ -130,7 +131,6 @@ class World:
         pools[:, rows.NODE_CARDS] = CARDS_PER_NODE if self.sites.nodes else 0
         pools[:, rows.BASE_BP] = [self.catalogue.sites[s].utilisation_bp for s, _ in self.pools]
         pools[:, rows.USED_BP] = pools[:, rows.BASE_BP]
-        pools[:, rows.NEXT_END] = rows.NEVER
         pools[:, rows.SHADOW] = rows.NEVER
         most = max(cards)
         tally = np.stack([cards, [0] * len(cards), cards], axis=1).astype(np.int64)
@@ -138,6 +138,7 @@ class World:
         held[:, 3] = np.arange(most)
         return {
             "pools": pools,
+            "next_ends": np.full(len(cards), rows.NEVER, dtype=np.int64),
             "ends": np.zeros((len(cards), most + 1), dtype=np.int64),
             "ahead": np.zeros((len(cards), most + 1), dtype=np.int64),
             "held": held,

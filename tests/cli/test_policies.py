@@ -1,0 +1,109 @@
+"""`tallygrid lab run`, `compare`, `sweep` and `scenarios`, as they are typed."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from terminal import Terminal
+
+SMALL = """
+id: small
+name: {en: Small, zh: 小型}
+first_day: 2026-01-01
+days: 60
+seeds: 2
+demand: {jobs: 300, firms: 30, load: 20%}
+assume: demonstration
+behaviour: {aware_bp: 10000, hazard_per_day_bp: 1500, paperwork_hours: 8}
+programmes: [{id: shanghai-compute-issued, budget_yuan: 20000, decision_days: 5}]
+"""
+TABLES = ("jobs", "firms", "steps", "sites", "waits", "budgets")
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path / "home")
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    file = tmp_path / "small.yaml"
+    file.write_text(SMALL, encoding="utf-8")
+    return file
+
+
+def test_a_run_writes_its_tables_and_says_what_it_rests_on(
+    terminal: Terminal, scenario: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    found = terminal.reads("lab", "run", scenario, "--out", out, "--jobs", 1)
+
+    assert found["seeds"] == [1, 2]
+    assert found["behaviour"]["aware_bp"] == {
+        "value": 10_000, "range": [500, 10_000], "source": "assumed",
+    }  # fmt: skip
+    (programme,) = found["programmes"]
+    assert (programme["id"], programme["budget_fen"]) == ("shanghai-compute-issued", 2_000_000)
+    assert programme["assumed"]["redeem"] == "reimburse"
+    for name in TABLES:
+        assert pl.read_parquet(out / f"{name}.parquet")["seed"].unique().sort().to_list() == [1, 2]
+    paid = pl.read_parquet(out / "jobs.parquet").group_by("seed").agg(pl.col("subsidy_fen").sum())
+    mean = found["figures"]["paid_fen.shanghai-compute-issued"]["mean"]
+    assert paid["subsidy_fen"].mean() == mean <= 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("language", "head", "steps", "warning"),
+    [
+        ("en", "Small: the mean of 1 seeds", "get through the paperwork", "assumed, not measured"),
+        ("zh", "小型：1个随机种子的均值", "完成材料并提交", "假定而非实测"),
+    ],
+)
+def test_a_run_is_told_in_both_languages(
+    terminal: Terminal, scenario: Path, language: str, head: str, steps: str, warning: str
+) -> None:
+    done = terminal.types("--language", language, "lab", "run", scenario, "--seeds", 1)
+
+    assert done.exit_code == 0
+    assert head in done.stdout
+    assert steps in done.stdout
+    assert warning in done.stderr
+
+
+def test_two_policies_stand_side_by_side(
+    terminal: Terminal, scenario: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.yaml"
+    text = SMALL.replace("en: Small", "en: Larger").replace("20000", "40000")
+    other.write_text(text, encoding="utf-8")
+
+    told = terminal.does("lab", "compare", scenario, other, "--seeds", 1)
+    assert "Small  |  Larger" in told
+    both = terminal.reads("lab", "compare", scenario, other, "--seeds", 1)
+    same = ("card_hours_without", "step.qualifies")
+    for name in same:
+        assert both["one"]["figures"][name] == both["other"]["figures"][name]
+
+
+def test_a_sweep_says_where_its_runs_are(
+    terminal: Terminal, scenario: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text(
+        f"scenario: {scenario.name}\nseeds: 10\nvary: {{aware_bp: [5000]}}\n", encoding="utf-8"
+    )
+    told = terminal.does("lab", "sweep", file, "--out", tmp_path / "out", "--jobs", 1)
+    assert "1 points, 10 runs" in told
+    assert pl.read_parquet(tmp_path / "out" / "runs.parquet").height == 10
+
+
+def test_the_scenarios_of_the_package_are_listed(terminal: Terminal) -> None:
+    names = [one["id"] for one in terminal.reads("lab", "scenarios")]
+    assert "seven-places-as-issued" in names
+    assert "七地政策" in terminal.does("--language", "zh", "lab", "scenarios")
+
+
+def test_an_unknown_scenario_gets_a_sentence_and_the_nearest_name(terminal: Terminal) -> None:
+    told = terminal.errs("lab", "run", "seven-places-as-isued")
+    assert "no scenario `seven-places-as-isued`" in told
+    assert "Did you mean `seven-places-as-issued`?" in told

@@ -1,0 +1,239 @@
+"""Scenarios: what is wrong in a file is told at once; the same seed gives the same world."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from tallygrid.files.mistake import FileError
+from tallygrid.lab.behaviour import behaviour, parameters
+from tallygrid.lab.network.results import tables_of
+from tallygrid.lab.network.simulate import play, stage_of
+from tallygrid.lab.network.summary import summary_of
+from tallygrid.lab.scenario import Scenario, open_scenario, packaged
+from tallygrid.lab.sweep import OtherSweepError, read_sweep, run_sweep
+
+SMALL = """
+id: small
+name: {en: Small, zh: 小}
+first_day: 2026-01-01
+days: 120
+seeds: [1]
+demand: {jobs: 400, firms: 40, load: 20%}
+assume: demonstration
+behaviour: {aware_bp: 10000, hazard_per_day_bp: 1500, paperwork_hours: 8}
+programmes:
+  - {id: PROGRAMME, budget_yuan: BUDGET, decision_days: 5}
+"""
+UNFUNDED = (
+    'beijing-compute-2026-issued, fills: {rate: "10%", cap: 300000, tax: included,'
+    " validity: 12 months, allocation: review}"
+)
+
+
+def _written(folder: Path, text: str, name: str = "scenario.yaml") -> Path:
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def _small(folder: Path, budget: int = 1_000_000, programme: str = "shanghai-compute-issued",
+           more: str = "") -> Scenario:  # fmt: skip
+    text = SMALL.replace("BUDGET", str(budget)).replace("PROGRAMME", programme) + more
+    return open_scenario(str(_written(folder, text)))
+
+
+def _problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(FileError) as caught:
+        open_scenario(str(_written(folder, text)))
+    return [str(one) for one in caught.value.mistakes]
+
+
+def test_everything_wrong_in_a_scenario_is_told_at_once_with_line_and_remedy(
+    tmp_path: Path,
+) -> None:
+    told = _problems(
+        tmp_path,
+        """
+id: wrong
+name: {en: Wrong, zh: 错}
+first_day: 2026-01-01
+demand:
+  source: nowhere.csv
+  kinds: [{id: a, share: 50%, models: [H1000]}]
+network:
+  only: [zhongwey]
+  sites: {guian: {cards: {H1000: 8}}}
+assume: demonstrations
+behaviour: {elasticity: 800, aware_bp: 20000}
+programmes:
+  - {id: shanghai-computer-issued}
+  - {id: shanghai-model-issued}
+  - {}
+""",
+    )
+    wanted = [
+        (6, "no trace `nowhere.csv`", "`fitted`"),
+        (7, "come to 50 %", "100 %"),
+        (7, "no accelerator `H1000`", "`H100`"),
+        (9, "no site `zhongwey`", "`zhongwei`"),
+        (10, "lists no `H1000`", "`H100`"),
+        (11, "no assumptions `demonstrations`", "`demonstration`"),
+        (12, "no parameter `elasticity`", "`elasticity_milli`"),
+        (12, "`aware_bp` is 20000", "between 500 and 10000"),
+        (14, "no programme `shanghai-computer-issued`", "`shanghai-compute-issued`"),
+        (15, "pays for model", "compute"),
+        (16, "named by `id` or by `file`", "one of them"),
+    ]
+    for line, problem, remedy in wanted:
+        assert [one for one in told if f":{line}:" in one and problem in one and remedy in one], (
+            line, problem, told,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (SMALL.replace("BUDGET", "0").replace("PROGRAMME", "shanghai-compute-issued"), "is 0"),
+        (SMALL.replace("PROGRAMME, budget_yuan: BUDGET", UNFUNDED), "has no budget"),
+        (SMALL.replace("BUDGET", "5").replace("PROGRAMME", "shanghai-compute-reported"),
+         "leaves `validity` open"),
+        (SMALL.replace("jobs: 400", "jobs: 20000000"), "`demand.jobs` is 20000000"),
+        (SMALL.replace("days: 120", "days: 4000"), "`days` is 4000"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_played_is_refused_in_a_sentence(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    assert any(problem in one for one in _problems(tmp_path, text))
+
+
+def test_every_scenario_that_comes_with_the_package_can_be_opened() -> None:
+    assert len(packaged()) >= 9
+    for name in packaged():
+        scenario = open_scenario(name)
+        assert scenario.id == name
+        assert len(scenario.seeds) >= 10
+
+
+def test_every_parameter_has_a_range_a_source_and_both_languages() -> None:
+    assert set(parameters()) == set(behaviour({}).model_dump())
+    for one in parameters().values():
+        assert one.source
+        assert one.en
+        assert one.zh
+        assert one.range[0] < one.range[1]
+
+
+def test_a_seed_gives_the_same_tables_again_and_another_seed_others(tmp_path: Path) -> None:
+    stage = stage_of(_small(tmp_path))
+    first, again, other = (tables_of(stage, play(stage, seed)) for seed in (1, 1, 2))
+    for name, table in first.items():
+        assert_frame_equal(table, again[name])
+    assert not first["jobs"].equals(other["jobs"])
+
+
+def test_with_and_without_meet_the_same_firms_jobs_and_luck(tmp_path: Path) -> None:
+    """What comes without a programme does not depend on which programme it is."""
+    dear, cheap = (
+        tables_of(stage, play(stage, 1))["jobs"]
+        for stage in map(stage_of, (_small(tmp_path), _small(tmp_path, 50_000)))
+    )
+    same = ["arrival_s", "cards", "run_s", "worth_milli", "state_without", "start_without_s"]
+    assert_frame_equal(dear.select(same), cheap.select(same))
+    assert (dear["effect"] == "additional").sum() > 0
+
+
+def test_without_programmes_nothing_is_added_displaced_or_paid(tmp_path: Path) -> None:
+    text = SMALL[: SMALL.index("programmes:")]
+    stage = stage_of(open_scenario(str(_written(tmp_path, text))))
+    found = summary_of(tables_of(stage, play(stage, 1)))["figures"]
+    for name in ("additional_card_hours", "displaced_card_hours", "public_fen"):
+        assert found[name]["mean"] == 0
+    assert found["card_hours"]["mean"] == found["card_hours_without"]["mean"] > 0
+
+
+def test_a_budget_is_never_overspent_and_runs_out_on_a_day(tmp_path: Path) -> None:
+    stage = stage_of(_small(tmp_path, 50_000))
+    played = play(stage, 1)
+    tables = tables_of(stage, played)
+    money = [name for name in tables["budgets"].columns if name.endswith("_fen")]
+    sums = tables["budgets"].select(pl.sum_horizontal(money)).to_series()
+    assert sums.unique().to_list() == [5_000_000]
+    assert (tables["budgets"].select(money).min_horizontal() >= 0).all()
+    assert summary_of(tables)["runs_out"]["shanghai-compute-issued"]["seeds"] == 1
+    assert tables["jobs"]["subsidy_fen"].sum() <= 5_000_000
+
+
+def test_providers_that_raise_prices_take_a_part_of_the_subsidy(tmp_path: Path) -> None:
+    still = stage_of(_small(tmp_path))
+    text = SMALL.replace("BUDGET", "1000000").replace("PROGRAMME", "shanghai-compute-issued")
+    text = text.replace("paperwork_hours: 8", "paperwork_hours: 8, pass_through_bp: 5000")
+    greedy = stage_of(open_scenario(str(_written(tmp_path, text))))
+    one, other = play(still, 1), play(greedy, 1)
+    assert one.world.offers[0, 1] / one.world.offers[0, 2] < (
+        other.world.offers[0, 1] / other.world.offers[0, 2]
+    )
+    assert (one.without.fates == other.without.fates).all()
+
+
+SWEEP = """
+scenario: scenario.yaml
+seeds: 10
+vary: {aware_bp: [1000, 9000]}
+"""
+
+
+def test_a_sweep_goes_on_where_it_was_cut_short(tmp_path: Path) -> None:
+    _small(tmp_path)
+    sweep = read_sweep(_written(tmp_path, SWEEP, "sweep.yaml"))
+    out = tmp_path / "out"
+    assert list(run_sweep(sweep, out, workers=1))[-1] == (2, 2)
+    runs = pl.read_parquet(out / "runs.parquet")
+    assert runs.select("point", "seed").unique().height == 20
+    aware = runs.group_by("aware_bp").agg(pl.col("step.aware").mean()).sort("aware_bp")
+    assert aware["step.aware"].is_sorted()
+
+    (out / "parts" / "point-000001.parquet").unlink()
+    (out / "runs.parquet").unlink()
+    assert list(run_sweep(sweep, out, workers=1)) == [(1, 2), (2, 2)]
+    assert_frame_equal(pl.read_parquet(out / "runs.parquet"), runs)
+
+    other = _written(tmp_path, SWEEP.replace("9000", "8000"), "other.yaml")
+    with pytest.raises(OtherSweepError):
+        list(run_sweep(read_sweep(other), out, workers=1))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem", "remedy"),
+    [
+        ("vary: {aware: [1, 2]}", "no parameter `aware`", "`aware_bp`"),
+        ("vary: {aware_bp: {from: 1, to: 9}}", "A grid needs the values", "latin"),
+        ("vary: {aware_bp: [1000, 20000]}", "`aware_bp` is 20000", "between"),
+        ("method: latin\nvary: {aware_bp: {from: 500, to: 900}}", "how many points", "`points`"),
+        ("method: latin\npoints: 1000000\nvary: {aware_bp: {from: 500, to: 900}}",
+         "10,000,000 runs", "At most 100,000"),
+        ("vary: {programmes.nobody.decision_days: [1, 2]}", "nothing at `programmes.nobody`", ""),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_sweep_is_told(
+    tmp_path: Path, change: str, problem: str, remedy: str
+) -> None:
+    _small(tmp_path)
+    text = f"scenario: scenario.yaml\nseeds: 10\n{change}\n"
+    with pytest.raises(FileError) as caught:
+        read_sweep(_written(tmp_path, text, "sweep.yaml"))
+    assert any(problem in str(one) and remedy in str(one) for one in caught.value.mistakes)
+
+
+def test_a_latin_hypercube_has_one_point_in_every_slice(tmp_path: Path) -> None:
+    _small(tmp_path)
+    text = (
+        "scenario: scenario.yaml\nseeds: 10\nmethod: latin\npoints: 10\n"
+        "vary: {aware_bp: {from: 1000, to: 1999}, programmes.shanghai-compute-issued.decision_days:"
+        " {from: 0, to: 99}}\n"
+    )
+    sweep = read_sweep(_written(tmp_path, text, "sweep.yaml"))
+    assert sorted((one["aware_bp"] - 1000) // 100 for one in sweep.points) == list(range(10))
+    assert sorted(list(one.values())[1] // 10 for one in sweep.points) == list(range(10))
