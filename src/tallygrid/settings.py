@@ -5,6 +5,7 @@
 | `TALLYGRID_DATABASE_URL` | a PostgreSQL server of your own, 15 to 18 | the embedded server |
 | `TALLYGRID_HOME` | where the embedded server and the local site keep their files | below |
 | `TALLYGRID_LANGUAGE` | `en` or `zh` | from `LANG`, else `en` |
+| `TALLYGRID_WEIGHTS` | a YAML file with what the operator weighs in placements | the defaults |
 
 What can be made again, such as the packaged programmes once checked, is kept in
 `$XDG_CACHE_HOME/tallygrid`, else `~/.cache/tallygrid`; it may be removed at any time.
@@ -30,6 +31,7 @@ class Settings:
     home: Path
     database_url: str | None = None
     language: Language = "en"
+    weights: Path | None = None
 
 
 def read(environment: Mapping[str, str], *, is_root: bool) -> Settings:
@@ -42,6 +44,7 @@ def read(environment: Mapping[str, str], *, is_root: bool) -> Settings:
         home=_home(environment, is_root=is_root),
         database_url=environment.get("TALLYGRID_DATABASE_URL") or None,
         language=_language(environment),
+        weights=Path(named) if (named := environment.get("TALLYGRID_WEIGHTS")) else None,
     )
 
 

@@ -21,8 +21,8 @@ def reasons(request: Request, offer: Offer, state: PoolState, catalogue: Catalog
         "origin": request.origin == "domestic" and offer.origin == "foreign",
         "residency": bool(request.sites) and offer.site not in request.sites,
         "latency": limit is not None and latency_ms > limit,
-        "provider_not_admitted": request.providers is not None
-        and offer.provider not in request.providers,
+        "provider_not_admitted": offer.id in request.refused
+        or (request.providers is not None and offer.provider not in request.providers),
         "related_party": offer.provider in request.related,
         "not_certified": request.certified and not offer.facts.get("certified"),
     }
@@ -77,7 +77,7 @@ def objective(
         ceil(route.latency_ms * hours * by.latency_fen_per_ms_hour),
         ceil(wait_hours * request.cards * by.wait_fen_per_card_hour),
         ceil(card_hours * pressure_fen),
-        ceil(card_hours * pool.shadow_fen_per_card_hour),
+        ceil(card_hours * floor(Fraction(pool.shadow_fen_per_card_hour * by.shadow_bp, 10_000))),
         ceil(Fraction(price_fen * request.budget_bp, 10_000)),
     )
 

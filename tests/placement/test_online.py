@@ -74,7 +74,7 @@ def test_a_busier_site_loses_the_work(shelf: Shelf, idle: dict[tuple[str, str], 
 def test_a_shadow_price_sends_work_elsewhere(
     shelf: Shelf, idle: dict[tuple[str, str], Pool]
 ) -> None:
-    idle["horinger", "H100"] = idle["horinger", "H100"]._replace(shadow_fen_per_card_hour=500)
+    idle["horinger", "H100"] = idle["horinger", "H100"]._replace(shadow_fen_per_card_hour=1_000)
 
     assert place(JOB, shelf, idle).chosen == "qingyang.h100"
 
@@ -230,7 +230,7 @@ def test_the_table_of_runners_up_names_every_other_offer(
 
     assert len(rows) == len(shelf.entries) - 1
     assert rows["qingyang.h100"].why.startswith(
-        "foreign accelerators are not allowed; full until 2 Mar 2026"
+        "foreign accelerators are not allowed; queue 1 d 0 h, free from 2 Mar 2026"
     )
     assert rows["zhongwei.ascend-910b2"].why == "dearer by CN¥4,500.01 in all"
     assert rows["zhongwei.ascend-910b2"].total_fen is not None

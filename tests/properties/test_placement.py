@@ -45,6 +45,7 @@ requests = st.builds(
     data_gb=st.integers(0, 10_000),
     latency_ms_max=st.none() | st.sampled_from([1, 5, 20]),
     providers=st.none() | some_providers,
+    refused=st.dictionaries(st.sampled_from(sorted(CATALOGUE.offers)), st.just("1"), max_size=9),
     related=nothing | some_providers,
     certified=st.sampled_from([False, False, False, True]),
     wait_seconds_max=st.integers(0, 10_000),
@@ -81,6 +82,7 @@ weights = st.builds(
     latency_fen_per_ms_hour=st.integers(0, 100),
     wait_fen_per_card_hour=st.integers(0, 2_000),
     pressure_fen_per_card_hour=st.integers(0, 2_000),
+    shadow_bp=st.just(10_000) | st.integers(0, 20_000),
 )
 
 

@@ -109,7 +109,10 @@ class Desk:
     def dying(self, transactions: int) -> DyingOffice:
         """Return the same office, killed after so many transactions."""
         return DyingOffice(
-            self.office.sessions, self.office.catalogue, self.office.site, [transactions]
+            self.office.sessions,
+            self.office.catalogue,
+            self.office.site,
+            lifetime=[transactions],
         )
 
     def fund(self, programme: str, amount_fen: int, *, name: str = "first") -> Answer:

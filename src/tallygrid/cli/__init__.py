@@ -87,6 +87,11 @@ COMMANDS: Final = {
     "copay": _Command(
         "copaying", "Book what applicants still owe of their own: received, or late."
     ),
+    "placements": _Command("steering", "Say where the work went."),
+    "prices": _Command(
+        "steering", "Solve and show what one more card-hour, or yuan of a budget, is worth."
+    ),
+    "sites": _Command("steering", "Keep what sites tell of themselves."),
     "lab": _Command("laboratory", "Try policies before they are law."),
     "audit": _Command(
         "audit", "Hand out evidence for a voucher or a payment, and check it anywhere."

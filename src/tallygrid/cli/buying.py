@@ -34,6 +34,7 @@ from tallygrid.cli.showing import (
     tell_prospect,
     tell_purchase,
     tell_state,
+    tell_why,
 )
 from tallygrid.core.condition import Facts
 from tallygrid.core.credit_code import is_well_formed
@@ -99,7 +100,11 @@ _assume = click.option(
 @_workload
 @_facts
 @_assume
-@click.option("--explain", is_flag=True, help="Show every offer that was passed over, and why.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Show every offer passed over, what decided, and which weights would decide otherwise.",
+)
 @at_option
 @json_option
 @click.pass_obj
@@ -124,6 +129,8 @@ def quote(  # noqa: PLR0913  # one argument per option
             write_json(prospect_json(found))
         else:
             tell_prospect(desk, counter, found, when, shown=None if explain else 5)
+            if explain:
+                tell_why(desk, counter, found, asked.workload.unit, when)
     if found.proposal.offer is None:
         sys.exit(REFUSED)
 

@@ -87,12 +87,14 @@ class Desk:
 
         from tallygrid.database.again import Sessions
         from tallygrid.files.catalogue import read_catalogue
+        from tallygrid.files.weights import read_weights
         from tallygrid.service.office import Office
         from tallygrid.sites.local import LocalSite
 
         site = LocalSite(self.settings.home / "sites" / "local", slots=slots or os.cpu_count() or 1)
+        weights = read_weights(self.settings.weights)
         with Sessions(self.server(), self.say) as sessions:
-            yield Office(sessions, read_catalogue(), site)
+            yield Office(sessions, read_catalogue(), site, weights)
 
 
 def write_json(data: object) -> None:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Final
 
 from tallygrid.cli.common import Desk
+from tallygrid.core.catalogue import Unit
 from tallygrid.service import lines, publishing
 from tallygrid.service.applying import Applied
 from tallygrid.service.asking import Asked
@@ -21,7 +22,7 @@ from tallygrid.settings import Language
 from tallygrid.text import money, render
 from tallygrid.text.decision import outcome_said
 from tallygrid.text.facts import asked_for, listed
-from tallygrid.text.placement import choice, runners_up
+from tallygrid.text.placement import choice, explained, runners_up
 from tallygrid.text.placement import sentence as row_sentence
 from tallygrid.text.quote import exact, sentences
 
@@ -64,6 +65,17 @@ def _tell_proposal(
     if used and proposal.vouchers:
         assumed = render("cli.assumed", language, names=", ".join(sorted(used)))
         desk.out.print(assumed, markup=False, soft_wrap=True)
+
+
+def tell_why(desk: Desk, counter: Counter, found: Prospect, unit: Unit, at: datetime) -> None:
+    """Tell what decided a placement, and which weights would have decided otherwise."""
+    placement, office = found.proposal.placement, counter.office
+    if placement is None or placement.chosen is None:
+        return
+    changes = counter.flips(placement, unit, at)
+    desk.out.print()
+    for line in explained(placement, changes, office.weights, office.catalogue, desk.language):
+        desk.out.print(line, markup=False, soft_wrap=True)
 
 
 def names_of(schemes: Iterable[Scheme], language: Language) -> dict[str, str]:

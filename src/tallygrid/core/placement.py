@@ -5,7 +5,7 @@ the search; the search itself is `tallygrid.placement`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from tallygrid.core.catalogue import CARDS_PER_NODE
@@ -32,6 +32,10 @@ class Request:
     """Inclusive; None: no limit."""
     providers: frozenset[str] | None = None
     """Providers that the voucher admits; None: it does not ask."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Offers that a rule of the voucher's programme refuses, and the clause it stands in."""
+    origin_clause: str = ""
+    """Where it stands that accelerators must be domestic; empty if the request itself says so."""
     related: frozenset[str] = frozenset()
     """Providers that are related parties of the applicant (关联方)."""
     certified: bool = False
@@ -111,9 +115,22 @@ class Weights:
     pressure_fen_per_card_hour: int = 200
     """For each card-hour in a pool that is wholly in use; in proportion below. This sends
     work to the least-used suitable site."""
+    shadow_bp: int = 5_000
+    """Share of the solved prices of pools that counts. They price a forecast, of which not
+    all comes; half of them did best, or nearly so, at every load that was tried."""
 
     def __post_init__(self) -> None:
         assert all(weight >= 0 for weight in vars(self).values()), self
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A weight, a value of it, and the offer that is chosen from there on."""
+
+    weight: str
+    now: int
+    at: int
+    offer: str
 
 
 class Cost(NamedTuple):

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from tallygrid.core.catalogue import CARDS_PER_NODE
 from tallygrid.core.placement import Cost, Placement
-from tallygrid.core.placement import Request as PlacementRequest
+from tallygrid.core.steering import class_of, size_of
 from tallygrid.demo.gather import Gathered, both
 from tallygrid.report import figures as report
 from tallygrid.service.plain import load
@@ -21,33 +20,10 @@ def classes(of: Gathered) -> Iterator[report.JobClass]:
         if one.placement:
             placement = load(Placement, one.placement)
             placed.setdefault(class_of(placement.request), []).append(placement)
-    unplaced = Counter(_size(int(body["cards"])) for body in of.unplaced)
+    unplaced = Counter(size_of(int(body["cards"])) for body in of.unplaced)
     for name in _CLASSES:
         if name in placed or unplaced[name]:
             yield _class(name, placed.get(name, []), unplaced[name])
-
-
-def class_of(request: PlacementRequest) -> str:
-    """Return the class of a job by what it asked.
-
-    >>> class_of(PlacementRequest(cards=64, seconds=60, place="x"))
-    'gang'
-    """
-    if request.sites:
-        return "resident"
-    if request.latency_ms_max is not None:
-        return "nearby"
-    if request.origin == "domestic":
-        return "domestic"
-    return _size(request.cards)
-
-
-def _size(cards: int) -> str:
-    if cards == 1:
-        return "single"
-    if cards < CARDS_PER_NODE:
-        return "part"
-    return "node" if cards == CARDS_PER_NODE else "gang"
 
 
 def _class(name: str, placed: Iterable[Placement], unplaced: int) -> report.JobClass:

@@ -76,7 +76,10 @@ class Router:
 
     def board(self, state: PoolState) -> "Board":
         """Return the pools as they stand, in the kernel's rows; it may be kept and changed."""
-        columns = [_column(state, key, self.shelf.cards[key]) for key in self.shelf.pools]
+        shadow_bp = self.weights.shadow_bp
+        columns = [
+            _column(state, key, self.shelf.cards[key], shadow_bp) for key in self.shelf.pools
+        ]
         rows = [list(row) for row in zip(*columns, strict=True)]
         return Board(self._held(rows or [[] for _ in range(kernel.POOL_ROWS)]))
 
@@ -176,7 +179,9 @@ class Choice:
         )
 
 
-def _column(state: Mapping[PoolKey, Pool], key: PoolKey, cards: int) -> tuple[int, ...]:
+def _column(
+    state: Mapping[PoolKey, Pool], key: PoolKey, cards: int, shadow_bp: int
+) -> tuple[int, ...]:
     pool = state.get(key, _SILENT)
     fresh = kernel.STALE if pool.is_stale else kernel.FRESH
     return (
@@ -185,6 +190,6 @@ def _column(state: Mapping[PoolKey, Pool], key: PoolKey, cards: int) -> tuple[in
         pool.largest_part,
         kernel.NEVER if pool.wait_seconds is None else pool.wait_seconds,
         pool.utilisation_bp,
-        pool.shadow_fen_per_card_hour,
+        pool.shadow_fen_per_card_hour * shadow_bp // BASIS_POINTS,
         kernel.SILENT if pool is _SILENT else fresh,
     )

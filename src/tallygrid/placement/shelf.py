@@ -88,14 +88,19 @@ class Shelf:
             sets.foreign if request.origin == "domestic" else 0,
             sets.all & ~sets.sites.of(request.sites) if request.sites else 0,
             sets.latency[request.place].above(limit) if limit is not None else 0,
-            sets.all & ~sets.providers.of(request.providers)
-            if request.providers is not None
-            else 0,
+            self._not_admitted(request),
             sets.providers.of(request.related) if request.related else 0,
             sets.uncertified if request.certified else 0,
         )
         assert len(found) == MASKS, "the kernel reads a set for each reason"
         return found
+
+    def _not_admitted(self, request: Request) -> int:
+        sets = self._sets
+        refused = sets.offers.of(request.refused) if request.refused else 0
+        if request.providers is None:
+            return refused
+        return refused | sets.all & ~sets.providers.of(request.providers)
 
     def rows(self, weights: Weights) -> list[list[int]]:
         """Return the rows of `kernel.weigh` that describe the offers, by its order of rows."""
@@ -115,6 +120,7 @@ class Shelf:
             models=self._by(lambda one: one.model),
             sites=self._by(lambda one: one.site),
             providers=self._by(lambda one: one.provider),
+            offers=self._by(lambda one: one.offer),
             memory=_Steps.of([one.memory_gb for one in self.entries]),
             latency={
                 place: _Steps.of([one.routes[place][0] for one in self.entries])
@@ -172,6 +178,7 @@ class _Sets:
     models: _Names
     sites: _Names
     providers: _Names
+    offers: _Names
     memory: _Steps
     latency: Mapping[str, _Steps]
     foreign: int

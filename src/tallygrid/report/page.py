@@ -32,11 +32,11 @@ def page(figures: Figures, language: Language, languages: Sequence[Language]) ->
     """Return the page in one language, with links to the others."""
     writer = Writer(language)
     headline, detail = prose.verdict(figures, writer)
-    return _template().render(
+    return template().render(
         figures=figures,
         writer=writer,
         others={other: _file_name(other) for other in languages if other != language},
-        css=Markup(_stylesheet()),  # noqa: S704  # our own file
+        css=Markup(stylesheet()),  # noqa: S704  # our own file
         headline=headline,
         detail=detail,
         problems=prose.problems(figures, writer),
@@ -104,7 +104,8 @@ def _file_name(language: Language) -> str:
 
 
 @cache
-def _template() -> Template:
+def template(name: str = "page.html") -> Template:
+    """Return a page to be filled in."""
     environment = Environment(
         loader=PackageLoader("tallygrid", "report"),
         autoescape=True,
@@ -112,8 +113,9 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html")
+    return environment.get_template(name)
 
 
-def _stylesheet() -> str:
+def stylesheet() -> str:
+    """Return the looks of every page."""
     return files("tallygrid.report").joinpath("page.css").read_text(encoding="utf-8")

@@ -46,21 +46,8 @@ class Writer:
         return self.say("between", first=days[0], last=days[1])
 
     def duration(self, seconds: int) -> str:
-        """Write a duration with its two greatest units.
-
-        >>> Writer("en").duration(93_784)
-        '1 d 2 h'
-        >>> Writer("zh").duration(59)
-        '59 秒'
-        """
-        parts = {
-            "days": seconds // 86_400,
-            "hours": seconds // 3600 % 24,
-            "minutes": seconds // 60 % 60,
-            "seconds": seconds % 60,
-        }
-        greatest = next((unit for unit, value in parts.items() if value), "seconds")
-        return self.say(f"duration.{greatest}", **parts)
+        """Write a duration with its two greatest units."""
+        return text.duration(seconds, self.language)
 
     def budget(self, budget: Budget) -> str:
         """Name a budget's programme, saying so where it is only reported."""

@@ -1,7 +1,7 @@
 """Where a use case works: the books at hand, the catalogue, and the sites that run jobs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from psycopg import Connection
 from tallygrid import ledger
 from tallygrid.core.books import Event, Outcome
 from tallygrid.core.catalogue import Catalogue
+from tallygrid.core.placement import Weights
 from tallygrid.database.again import Sessions
 from tallygrid.ledger.queue import PostingQueue
 from tallygrid.sites.port import SitePort
@@ -24,6 +25,8 @@ class Office:
     sessions: Sessions
     catalogue: Catalogue
     site: SitePort
+    weights: Weights = field(default_factory=Weights)
+    """What the operator weighs in placements."""
 
     def transact(self, role: str, work: Callable[[Connection], _Found]) -> _Found:
         """Run work in one transaction as a role; if the server goes away, again when it is back."""

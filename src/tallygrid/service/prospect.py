@@ -8,7 +8,8 @@ from math import ceil
 from tallygrid.core.catalogue import Catalogue, Offer
 from tallygrid.core.condition import Facts
 from tallygrid.core.granting import grant_of
-from tallygrid.core.placement import Request
+from tallygrid.core.key import key_of
+from tallygrid.core.placement import SEEDS, Request
 from tallygrid.core.rating import tax_within
 from tallygrid.core.stacking import best
 from tallygrid.core.workload import Workload
@@ -107,6 +108,7 @@ def request_of(workload: Workload, facts: Facts, catalogue: Catalogue) -> Reques
         data_gb=ceil(workload.data_gb),
         latency_ms_max=workload.latency_ms_max,
         related=catalogue.related(code),
+        seed=key_of("placement", code, workload.name).int % SEEDS,
     )
 
 
@@ -145,7 +147,7 @@ def _offer(catalogue: Catalogue, workload: Workload, purses: Sequence[Purse]) ->
     ]
     if not offers:
         raise NoOfferError(workload)
-    admitted_by_all = [one for one in offers if all(one.provider in p.providers for p in purses)]
+    admitted_by_all = [one for one in offers if all(one.id in p.admission.offers for p in purses)]
     return min(admitted_by_all or offers, key=lambda one: (one.price.unit_fen, one.id))
 
 
@@ -173,5 +175,5 @@ def _purses(counter: Counter, found: Sequence[Match], at: datetime) -> tuple[Pur
 
 def _purse(counter: Counter, scheme: Scheme, one: Match, at: datetime) -> Purse:
     grant = grant_of(scheme.applied, one.decision, voucher=f"({scheme.id})")
-    providers = admitted(counter.office.catalogue, scheme, one.facts, at=at)
-    return Purse(grant.voucher, "", grant, providers)
+    admission = admitted(counter.office.catalogue, scheme, one.facts, at=at)
+    return Purse(grant.voucher, "", grant, admission)

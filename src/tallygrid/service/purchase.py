@@ -173,6 +173,18 @@ def of_state(connection: Connection, *states: str) -> tuple[Purchase, ...]:
     return tuple(_from_row(*row) for row in rows)
 
 
+def recent(connection: Connection, start: datetime, end: datetime) -> tuple[Purchase, ...]:
+    """Return the purchases that were placed in a period, whatever became of them."""
+    rows = connection.execute(
+        """
+        SELECT document, state FROM service.purchase
+        WHERE placed_at >= %s AND placed_at < %s ORDER BY placed_at, id
+        """,
+        (start, end),
+    ).fetchall()
+    return tuple(_from_row(*row) for row in rows)
+
+
 def _from_row(document: dict[str, Any], state: str) -> Purchase:
     del document["account"]
     return load(Purchase, {**document, "state": state})

@@ -7,17 +7,20 @@ from fractions import Fraction
 
 from psycopg import Connection
 
-from tallygrid.core.catalogue import Catalogue, Offer, OfferKind, Unit
+from tallygrid.core.catalogue import Catalogue, Fact, Offer, OfferKind, Unit
 from tallygrid.core.condition import Facts
 from tallygrid.core.decision import decide
-from tallygrid.core.placement import Placement
+from tallygrid.core.finding import Finding
+from tallygrid.core.money import BASIS_POINTS
+from tallygrid.core.placement import Flip, Placement, PoolState
 from tallygrid.core.placement import Request as PlacementRequest
 from tallygrid.core.quote import Quote, quote
 from tallygrid.core.rating import Grant
 from tallygrid.placement.capacity import pools
+from tallygrid.placement.flip import flips
 from tallygrid.placement.online import place
 from tallygrid.placement.shelf import Shelf
-from tallygrid.service import reservations
+from tallygrid.service import pricing, reservations
 from tallygrid.service import voucher as vouchers
 from tallygrid.service.office import Office
 from tallygrid.service.publishing import Scheme
@@ -25,14 +28,26 @@ from tallygrid.service.voucher import Voucher
 
 
 @dataclass(frozen=True)
+class Admission:
+    """The offers that a programme's rules let an applicant redeem at, and why not the others."""
+
+    offers: frozenset[str]
+    refused: Mapping[str, str]
+    """By offer: the clause of the first rule that refuses it."""
+    foreign_clause: str = ""
+    """The clause of a rule that refuses foreign accelerators; empty if none does."""
+
+
+@dataclass(frozen=True)
 class Purse:
-    """A voucher, or one that could be had, and the providers it may be redeemed at."""
+    """A voucher, or one that could be had, and the offers it may be redeemed at."""
 
     voucher: str
     contract: str
     grant: Grant
     """What a bill needs to know; its room is what is left."""
-    providers: frozenset[str]
+    admission: Admission
+    """Where it may be redeemed."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +71,7 @@ class Counter:
     office: Office
     schemes: Mapping[str, Scheme]
     _shelves: dict[Unit, Shelf] = field(init=False)
-    _admitted: dict[str, frozenset[str]] = field(init=False, default_factory=dict)
+    _admitted: dict[str, Admission] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         units: tuple[Unit, ...] = ("card_hour", "server_month")
@@ -86,9 +101,9 @@ class Counter:
         The vouchers with the highest rate are kept; one that no suitable provider honours is
         left out, and without any the applicant pays in full.
         """
+        scarce = self._scarce_bp(at)
         for used in _choices(purses):
-            providers = frozenset.intersection(*(one.providers for one in used)) if used else None
-            found = self._placed(replace(asked, providers=providers), unit, at)
+            found = self._placed(_admitting(asked, used, scarce), unit, at)
             if found.chosen is not None:
                 break
         if found.chosen is None:
@@ -101,7 +116,7 @@ class Counter:
         self, offer: Offer, quantity: Fraction, purses: Sequence[Purse], *, at: datetime
     ) -> Proposal:
         """Quote a quantity of one offer, with the vouchers that its provider may take."""
-        used = tuple(one for one in purses if offer.provider in one.providers)
+        used = tuple(one for one in purses if offer.id in one.admission.offers)
         return self._proposal(offer, quantity, used, None, at)
 
     def _proposal(
@@ -117,12 +132,31 @@ class Counter:
         return Proposal(offer, quoted, tuple(one.voucher for one in used), placement)
 
     def _placed(self, asked: PlacementRequest, unit: Unit, at: datetime) -> Placement:
+        state = self._state(asked, at)
+        return place(asked, self._shelves[unit], state, self.office.weights)
+
+    def _scarce_bp(self, at: datetime) -> Mapping[str, int]:
+        """Return what a fen of each programme's budget is worth to later work, where it is."""
+        solved = self.office.transact("web", lambda connection: pricing.latest(connection, at))
+        return solved.worth.budgets_bp if solved else {}
+
+    def _state(self, asked: PlacementRequest, at: datetime) -> PoolState:
         lasting = timedelta(seconds=asked.seconds)
-        taken = self.office.transact(
-            "web", lambda connection: reservations.between(connection, at, at + lasting)
+        taken, told = self.office.transact(
+            "web",
+            lambda connection: (
+                reservations.between(connection, at, at + lasting),
+                pricing.told(connection, at),
+            ),
         )
-        state = pools(self.office.catalogue, taken, at=at, lasting=lasting, wanted=asked.cards)
-        return place(asked, self._shelves[unit], state)
+        return pools(
+            self.office.catalogue, taken, at=at, lasting=lasting, wanted=asked.cards, told=told
+        )
+
+    def flips(self, placement: Placement, unit: Unit, at: datetime) -> tuple[Flip, ...]:
+        """Return what each of the operator's weights would have to be for another choice."""
+        state = self._state(placement.request, at)
+        return flips(placement.request, self._shelves[unit], state, self.office.weights)
 
     def _purses(
         self,
@@ -139,12 +173,10 @@ class Counter:
             free_fen = sum(vouchers.free_fen(connection, voucher).values())
             if free_fen:
                 grant = replace(voucher.grant_terms, room_fen=free_fen)
-                providers = self._providers(voucher, scheme, facts, at)
-                yield Purse(voucher.id, voucher.contract, grant, providers)
+                admission = self._admission(voucher, scheme, facts, at)
+                yield Purse(voucher.id, voucher.contract, grant, admission)
 
-    def _providers(
-        self, voucher: Voucher, scheme: Scheme, facts: Facts, at: datetime
-    ) -> frozenset[str]:
+    def _admission(self, voucher: Voucher, scheme: Scheme, facts: Facts, at: datetime) -> Admission:
         if voucher.id not in self._admitted:
             self._admitted[voucher.id] = admitted(self.office.catalogue, scheme, facts, at=at)
         return self._admitted[voucher.id]
@@ -156,21 +188,52 @@ def _shelf(catalogue: Catalogue, unit: Unit) -> Shelf:
     return Shelf(tuple(one for one in whole.entries if catalogue.offers[one.offer].unit == unit))
 
 
-def admitted(catalogue: Catalogue, scheme: Scheme, facts: Facts, *, at: datetime) -> frozenset[str]:
-    """Return the providers with whom no rule of a programme fails for an applicant.
+def admitted(catalogue: Catalogue, scheme: Scheme, facts: Facts, *, at: datetime) -> Admission:
+    """Return where no rule of a programme fails for an applicant, offer by offer.
 
-    Windows are left aside: they bound the application, not where a voucher is redeemed.
+    Windows are left aside: they bound the application, not where a voucher is redeemed. Offers
+    that a rule could not tell apart are decided once.
     """
-    found = set()
+    decided: dict[tuple[tuple[str, Fact], ...], tuple[Finding, ...]] = {}
+    admits: set[str] = set()
+    refused: dict[str, str] = {}
+    foreign_clause = ""
     for offer in catalogue.offers_of(scheme.programme.kind):
-        if offer.provider in found:
+        about = catalogue.facts(offer.id, authority=scheme.programme.place.code)
+        key = tuple(sorted(about.items()))
+        if key not in decided:
+            decided[key] = _against(scheme, {**facts, **about}, at)
+        against = decided[key]
+        if not against:
+            admits.add(offer.id)
             continue
-        seen = {**facts, **catalogue.facts(offer.id, authority=scheme.programme.place.code)}
-        decision = decide(scheme.programme, seen, at=at, assumptions=scheme.assumptions)
-        rules = [one for one in decision.findings if one.kind in {"condition", "exclusion"}]
-        if all(one.status == "passed" for one in rules):
-            found.add(offer.provider)
-    return frozenset(found)
+        refused[offer.id] = against[0].citation.clause
+        if offer.origin == "foreign":
+            by_origin = (one for one in against if "hardware_origin" in one.saw)
+            foreign_clause = foreign_clause or next((o.citation.clause for o in by_origin), "")
+    return Admission(frozenset(admits), refused, foreign_clause)
+
+
+def _against(scheme: Scheme, seen: Facts, at: datetime) -> tuple[Finding, ...]:
+    """Return the rules about a case that do not hold."""
+    decision = decide(scheme.programme, seen, at=at, assumptions=scheme.assumptions)
+    rules = (one for one in decision.findings if one.kind in {"condition", "exclusion"})
+    return tuple(one for one in rules if one.status != "passed")
+
+
+def _admitting(
+    asked: PlacementRequest, used: Sequence[Purse], scarce_bp: Mapping[str, int]
+) -> PlacementRequest:
+    """Return a request that goes only where all these vouchers may be redeemed.
+
+    What they draw on budgets that are scarce counts for as much more as it is worth.
+    """
+    budget_bp = sum(
+        scarce_bp.get(one.grant.programme, 0) * one.grant.rate_bp // BASIS_POINTS for one in used
+    )
+    refused = {offer: why for one in used for offer, why in one.admission.refused.items()}
+    foreign = next((one.admission.foreign_clause for one in used), "")
+    return replace(asked, refused=refused, origin_clause=foreign, budget_bp=budget_bp)
 
 
 def nearest_place(catalogue: Catalogue, code: str) -> str:

@@ -72,6 +72,22 @@ def percent(rate_bp: int, language: Language) -> str:
     return format_percent(rate, format="#,##0.##%", locale=_LOCALES[language])
 
 
+def duration(seconds: int, language: Language) -> str:
+    """Write a duration with its two greatest units.
+
+    >>> duration(93_784, "en"), duration(59, "zh")
+    ('1 d 2 h', '59 秒')
+    """
+    parts = {
+        "days": seconds // 86_400,
+        "hours": seconds // 3600 % 24,
+        "minutes": seconds // 60 % 60,
+        "seconds": seconds % 60,
+    }
+    greatest = next((unit for unit, value in parts.items() if value), "seconds")
+    return render(f"report.duration.{greatest}", language, **parts)
+
+
 @cache
 def catalogue() -> Mapping[str, Mapping[Language, str]]:
     """Read the whole catalogue; a code may stand in one file only."""
@@ -109,4 +125,5 @@ _WRITERS: Final[Mapping[str, Callable[[Any, Language], str]]] = {
     "instant": instant,
     "percent": percent,
     "number": number,
+    "duration": duration,
 }

@@ -1,10 +1,11 @@
 """A placement in words: the choice, and why every other offer was passed over."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from tallygrid.core.catalogue import Catalogue
-from tallygrid.core.placement import Placement, Verdict
+from tallygrid.core.placement import Flip, Placement, Verdict, Weights
 from tallygrid.settings import Language
 from tallygrid.text import render
 
@@ -66,6 +67,78 @@ def parts(verdict: Verdict, language: Language) -> tuple[tuple[str, int], ...]:
     )
 
 
+def explained(
+    placement: Placement,
+    flips: Sequence[Flip],
+    weights: Weights,
+    catalogue: Catalogue,
+    language: Language,
+) -> tuple[str, ...]:
+    """Return line by line what decided: parts, the next best, and what each weight would do."""
+    chosen = placement.verdict
+    if chosen is None:
+        return ()
+    lines = [render("placement.as_shown", language)]
+    lines += [
+        "  " + render("placement.part_row", language, part=part, amount=fen)
+        for part, fen in parts(chosen, language)
+        if fen
+    ]
+    lines += [_next(placement, one, catalogue, language) for one in placement.ranked()[1:4]]
+    lines.append(render("placement.weights", language))
+    for field in fields(weights):
+        found = [one for one in flips if one.weight == field.name]
+        lines += ["  " + line for line in _weight(field.name, found, weights, catalogue, language)]
+    return tuple(lines)
+
+
+def _next(placement: Placement, one: Verdict, catalogue: Catalogue, language: Language) -> str:
+    """Return in which parts an offer that was not chosen differs from the one that was."""
+    chosen = placement.verdict
+    assert chosen is not None, "something was chosen"
+    pairs = zip(parts(one, language), parts(chosen, language), strict=True)
+    found = [(part, fen - less) for (part, fen), (_, less) in pairs if fen != less]
+    told = [
+        render(
+            "placement.next_part",
+            language,
+            part=part,
+            sign="+" if fen > 0 else "−",
+            amount=abs(fen),
+        )
+        for part, fen in found
+    ]
+    return "  " + render(
+        "placement.next_row",
+        language,
+        offer=_name(one.offer, catalogue, language),
+        amount=placement.dearer_fen(one),
+        parts=", ".join(told) if language == "en" else "，".join(told),
+    )
+
+
+def _weight(
+    name: str, found: Sequence[Flip], weights: Weights, catalogue: Catalogue, language: Language
+) -> list[str]:
+    """Return which values of a weight change the choice."""
+    said = render(f"placement.weight.{name}", language)
+    kind = "percent" if name.endswith("_bp") else "money"
+    now = getattr(weights, name)
+    if not found:
+        return [render(f"placement.no_flip.{kind}", language, weight=said, now=now)]
+    return [
+        render(
+            f"placement.flip.{kind}",
+            language,
+            weight=said,
+            now=now,
+            at=one.at,
+            offer=_name(one.offer, catalogue, language),
+        )
+        for one in found
+    ]
+
+
 @dataclass(frozen=True)
 class _Teller:
     placement: Placement
@@ -90,10 +163,13 @@ class _Teller:
         return render("placement.dearer", self.language, amount=more_fen)
 
     def _reason(self, one: Verdict, code: str) -> str:
+        request = self.placement.request
         if code == "full" and one.wait_seconds is not None:
             until = self.at + timedelta(seconds=one.wait_seconds)
-            return render("placement.full_until", self.language, until=until)
-        request = self.placement.request
+            return render("placement.full_until", self.language, wait=one.wait_seconds, until=until)
+        clause = self._clause(one, code)
+        if clause:
+            return render(f"placement.{code}_by", self.language, clause=clause)
         return render(
             f"placement.{code}",
             self.language,
@@ -101,6 +177,13 @@ class _Teller:
             limit=request.latency_ms_max,
             asked=request.cards,
         )
+
+    def _clause(self, one: Verdict, code: str) -> str:
+        """Return where it stands that an offer is refused; empty if no text says so."""
+        request = self.placement.request
+        if code == "origin":
+            return request.origin_clause
+        return request.refused.get(one.offer, "") if code == "provider_not_admitted" else ""
 
 
 def _name(offer: str, catalogue: Catalogue, language: Language) -> str:

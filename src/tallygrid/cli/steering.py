@@ -1,0 +1,258 @@
+"""`tallygrid placements`, `prices`, `sites`: where work goes, and what cards are worth."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from time import sleep
+from typing import TYPE_CHECKING
+
+import click
+
+from tallygrid.cli.common import Desk, at_option, instant, json_option, write_json
+from tallygrid.core.catalogue import Catalogue, Name
+from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN
+from tallygrid.files.nearest import nearest
+from tallygrid.files.whole import whole
+from tallygrid.service import pricing, steering
+from tallygrid.service.pricing import Solved
+from tallygrid.settings import Language
+from tallygrid.text import render
+
+if TYPE_CHECKING:
+    from tallygrid.core.steering import Steering
+
+_days = click.option(
+    "--days", type=click.IntRange(1, 366), default=7, show_default=True, help="How many days."
+)
+
+
+@click.group()
+def placements() -> None:
+    """Say where the work went."""
+
+
+@placements.command()
+@_days
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    help="Also write a page with a picture of it.",
+)
+@at_option
+@json_option
+@click.pass_obj
+def report(desk: Desk, *, days: int, html: Path | None, at: str | None, as_json: bool) -> None:
+    """Tell how the placements of some days split, against what there was, and what was paid."""
+    end = instant(at)
+    with desk.office() as office:
+        found = steering.placements(office, start=end - timedelta(days=days), end=end)
+        catalogue = office.catalogue
+    if html:
+        from tallygrid.report.steering import steering_page
+
+        with whole(html) as part:
+            part.write_text(steering_page(found, catalogue, desk.language), encoding="utf-8")
+    if as_json:
+        write_json(_steering_json(found))
+        return
+    for line in _steering_lines(found, catalogue, desk.language):
+        click.echo(line)
+
+
+@click.group()
+def prices() -> None:
+    """Solve and show what one more card-hour, or yuan of a budget, is worth."""
+
+
+@prices.command("solve")
+@_days
+@click.option(
+    "--every",
+    type=click.IntRange(1, 24 * 60),
+    metavar="MINUTES",
+    help="Go on, and solve anew so often; without it, once.",
+)
+@at_option
+@json_option
+@click.pass_obj
+def solve_(desk: Desk, *, days: int, every: int | None, at: str | None, as_json: bool) -> None:
+    """Solve the prices of the next days on what came in the last, for placements to use."""
+    if every and at:
+        message = "--every solves at each moment that comes. Leave out --at."
+        raise click.UsageError(message)
+    with desk.office() as office:
+        while True:
+            solved = pricing.solve_prices(office, at=instant(at), days=days)
+            _show_prices(desk, solved, office.catalogue, as_json=as_json)
+            if not every:
+                return
+            sleep(every * 60)
+
+
+@prices.command()
+@click.option("--provider", metavar="ID", help="Only what this provider has, and where demand is.")
+@at_option
+@json_option
+@click.pass_obj
+def show(desk: Desk, *, provider: str | None, at: str | None, as_json: bool) -> None:
+    """Show the prices that placements use now."""
+    when = instant(at)
+    with desk.office() as office:
+        catalogue = office.catalogue
+        if provider is not None and provider not in catalogue.providers:
+            remedy = nearest(provider, catalogue.providers)
+            message = f"There is no provider {provider!r}. {remedy}"
+            raise click.BadParameter(message, param_hint="--provider")
+        solved = office.transact("web", lambda connection: pricing.latest(connection, when))
+    if solved is None:
+        click.echo(render("prices.none_yet", desk.language), err=as_json)
+        if as_json:
+            write_json(None)
+        return
+    _show_prices(desk, solved, catalogue, as_json=as_json, provider=provider)
+
+
+@click.group()
+def sites() -> None:
+    """Keep what sites tell of themselves."""
+
+
+@sites.command("report")
+@click.argument("site")
+@click.option(
+    "--used",
+    type=click.IntRange(0, 100),
+    required=True,
+    metavar="PERCENT",
+    help="Card time in use, 0 to 100.",
+)
+@at_option
+@click.pass_obj
+def report_(desk: Desk, site: str, used: int, at: str | None) -> None:
+    """Keep how much of SITE is in use: placements count on it for an hour, then doubt it."""
+    when, used_bp = instant(at), used * BASIS_POINTS // 100
+    with desk.office() as office:
+        known = office.catalogue.sites
+        if site not in known:
+            message = f"There is no site {site!r}. {nearest(site, known)}"
+            raise click.BadParameter(message, param_hint="SITE")
+        pricing.report(office, site, used_bp, at=when)
+    name = _said(known[site].name, desk.language)
+    click.echo(render("sites.reported", desk.language, site=name, used=used_bp, at=when))
+
+
+def _show_prices(
+    desk: Desk,
+    solved: Solved,
+    catalogue: Catalogue,
+    *,
+    as_json: bool,
+    provider: str | None = None,
+) -> None:
+    if as_json:
+        write_json(_prices_json(solved, catalogue, provider))
+        return
+    for line in _price_lines(solved, catalogue, desk.language, provider):
+        click.echo(line)
+
+
+def _price_lines(
+    solved: Solved, catalogue: Catalogue, language: Language, provider: str | None
+) -> Iterator[str]:
+    """Yield a line for everything that is scarce, the scarcest first."""
+    worth = sorted(solved.worth.pools_fen.items(), key=lambda one: (-one[1], one[0]))
+    yield render("prices.solved", language, at=solved.at)
+    for (site, model), fen in worth:
+        if fen and provider in {None, catalogue.sites[site].provider}:
+            said = _said(catalogue.sites[site].name, language)
+            card = _said(catalogue.cards[model].name, language)
+            yield render("prices.pool", language, site=said, model=card, worth=fen)
+    if provider is not None:
+        yield from _hints(solved, catalogue, language, provider)
+        return
+    for name, bp in sorted(solved.worth.budgets_bp.items()):
+        if bp:
+            fen = bp * FEN_PER_YUAN // BASIS_POINTS
+            yield render("prices.budget", language, programme=name, worth=fen)
+    yield render("prices.plenty", language)
+
+
+def _hints(
+    solved: Solved, catalogue: Catalogue, language: Language, provider: str
+) -> Iterator[str]:
+    """Yield for each model that a provider has where more of it would be worth most."""
+    own = {
+        model
+        for site in catalogue.sites.values()
+        if site.provider == provider
+        for model in site.cards
+    }
+    wanted = False
+    for model in sorted(own):
+        best = max(
+            ((fen, site) for (site, kind), fen in solved.worth.pools_fen.items() if kind == model),
+            default=(0, ""),
+        )
+        if best[0]:
+            wanted = True
+            yield render(
+                "prices.hint",
+                language,
+                model=_said(catalogue.cards[model].name, language),
+                site=_said(catalogue.sites[best[1]].name, language),
+                worth=best[0],
+            )
+    if not wanted:
+        yield render("prices.no_hint", language)
+
+
+def _prices_json(solved: Solved, catalogue: Catalogue, provider: str | None) -> dict[str, object]:
+    return {
+        "solved_at": solved.at.isoformat(),
+        "pools": [
+            {"site": site, "model": model, "fen_per_card_hour": fen}
+            for (site, model), fen in sorted(solved.worth.pools_fen.items())
+            if provider in {None, catalogue.sites[site].provider}
+        ],
+        "budgets": [
+            {"programme": name, "worth_bp": bp}
+            for name, bp in sorted(solved.worth.budgets_bp.items())
+        ],
+    }
+
+
+def _steering_lines(found: "Steering", catalogue: Catalogue, language: Language) -> Iterator[str]:
+    from tallygrid.report.steering import name_of
+    from tallygrid.report.writer import Writer
+
+    writer = Writer(language)
+    yield writer.say("steering.period", start=found.start, end=found.end)
+    for way, shares in found.by.items():
+        yield writer.say(f"steering.{way}")
+        for one in shares:
+            yield "  " + writer.say(
+                "steering.class_line" if way == "class" else "steering.line",
+                name=name_of(way, one.name, catalogue, writer),
+                jobs=one.jobs,
+                hours=one.card_hours,
+                work=one.work_bp,
+                capacity=one.capacity_bp,
+                subsidy=one.subsidy_fen,
+            )
+
+
+def _steering_json(found: "Steering") -> dict[str, object]:
+    return {
+        "start": found.start.isoformat(),
+        "end": found.end.isoformat(),
+        "by": {
+            way: [{**asdict(one), "used_bp": one.used_bp} for one in shares]
+            for way, shares in found.by.items()
+        },
+    }
+
+
+def _said(name: Name, language: Language) -> str:
+    return name.zh if language == "zh" else name.en

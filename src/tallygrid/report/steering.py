@@ -1,0 +1,84 @@
+"""The steering report as one page: a chart and a table for each way to look at placements."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from tallygrid.core.catalogue import Catalogue
+from tallygrid.core.steering import Share, Steering
+from tallygrid.report.page import stylesheet, template
+from tallygrid.report.shapes import PLAIN_COLOUR, WIDTHS, Change, Dumbbells, Panel
+from tallygrid.report.svg import svg
+from tallygrid.report.writer import Writer
+from tallygrid.settings import Language
+
+
+def steering_page(found: Steering, catalogue: Catalogue, language: Language) -> str:
+    """Return the page in one language; nothing is loaded from elsewhere."""
+    writer = Writer(language)
+    sections = [
+        {
+            "title": writer.say(f"steering.{way}"),
+            "chart": Markup(_chart(way, shares, catalogue, writer)),  # noqa: S704  # drawn by us
+            "rows": [_row(way, one, catalogue, writer) for one in shares],
+            "has_cards": way != "class",
+        }
+        for way, shares in found.by.items()
+        if shares
+    ]
+    return template("steering.html").render(
+        writer=writer,
+        css=Markup(stylesheet()),  # noqa: S704  # our own file
+        start=found.start,
+        end=found.end,
+        sections=sections,
+    )
+
+
+def name_of(way: str, name: str, catalogue: Catalogue, writer: Writer) -> str:
+    """Return what a share is called in a language."""
+    if way == "side":
+        return writer.say(f"side.{name}")
+    if way == "class":
+        return writer.say(f"steering.class.{name}")
+    if way not in {"site", "provider"}:
+        return name
+    words = (catalogue.sites[name] if way == "site" else catalogue.providers[name]).name
+    return words.zh if writer.language == "zh" else words.en
+
+
+def _chart(way: str, shares: Sequence[Share], catalogue: Catalogue, writer: Writer) -> str:
+    """Draw how far each one's part of the work is from its part of the cards."""
+    changes = [
+        Change(
+            name_of(way, one.name, catalogue, writer),
+            one.capacity_bp if way != "class" else one.work_bp,
+            one.work_bp,
+            _amount(way, one, writer),
+            writer.percent(one.work_bp),
+        )
+        for one in shares
+    ]
+    title = writer.say(f"steering.{way}")
+    panel = Panel(title, PLAIN_COLOUR, changes)
+    drawn = Dumbbells([panel], axis=writer.say("steering.axis"))(WIDTHS["wide"])
+    assert drawn is not None, "there is a line for each share"
+    return svg(drawn, key=way, title=title, description=writer.say("steering.description"))
+
+
+def _amount(way: str, one: Share, writer: Writer) -> str:
+    if way == "class":
+        return writer.percent(one.work_bp)
+    return writer.say("steering.amount", work=one.work_bp, capacity=one.capacity_bp)
+
+
+def _row(way: str, one: Share, catalogue: Catalogue, writer: Writer) -> list[str]:
+    return [
+        name_of(way, one.name, catalogue, writer),
+        writer.number(one.jobs),
+        writer.number(one.card_hours),
+        writer.percent(one.work_bp),
+        *([writer.percent(one.capacity_bp), writer.percent(one.used_bp)] if way != "class" else []),
+        writer.money(one.gross_fen),
+        writer.money(one.subsidy_fen),
+    ]

@@ -1,0 +1,152 @@
+"""Where the work went, what cards are worth, and what sites tell: as the books know it."""
+
+from datetime import timedelta
+from fractions import Fraction
+
+import pytest
+from desk import AT, CATALOGUE, CITY, FACTS, Desk, scheme, wanted
+
+from tallygrid.core.placement import Request
+from tallygrid.core.steering import class_of
+from tallygrid.report.steering import steering_page
+from tallygrid.service import pricing, steering
+from tallygrid.service.plain import dump
+from tallygrid.service.purchase import Cards
+from tallygrid.service.quoting import Counter, admitted
+
+DAY = timedelta(days=1)
+JOB = Request(cards=64, seconds=86_400, place="zhongwei", models=frozenset({"H100"}))
+
+
+@pytest.fixture
+def counter(funded: Desk) -> Counter:
+    return Counter(funded.office, {CITY: scheme(CITY)})
+
+
+def bought(desk: Desk, counter: Counter, name: str, *vouchers: str) -> str:
+    """Place a job and buy it; return where it went."""
+    proposal = counter.place(JOB, (), at=AT)
+    assert proposal.offer is not None
+    desk.buy(
+        wanted(
+            name,
+            *vouchers,
+            offer=proposal.offer.id,
+            quantity=Fraction(64 * 24),
+            cards=Cards("H100", 64, JOB.seconds),
+            placement=dump(proposal.placement),
+        )
+    )
+    return proposal.offer.site
+
+
+def test_all_work_and_all_cards_are_told_once_in_every_way(funded: Desk, counter: Counter) -> None:
+    voucher = funded.voucher(CITY, "A-1", 60_000_000, contract="C-1")
+    sites = [bought(funded, counter, f"R-{n}", *([voucher] if n == 0 else [])) for n in range(5)]
+
+    found = steering.placements(funded.office, start=AT - DAY, end=AT + 2 * DAY)
+
+    assert set(found.by) == {"site", "province", "side", "provider", "class"}
+    for way, shares in found.by.items():
+        assert sum(one.jobs for one in shares) == 5, way
+        assert sum(one.card_hours for one in shares) == 5 * 64 * 24, way
+        assert sum(one.subsidy_fen for one in shares) == funded.purchase("R-0").bill.subsidy_fen
+    by_site = {one.name: one for one in found.by["site"]}
+    assert {name for name, one in by_site.items() if one.jobs} == set(sites)
+    assert len(by_site) == len(CATALOGUE.sites)
+    assert [one.name for one in found.by["class"]] == [class_of(JOB)] == ["gang"]
+
+
+def test_only_the_part_of_a_job_within_the_period_counts(funded: Desk, counter: Counter) -> None:
+    bought(funded, counter, "R-1")
+
+    found = steering.placements(funded.office, start=AT + DAY / 2, end=AT + 5 * DAY)
+
+    assert sum(one.card_hours for one in found.by["side"]) == 64 * 12
+    none = steering.placements(funded.office, start=AT + DAY, end=AT + 5 * DAY)
+    assert sum(one.jobs for one in none.by["side"]) == 0
+
+
+def test_the_page_loads_nothing_and_names_every_site(funded: Desk, counter: Counter) -> None:
+    bought(funded, counter, "R-1")
+    found = steering.placements(funded.office, start=AT, end=AT + DAY)
+
+    for language in ("en", "zh"):
+        page = steering_page(found, CATALOGUE, language)  # type: ignore[arg-type]  # of two
+        assert "http://" not in page.replace("http://www.w3.org", "")
+        assert "<svg" in page
+        for site in CATALOGUE.sites.values():
+            assert (site.name.zh if language == "zh" else site.name.en).replace(
+                "'", "&#39;"
+            ) in page
+
+
+def test_prices_are_kept_and_count_for_two_days(funded: Desk, counter: Counter) -> None:
+    for n in range(10):
+        bought(funded, counter, f"R-{n}")
+    week = 7 * DAY
+
+    solved = pricing.solve_prices(funded.office, at=AT + DAY, days=1)
+
+    def told(at: object) -> object:
+        return funded.office.transact("web", lambda it: pricing.latest(it, at))  # type: ignore[arg-type]  # a moment
+
+    assert told(AT + DAY) == solved
+    assert told(AT + 2 * DAY) == solved
+    assert told(AT) is None
+    assert told(AT + week) is None
+
+
+def test_a_price_moves_the_work_away(funded: Desk, counter: Counter) -> None:
+    first = counter.place(JOB, (), at=AT)
+    assert first.offer is not None
+    funded.administer(
+        "INSERT INTO service.price VALUES"
+        f" ('{(AT - DAY).isoformat()}', 'pool', '{first.offer.site}', 'H100', 100000)"
+    )
+
+    second = counter.place(JOB, (), at=AT)
+
+    assert second.offer is not None
+    assert second.offer.site != first.offer.site
+
+
+def test_an_old_report_is_doubted_and_a_very_old_one_is_none(
+    funded: Desk, counter: Counter
+) -> None:
+    """At first it wins by its report; then a like site is preferred; then it is left out."""
+    first = counter.place(JOB, (), at=AT)
+    assert first.offer is not None
+    site = first.offer.site
+    pricing.report(funded.office, site, 0, at=AT - timedelta(hours=2))
+
+    stale = counter.place(JOB, (), at=AT)
+    pricing.report(funded.office, site, 0, at=AT)
+    fresh = counter.place(JOB, (), at=AT)
+    silent = counter.place(JOB, (), at=AT + 2 * DAY)
+
+    assert stale.offer is not None
+    assert stale.offer.site != site
+    assert fresh.offer is not None
+    assert fresh.offer.site == site
+    assert silent.placement is not None
+    reasons = {one.site: one.codes for one in silent.placement.verdicts}
+    assert "no_report" in reasons[site]
+
+
+def test_an_older_report_that_comes_late_replaces_nothing(funded: Desk) -> None:
+    pricing.report(funded.office, "zhongwei", 5_000, at=AT)
+    pricing.report(funded.office, "zhongwei", 100, at=AT - DAY)
+
+    told = funded.office.transact("web", lambda it: pricing.told(it, AT))
+
+    assert told.utilisation_bp == {"zhongwei": 5_000}
+
+
+def test_every_offer_is_admitted_or_refused_by_a_clause() -> None:
+    found = admitted(CATALOGUE, scheme(CITY), FACTS, at=AT)
+
+    compute = {one.id for one in CATALOGUE.offers_of("compute")}
+    assert found.offers | set(found.refused) == compute
+    assert not found.offers & set(found.refused)
+    assert all(found.refused.values())
