@@ -1,6 +1,8 @@
 """Buying, delivering and paying by hand, with every slip of the pen: refused, and nothing moves."""
 
 import csv
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,7 +50,8 @@ def _heads(terminal: Terminal, folder: Path) -> str:
     file = folder / "heads.jsonl"
     file.unlink(missing_ok=True)
     terminal.does("books", "heads", file)
-    return file.read_text()
+    heads = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return " ".join(head["hash"] for head in heads)
 
 
 def test_the_same_name_is_the_same_purchase(terminal: Terminal, folder: Path) -> None:
@@ -164,6 +167,62 @@ def test_receipts_are_held_against_the_payments(terminal: Terminal, folder: Path
     assert _heads(terminal, folder) == after
     receipts.write_text(receipts.read_text(encoding="utf-8-sig").replace(",R-", ",Q-"))
     assert "which is confirmed already by receipt" in terminal.errs("confirm", receipts)
+    assert terminal.does("books", "verify") == ""
+
+
+PAYEE = "91999999DEM000102Y"
+STATEMENT = """<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08">
+<BkToCstmrStmt><Stmt>{}</Stmt></BkToCstmrStmt></Document>"""
+ENTRY = """<Ntry><Amt Ccy="CNY">{1}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>
+<AcctSvcrRef>T-{0}</AcctSvcrRef><NtryDtls><TxDtls><Refs><EndToEndId>{0}</EndToEndId></Refs>
+</TxDtls></NtryDtls></Ntry>"""
+
+
+def _owed(terminal: Terminal, folder: Path, name: str) -> tuple[object, ...]:
+    """Let something be owed, and return the words that ask a bank to pay it."""
+    terminal.does("run", EXAMPLES / "reservation.yaml", "--id", name, *AT, "--first-days", 7)
+    paper = folder / "paper-3"
+    terminal.does("deliver", name, *AT, "--evidence", paper, "--days", 7, "--last")
+    bank = ("--format", "iso20022", "--accounts", folder / "accounts.csv")
+    out = ("--out", folder / "list.xml")
+    return ("pay", "--programme", PROGRAMMES[0], "--batch", f"七月 {name}", *AT, *bank, *out)
+
+
+def test_nothing_is_sent_that_no_bank_could_pay(terminal: Terminal, folder: Path) -> None:
+    words, accounts = _owed(terminal, folder, "no-bank"), folder / "accounts.csv"
+    before = _heads(terminal, folder)
+
+    accounts.write_text("party,account,bank\ncity,1,102100099996\ncity,2 3,12\n")
+    said = terminal.errs(*words)
+    assert all(name in said for name in (":3:", "a second time", "12 digits", "34 letters"))
+    accounts.write_text("party,account,bank\ncity,1,102100099996\n")
+    assert "No account is known of 91" in terminal.errs(*words)
+    assert "缺少" in terminal.errs("--language", "zh", *words)
+
+    assert _heads(terminal, folder) == before
+    assert not (folder / "list.xml").exists()
+
+
+def test_a_bank_is_asked_and_its_statement_booked(terminal: Terminal, folder: Path) -> None:
+    words, answer = _owed(terminal, folder, "bank"), folder / "back.xml"
+    names = ("city", "province", PAYEE)
+    rows = "".join(f"{name},{n},102100099996\n" for n, name in enumerate(names))
+    (folder / "accounts.csv").write_text(f"party,account,bank\n{rows}")
+
+    terminal.does(*words)
+
+    text = (folder / "list.xml").read_text("utf-8")
+    sent = re.findall(r"<EndToEndId>(.*?)<.*?CNY\">(.*?)<", text, re.DOTALL)
+    assert len(sent) == 2
+    answer.write_text(STATEMENT.format(ENTRY.format(*sent[0])))
+    assert "Not answered yet: payment 七月 bank-000" in terminal.does("confirm", answer)
+    after = _heads(terminal, folder)
+    assert "尚无回单" in terminal.does("--language", "zh", "confirm", answer)
+    assert _heads(terminal, folder) == after, "the same file twice is once"
+    answer.write_text(STATEMENT.format("".join(ENTRY.format(*one) for one in sent)))
+    assert "Not answered" not in terminal.does("confirm", answer)
+    answer.write_text(STATEMENT.format(ENTRY.format(sent[0][0], "0.01")))
+    assert "金额为0.01元" in terminal.errs("--language", "zh", "confirm", answer)
     assert terminal.does("books", "verify") == ""
 
 

@@ -11,6 +11,7 @@ import desk as desks
 import pytest
 from desk import AT, CARD, CITY, PROVINCE, Desk, DiedError, request, scheme, used, wanted
 
+from tallygrid.core.payment import Receipt
 from tallygrid.database import Server
 from tallygrid.service import (
     applying,
@@ -25,7 +26,6 @@ from tallygrid.service import (
 )
 from tallygrid.service.budgeting import Tranche
 from tallygrid.service.office import Office
-from tallygrid.service.paying import Receipt
 from tallygrid.service.purchase import Cards
 from tallygrid.service.recovering import Demand
 

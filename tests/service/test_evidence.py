@@ -19,13 +19,13 @@ from psycopg import IsolationLevel
 
 from tallygrid.core.canonical import canonical_json
 from tallygrid.core.job import Usage
+from tallygrid.core.payment import Receipt
 from tallygrid.core.seal import VERSION, BundleError, opened, sealed
 from tallygrid.core.signature import SigningKey
 from tallygrid.files.evidence import check_bundle
 from tallygrid.service import evidence, lines, paying
 from tallygrid.service.evidence import HistoryError, Kind, NoSubjectError, Seal
 from tallygrid.service.lines import Accepted
-from tallygrid.service.paying import Receipt
 from tallygrid.text import render
 
 KEY: Final = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))

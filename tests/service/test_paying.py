@@ -5,9 +5,10 @@ from fractions import Fraction
 import pytest
 from desk import AT, CATALOGUE, CITY, OTHER_FIRM, SERVER, Desk, wanted
 
+from tallygrid.core.payment import Receipt
 from tallygrid.service import paying
 from tallygrid.service.intent import ConflictError
-from tallygrid.service.paying import Payment, Receipt, ReceiptError
+from tallygrid.service.paying import Payment, ReceiptError
 
 PROVIDER = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code
 
@@ -86,9 +87,27 @@ def test_every_difference_of_a_list_is_named_at_once(owing: Desk) -> None:
     with pytest.raises(ReceiptError) as caught:
         paying.confirm(owing.office, receipts, at=AT)
 
-    assert ["for 0.07 yuan" in text for text in caught.value.differences] == [True, False, False]
-    assert "never sent" in caught.value.differences[1]
-    assert "has one receipt" in caught.value.differences[2]
+    codes = [one.code.removeprefix("paying.difference.") for one in caught.value.differences]
+    assert codes == ["other_amount", "unknown", "double"]
+    assert "for 0.07 yuan" in caught.value.sentence("en").splitlines()[0]
+    assert "金额为0.07元" in caught.value.sentence("zh").splitlines()[0]
+
+
+def test_a_payment_is_known_by_its_reference_too(owing: Desk) -> None:
+    """A bank passes on 35 plain characters; a longer name goes by its hash."""
+    payment = _prepare(owing, "批次" * 20)
+    (order,) = paying.orders(owing.office, [payment])
+    receipt = Receipt(order.reference, "T-1", payment.amount_fen)
+    assert order.reference != payment.id
+
+    assert paying.unanswered(owing.office, [receipt]) == (payment,)
+    first = paying.confirm(owing.office, [receipt], at=AT)
+    assert paying.confirm(owing.office, [_receipt(payment)], at=AT) == first
+    with pytest.raises(ReceiptError, match="has one receipt"):
+        paying.confirm(owing.office, [receipt, _receipt(payment, "T-2")], at=AT)
+
+    assert paying.unanswered(owing.office, [receipt]) == ()
+    assert _where(owing) == [0, 0, 1_500_000]
 
 
 def test_an_amount_that_differs_is_seen_after_the_payment_was_confirmed_too(owing: Desk) -> None:

@@ -7,9 +7,9 @@ from typing import Final
 
 from desk import AT, CATALOGUE, CITY, FIRM, PROVINCE, SERVER, Desk, wanted
 
+from tallygrid.core.payment import Receipt
 from tallygrid.service import buying, delivering, paying
 from tallygrid.service.delivering import Delivery
-from tallygrid.service.paying import Receipt
 from tallygrid.service.purchase import Cards
 
 CONTRACT_FEN: Final = 60_000_000

@@ -64,11 +64,11 @@ COMMANDS: Final = {
         "buying", "Accept a delivery of PURCHASE on its evidence: it is rated, captured, and owed."
     ),
     "pay": _Command(
-        "paying", "Send all that a programme owes to the treasury, as a payment list in CSV."
+        "paying", "Send all that a programme owes to the treasury or a bank, as a payment list."
     ),
     "confirm": _Command(
         "paying",
-        "Book the treasury's RECEIPTS: a CSV of payment, receipt, amount_yuan, paid (yes or no).",
+        "Book RECEIPTS: the treasury's CSV, or a bank's statement, a camt.053 in an `.xml` file.",
     ),
     "reward": _Command(
         "rewarding",

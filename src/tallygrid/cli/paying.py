@@ -1,19 +1,18 @@
-"""`tallygrid pay` and `confirm`: the treasury's list, and its receipts."""
+"""`tallygrid pay` and `confirm`: the list for the treasury or bank, and its receipts."""
 
-import csv
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import click
 
-from tallygrid.cli.common import REFUSED, Desk, at_option, instant, require_published
+from tallygrid.cli.common import REFUSED, ZONE, Desk, at_option, instant, require_published
 from tallygrid.cli.refusing import leave_refused
-from tallygrid.core.money import yuan
-from tallygrid.files.receipts import read_receipts
+from tallygrid.files.payments import FORMATS, PaymentBatch, format_of
+from tallygrid.files.payments.accounts import read_accounts
+from tallygrid.files.whole import whole
 from tallygrid.service import paying, publishing
-from tallygrid.service.paying import Payment, Receipt
 from tallygrid.service.wish import Answer
 from tallygrid.text import render
 
@@ -22,6 +21,19 @@ from tallygrid.text import render
 @click.option("--programme", required=True, metavar="ID")
 @click.option("--batch", help="A name for the batch: the same name pays once.")
 @click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="csv",
+    show_default=True,
+    help="The treasury's CSV, or a pain.001 for a bank.",
+)
+@click.option(
+    "--accounts",
+    type=click.Path(path_type=Path),
+    help="For a bank: a CSV of party, account, bank, with every funder and payee.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
     help="Where the list goes.",
@@ -29,31 +41,39 @@ from tallygrid.text import render
 @click.option("--again", is_flag=True, help="Send what of the batch has come back once more.")
 @at_option
 @click.pass_obj
-def pay(
+def pay(  # noqa: PLR0913  # one argument per option
     desk: Desk,
     *,
     programme: str,
     batch: str | None,
+    form: str,
+    accounts: Path | None,
     out: Path | None,
     again: bool,
     at: str | None,
 ) -> None:
-    """Send all that a programme owes to the treasury, as a payment list in CSV."""
+    """Send all that a programme owes to the treasury or a bank, as a payment list."""
     when = instant(at)
     name = batch or f"P-{programme}-{when:%Y%m%dT%H%M%S}"
-    file = out or Path(f"{name}.csv")
+    file = out or Path(f"{name}{FORMATS[form].suffix}")
+    known = read_accounts(accounts) if accounts else {}
     _require_folder(file)
     with desk.office() as office:
         require_published(programme, publishing.published(office))
+        if FORMATS[form].needs_accounts:
+            _require_accounts(desk, paying.parties_owed(office, programme, batch=name), known)
         prepared = paying.prepare(office, programme=programme, batch=name, at=when)
         if again:
             _send_again(desk, paying.again(office, batch=name, at=when))
             prepared = paying.payments(office, batch=name)
-    sent = tuple(one for one in prepared if one.state == "sent")
+        sent = tuple(one for one in prepared if one.state == "sent")
+        orders = paying.orders(office, sent)
     if not sent:
         click.echo(render("cli.nothing_owed", desk.language))
         return
-    _write_list(file, sent)
+    text = FORMATS[form].write(PaymentBatch(name, sent[0].sent_at.astimezone(ZONE), orders, known))
+    with whole(file) as beside:
+        beside.write_text(text, encoding="utf-8", newline="")
     total_fen = sum(one.amount_fen for one in sent)
     words = render(
         "cli.batch", desk.language, batch=name, count=len(sent), amount=total_fen, file=file
@@ -66,11 +86,15 @@ def pay(
 @at_option
 @click.pass_obj
 def confirm(desk: Desk, receipts: Path, at: str | None) -> None:
-    """Book the treasury's RECEIPTS: a CSV of payment, receipt, amount_yuan, paid (yes or no)."""
-    rows = read_receipts(receipts)
+    """Book RECEIPTS: the treasury's CSV, or a bank's statement, a camt.053 in an `.xml` file."""
+    found = format_of(receipts).read(receipts)
     with desk.office() as office:
-        answers = paying.confirm(office, [Receipt(*row) for row in rows], at=instant(at))
+        answers = paying.confirm(office, found, at=instant(at))
+        waiting = paying.unanswered(office, found)
     click.echo(render("cli.confirmed", desk.language, count=len(answers)))
+    for one in waiting:
+        values = {"payment": one.id, "amount": one.amount_fen}
+        click.echo(render("paying.unanswered", desk.language, **values))
     if not all(answer.accepted for answer in answers):
         sys.exit(REFUSED)
 
@@ -91,18 +115,8 @@ def _require_folder(file: Path) -> None:
         raise click.BadParameter(message, param_hint="--out")
 
 
-def _write_list(file: Path, sent: tuple[Payment, ...]) -> None:
-    with file.open("w", encoding="utf-8", newline="") as opened:
-        table = csv.writer(opened)
-        table.writerow(("payment", "programme", "year", "funder", "payee", "amount_yuan"))
-        for one in sent:
-            table.writerow(
-                (
-                    one.id,
-                    one.programme,
-                    one.fiscal_year,
-                    one.funder,
-                    one.payee,
-                    yuan(one.amount_fen),
-                )
-            )
+def _require_accounts(desk: Desk, wanted: Collection[str], known: Collection[str]) -> None:
+    """Refuse to prepare what no bank could pay, before anything is sent."""
+    if missing := sorted(set(wanted) - set(known)):
+        message = render("paying.no_account", desk.language, names=", ".join(missing))
+        raise click.BadParameter(message, param_hint="--accounts")

@@ -7,9 +7,10 @@ are the files that a real one would exchange.
 from datetime import datetime, timedelta
 from functools import partial
 
+from tallygrid.core.payment import Receipt
 from tallygrid.demo.stage import Stage
 from tallygrid.service import paying
-from tallygrid.service.paying import Payment, Receipt
+from tallygrid.service.paying import Payment
 from tallygrid.service.publishing import Scheme
 
 _MONTHS_DAYS = 92

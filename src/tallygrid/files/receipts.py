@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from tallygrid.core.money import FEN_PER_YUAN
+from tallygrid.core.payment import Receipt
 from tallygrid.files.mistake import FileError, Mistake, shown
 from tallygrid.files.rows import read_rows
 
@@ -14,16 +15,7 @@ _DECIMALS_MAX: Final = 2
 _AMOUNT: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{0,2})?")
 
 
-class ReceiptRow(NamedTuple):
-    """One receipt as the treasury wrote it."""
-
-    payment: str
-    number: str
-    amount_fen: int
-    is_paid: bool
-
-
-def read_receipts(path: Path) -> tuple[ReceiptRow, ...]:
+def read_receipts(path: Path) -> tuple[Receipt, ...]:
     """Read a receipts file with the columns payment, receipt, amount_yuan, paid (yes or no).
 
     Raises:
@@ -34,7 +26,7 @@ def read_receipts(path: Path) -> tuple[ReceiptRow, ...]:
     if mistakes:
         raise FileError(mistakes)
     return tuple(
-        ReceiptRow(row["payment"], row["receipt"], fen_of(row["amount_yuan"]), row["paid"] == "yes")
+        Receipt(row["payment"], row["receipt"], fen_of(row["amount_yuan"]), row["paid"] == "yes")
         for _, row in rows
     )
 

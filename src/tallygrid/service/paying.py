@@ -9,13 +9,16 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from tallygrid import ledger
-from tallygrid.core.books import Account, Event, Leg
+from tallygrid.core.books import Account, Event, Leg, Problem
 from tallygrid.core.key import key_of
 from tallygrid.core.money import yuan
+from tallygrid.core.payment import PaymentOrder, Receipt, reference_of
 from tallygrid.service.intent import carry_out
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.wish import Answer, Posting, Wish
+from tallygrid.settings import Language
+from tallygrid.text import render
 
 
 @dataclass(frozen=True)
@@ -37,22 +40,16 @@ class Payment:
     """How often it was sent, each time under this id."""
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """The treasury's word on one payment: paid, under its own document number (支付凭证号)."""
-
-    payment: str
-    number: str
-    amount_fen: int
-    is_paid: bool = True
-
-
 class ReceiptError(Exception):
     """Receipts do not match the payments that were sent; nothing was booked."""
 
-    def __init__(self, differences: Sequence[str]) -> None:
+    def __init__(self, differences: Sequence[Problem]) -> None:
         self.differences = tuple(differences)
-        super().__init__("\n".join(differences))
+        super().__init__(self.sentence("en"))
+
+    def sentence(self, language: Language) -> str:
+        """Return every difference, a line each."""
+        return "\n".join(render(one.code, language, **one.values) for one in self.differences)
 
 
 def prepare(office: Office, *, programme: str, batch: str, at: datetime) -> tuple[Payment, ...]:
@@ -84,14 +81,52 @@ def confirm(office: Office, receipts: Iterable[Receipt], *, at: datetime) -> tup
         ReceiptError: A receipt names no payment that was sent, another amount, or a payment
             that another receipt has settled.
     """
-    known = {payment.id: payment for payment in payments(office)}
+    known = {name: one for one in payments(office) for name in (reference_of(one.id), one.id)}
     pairs = [(known.get(receipt.payment), receipt) for receipt in dict.fromkeys(receipts)]
-    differences = [text for pair in pairs if (text := _difference(*pair))]
-    if differences := [*differences, *_contradictions(receipt for _, receipt in pairs)]:
+    differences = [found for pair in pairs if (found := _difference(*pair))]
+    if differences := [*differences, *_contradictions(pairs)]:
         raise ReceiptError(differences)
     return tuple(
         _confirm(office, payment, receipt, at) for payment, receipt in pairs if payment is not None
     )
+
+
+def orders(office: Office, sent: Iterable[Payment]) -> tuple[PaymentOrder, ...]:
+    """Return payments as a treasury or bank is asked to pay them, payees by their names."""
+
+    def load(connection: Connection) -> dict[str, str]:
+        rows = connection.execute("SELECT id, name ->> 'zh' FROM service.party").fetchall()
+        return dict(rows)
+
+    names = office.transact("payer", load)
+    return tuple(
+        PaymentOrder(
+            id=one.id,
+            programme=one.programme,
+            fiscal_year=one.fiscal_year,
+            funder=one.funder,
+            payee=one.payee,
+            payee_name=names[one.payee],
+            amount_fen=one.amount_fen,
+        )
+        for one in sent
+    )
+
+
+def parties_owed(office: Office, programme: str, *, batch: str) -> frozenset[str]:
+    """Return the funders and payees of a batch: those of its payments, or of all that is owed."""
+    if sent := payments(office, batch=batch):
+        return frozenset(name for one in sent for name in (one.funder, one.payee))
+    owed = office.transact("payer", lambda connection: _owed(connection, programme))
+    return frozenset(name for account, _ in owed for name in (account.funder, account.holder))
+
+
+def unanswered(office: Office, receipts: Iterable[Receipt]) -> tuple[Payment, ...]:
+    """Return the payments of which nothing was heard, of the batches that receipts speak of."""
+    named = {receipt.payment for receipt in receipts}
+    found = payments(office)
+    batches = {one.batch for one in found if named & {one.id, reference_of(one.id)}}
+    return tuple(one for one in found if one.batch in batches and one.state == "sent")
 
 
 def payments(office: Office, *, batch: str | None = None) -> tuple[Payment, ...]:
@@ -217,33 +252,31 @@ def _end_of(payment: Payment) -> UUID:
     return key_of("settled", payment.id, payment.attempt)
 
 
-def _difference(payment: Payment | None, receipt: Receipt) -> str:
+def _difference(payment: Payment | None, receipt: Receipt) -> Problem | None:
     if payment is None:
-        return f"Receipt {receipt.number} names payment {receipt.payment}, which was never sent."
+        return _problem("unknown", receipt, payment=receipt.payment)
     if payment.amount_fen != receipt.amount_fen:
-        return (
-            f"Receipt {receipt.number} is for {yuan(receipt.amount_fen)} yuan; "
-            f"payment {payment.id} was {yuan(payment.amount_fen)} yuan."
-        )
+        amounts = {"found": yuan(receipt.amount_fen), "sent": yuan(payment.amount_fen)}
+        return _problem("other_amount", receipt, payment=payment.id, **amounts)
     state = "confirmed" if receipt.is_paid else "failed"
     if payment.state != "sent" and (payment.state, payment.receipt) != (state, receipt.number):
-        return (
-            f"Receipt {receipt.number} names payment {payment.id}, "
-            f"which is {payment.state} already by receipt {payment.receipt}."
-        )
-    return ""
+        code = f"settled.{payment.state}"
+        return _problem(code, receipt, payment=payment.id, before=payment.receipt)
+    return None
 
 
-def _contradictions(receipts: Iterable[Receipt]) -> Iterator[str]:
-    """Yield a sentence for every payment that several receipts of one list name."""
+def _contradictions(pairs: Iterable[tuple[Payment | None, Receipt]]) -> Iterator[Problem]:
+    """Yield every payment that several receipts of one list name."""
     first: dict[str, Receipt] = {}
-    for receipt in receipts:
-        known = first.setdefault(receipt.payment, receipt)
+    for payment, receipt in pairs:
+        name = payment.id if payment else receipt.payment
+        known = first.setdefault(name, receipt)
         if known is not receipt:
-            yield (
-                f"Receipts {known.number} and {receipt.number} both name payment "
-                f"{receipt.payment}. A payment has one receipt."
-            )
+            yield _problem("double", receipt, payment=name, before=known.number)
+
+
+def _problem(code: str, receipt: Receipt, **values: str) -> Problem:
+    return Problem(f"paying.difference.{code}", {"receipt": receipt.number, **values})
 
 
 def _sibling(account: Account, kind: str) -> Account:

@@ -1,0 +1,188 @@
+"""ISO 20022: a pain.001 to the bank, and its statement, a camt.053, back.
+
+Written are the elements of pain.001.001.09 that a domestic transfer needs: a payment block per
+funder and year, a transaction per payment. Read are booked entries that carry the reference of
+a payment: a debit is the payment, a returned or reversed one is the payment that came back.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+from xml.sax.saxutils import escape
+
+from tallygrid.core.money import yuan
+from tallygrid.core.payment import PaymentOrder, Receipt, reference_of
+from tallygrid.files.mistake import FileError, Mistake, shown
+from tallygrid.files.payments.port import BankAccount, MissingAccountError, PaymentBatch
+from tallygrid.files.receipts import fen_of
+from tallygrid.files.xml import Element, read_xml
+
+_PAIN: Final = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
+_CAMT: Final = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.[0-9]{2}")
+_NAME_MAX: Final = 140
+_NONE_GIVEN: Final = frozenset({"", "NOTPROVIDED"})
+_Line = tuple[int, str]
+
+
+class Iso20022:
+    """pain.001 out, camt.053 in."""
+
+    suffix = ".xml"
+    needs_accounts = True
+
+    def write(self, batch: PaymentBatch) -> str:
+        """Return the pain.001 of a batch.
+
+        Raises:
+            MissingAccountError: The account of a funder or payee is not known.
+        """
+        wanted = {name for one in batch.orders for name in (one.funder, one.payee)}
+        if missing := tuple(sorted(wanted - batch.accounts.keys())):
+            raise MissingAccountError(missing)
+        body = [*_header(batch), *(part for of in _blocks(batch) for part in _block(batch, of))]
+        return _document(body)
+
+    def read(self, path: Path) -> tuple[Receipt, ...]:
+        """Read the receipts that a camt.053 holds; of a payment that came back only that.
+
+        Raises:
+            FileError: With every entry that cannot be read.
+        """
+        root = read_xml(path)
+        if not (root.name == "Document" and _CAMT.fullmatch(root.namespace)):
+            problem = f"This is {shown(f'{root.namespace} {root.name}')}, no statement."
+            remedy = "Name a camt.053, whose first element is a Document of that namespace."
+            raise FileError([Mistake(str(path), root.line, root.column, problem, remedy)])
+        mistakes: list[Mistake] = []
+        found = list(_receipts(str(path), root, mistakes))
+        if not found and not mistakes:
+            problem = "No booked entry names a payment by its EndToEndId."
+            mistakes = [Mistake(str(path), root.line, root.column, problem, "Name another file.")]
+        if mistakes:
+            raise FileError(mistakes)
+        returned = {one.payment for one in found if not one.is_paid}
+        return tuple(one for one in found if not (one.is_paid and one.payment in returned))
+
+
+def _blocks(batch: PaymentBatch) -> Iterator[list[PaymentOrder]]:
+    """Yield the payments of a batch, those of one funder and year together."""
+    orders = sorted(batch.orders, key=lambda one: (one.funder, one.fiscal_year, one.id))
+    for _, found in groupby(orders, key=lambda one: (one.funder, one.fiscal_year)):
+        yield list(found)
+
+
+def _header(batch: PaymentBatch) -> Iterator[_Line]:
+    yield 2, "<GrpHdr>"
+    yield 3, _tag("MsgId", reference_of(batch.name))
+    yield 3, _tag("CreDtTm", batch.at.isoformat(timespec="seconds"))
+    yield from _sums(batch.orders)
+    yield 3, f"<InitgPty>{_tag('Nm', batch.orders[0].programme[:_NAME_MAX])}</InitgPty>"
+    yield 2, "</GrpHdr>"
+
+
+def _block(batch: PaymentBatch, orders: list[PaymentOrder]) -> Iterator[_Line]:
+    first = orders[0]
+    account = batch.accounts[first.funder]
+    yield 2, "<PmtInf>"
+    yield 3, _tag("PmtInfId", reference_of(f"{batch.name}-{first.funder}-{first.fiscal_year}"))
+    yield 3, _tag("PmtMtd", "TRF")
+    yield from _sums(tuple(orders))
+    yield 3, f"<ReqdExctnDt>{_tag('Dt', batch.at.date().isoformat())}</ReqdExctnDt>"
+    yield 3, f"<Dbtr>{_tag('Nm', f'{first.programme} {first.funder}'[:_NAME_MAX])}</Dbtr>"
+    yield 3, f"<DbtrAcct>{_account(account)}</DbtrAcct>"
+    yield 3, f"<DbtrAgt>{_bank(account)}</DbtrAgt>"
+    for one in orders:
+        yield from _transaction(one, batch.accounts[one.payee])
+    yield 2, "</PmtInf>"
+
+
+def _transaction(one: PaymentOrder, account: BankAccount) -> Iterator[_Line]:
+    yield 3, "<CdtTrfTxInf>"
+    yield 4, f"<PmtId>{_tag('EndToEndId', one.reference)}</PmtId>"
+    yield 4, f'<Amt><InstdAmt Ccy="CNY">{yuan(one.amount_fen)}</InstdAmt></Amt>'
+    yield 4, f"<CdtrAgt>{_bank(account)}</CdtrAgt>"
+    code = f"<Id><OrgId><Othr>{_tag('Id', one.payee)}</Othr></OrgId></Id>"
+    yield 4, f"<Cdtr>{_tag('Nm', one.payee_name[:_NAME_MAX])}{code}</Cdtr>"
+    yield 4, f"<CdtrAcct>{_account(account)}</CdtrAcct>"
+    purpose = f"{one.id} {one.programme} {one.fiscal_year} {one.funder}"
+    yield 4, f"<RmtInf>{_tag('Ustrd', purpose[:_NAME_MAX])}</RmtInf>"
+    yield 3, "</CdtTrfTxInf>"
+
+
+def _sums(orders: tuple[PaymentOrder, ...]) -> Iterator[_Line]:
+    yield 3, _tag("NbOfTxs", str(len(orders)))
+    yield 3, _tag("CtrlSum", yuan(sum(one.amount_fen for one in orders)))
+
+
+def _account(account: BankAccount) -> str:
+    return f"<Id><Othr>{_tag('Id', account.number)}</Othr></Id>"
+
+
+def _bank(account: BankAccount) -> str:
+    system = f"<ClrSysId>{_tag('Cd', 'CNAPS')}</ClrSysId>"
+    member = _tag("MmbId", account.bank)
+    return f"<FinInstnId><ClrSysMmbId>{system}{member}</ClrSysMmbId></FinInstnId>"
+
+
+def _tag(name: str, text: str) -> str:
+    return f"<{name}>{escape(text)}</{name}>"
+
+
+def _document(body: list[_Line]) -> str:
+    lines = [(0, f'<Document xmlns="{_PAIN}">'), (1, "<CstmrCdtTrfInitn>"), *body]
+    lines += [(1, "</CstmrCdtTrfInitn>"), (0, "</Document>")]
+    text = "".join(f"{'  ' * depth}{line}\n" for depth, line in lines)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'
+
+
+def _receipts(file: str, root: Element, mistakes: list[Mistake]) -> Iterator[Receipt]:
+    """Yield the receipts of a statement's booked entries, and note what cannot be read."""
+    for entry in root.all("BkToCstmrStmt", "Stmt", "Ntry"):
+        status = entry.said("Sts", "Cd") or entry.said("Sts")
+        if status != "BOOK":
+            continue  # pending or for information: nothing has moved
+        details = list(entry.all("NtryDtls", "TxDtls"))
+        for detail in details:
+            if detail.said("Refs", "EndToEndId") in _NONE_GIVEN:
+                continue  # the account's other business
+            receipt, why = _receipt(entry, detail, is_alone=len(details) == 1)
+            if receipt is not None:
+                yield receipt
+            else:
+                mistakes.append(Mistake(file, detail.line, detail.column, *why))
+
+
+def _receipt(
+    entry: Element, detail: Element, *, is_alone: bool
+) -> tuple[Receipt | None, tuple[str, str]]:
+    """Return the receipt that a detail of an entry is; or what is wrong, and the remedy."""
+    name = detail.said("Refs", "EndToEndId")
+    amount = detail.one("Amt") or detail.one("AmtDtls", "TxAmt", "Amt")
+    amount = amount or (entry.one("Amt") if is_alone else None)
+    number = detail.said("Refs", "AcctSvcrRef") or entry.said("AcctSvcrRef")
+    number = number or entry.said("NtryRef")
+    if amount is None or (fen := _fen(amount)) is None:
+        problem = f"The amount of {shown(name)} is {shown(amount.text if amount else '')}."
+        return None, (problem, "It must be an amount in CNY of at most two decimals.")
+    if not number:
+        return None, (f"The bank gives {shown(name)} no number.", "AcctSvcrRef must be there.")
+    side = detail.said("CdtDbtInd") or entry.said("CdtDbtInd")
+    came_back = detail.one("RtrInf") is not None or entry.said("RvslInd") == "true"
+    if side not in {"DBIT", "CRDT"} or came_back != (side == "CRDT"):
+        problem = (
+            f"The entry of {shown(name)} is {shown(side)}, {'' if came_back else 'not '}returned."
+        )
+        return None, (problem, "A payment is a debit; one that came back, a returned credit.")
+    return Receipt(name, number, fen, is_paid=not came_back), ("", "")
+
+
+def _fen(amount: Element) -> int | None:
+    whole, point, odd = amount.text.strip().partition(".")
+    if amount.attributes.get("Ccy") != "CNY":
+        return None
+    try:
+        return fen_of(whole + point + odd.rstrip("0"))
+    except ValueError:
+        return None

@@ -1,0 +1,274 @@
+"""Every format of payments does the same: what is written can be paid, what comes back is read."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tallygrid.core.money import yuan
+from tallygrid.core.payment import PaymentOrder, Receipt
+from tallygrid.files.mistake import FileError
+from tallygrid.files.payments import FORMATS, PaymentBatch, PaymentFormat, format_of
+from tallygrid.files.payments.port import BankAccount, MissingAccountError
+
+AT: Final = datetime(2026, 7, 31, 9, tzinfo=UTC)
+PAIN: Final = "{urn:iso:std:iso:20022:tech:xsd:pain.001.001.09}"
+
+
+def _order(
+    n: int, amount_fen: int, *, funder: str = "city", name: str = "算力<有限>公司"
+) -> PaymentOrder:
+    return PaymentOrder(
+        id=f"july-{n:04d}",
+        programme="p",
+        fiscal_year=2026,
+        funder=funder,
+        payee="91999999DEM000102Y",
+        payee_name=name,
+        amount_fen=amount_fen,
+    )
+
+
+ORDERS: Final = (_order(1, 6_000_000), _order(2, 1), _order(3, 10**14 + 7, funder="province"))
+ACCOUNTS: Final = {
+    "city": BankAccount("4000123", "102100099996"),
+    "province": BankAccount("4000124", "102100099996"),
+    "91999999DEM000102Y": BankAccount("6222001", "103100000026"),
+}
+BATCH: Final = PaymentBatch("july", AT, ORDERS, ACCOUNTS)
+
+
+class Given(NamedTuple):
+    """One receipt, to be written as a treasury or bank writes it."""
+
+    payment: str
+    number: str
+    amount: str
+    is_paid: bool = True
+
+
+def _csv(receipts: list[Given]) -> str:
+    rows = [
+        f"{one.payment},{one.number},{one.amount},{'yes' if one.is_paid else 'no'}"
+        for one in receipts
+    ]
+    return "\n".join(["payment,receipt,amount_yuan,paid", *rows]) + "\n"
+
+
+def _entry(one: Given, *, status: str = "<Cd>BOOK</Cd>", currency: str = "CNY") -> str:
+    side, returned = ("DBIT", "") if one.is_paid else ("CRDT", "<RtrInf><Rsn/></RtrInf>")
+    return f"""
+      <Ntry><Amt Ccy="{currency}">{one.amount}</Amt><CdtDbtInd>{side}</CdtDbtInd>
+        <Sts>{status}</Sts><AcctSvcrRef>{one.number}</AcctSvcrRef>
+        <NtryDtls><TxDtls><Refs><EndToEndId>{one.payment}</EndToEndId></Refs>
+          <Amt Ccy="{currency}">{one.amount}</Amt>{returned}</TxDtls></NtryDtls></Ntry>"""
+
+
+def _camt(entries: str, *, version: str = "08") -> str:
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.{version}">
+  <BkToCstmrStmt><GrpHdr><MsgId>S-1</MsgId></GrpHdr><Stmt><Id>1</Id>{entries}</Stmt></BkToCstmrStmt>
+</Document>"""
+
+
+ANSWERS: Final[dict[str, Callable[[list[Given]], str]]] = {
+    "csv": _csv,
+    "iso20022": lambda receipts: _camt("".join(_entry(one) for one in receipts)),
+}
+
+
+@pytest.fixture(params=FORMATS)
+def form(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def _read(form: str, text: str, folder: Path) -> tuple[Receipt, ...]:
+    file = folder / f"receipts{FORMATS[form].suffix}"
+    file.write_text(text, encoding="utf-8")
+    assert format_of(file) is FORMATS[form]
+    return format_of(file).read(file)
+
+
+def _mistakes(form: str, text: str, folder: Path) -> list[str]:
+    with pytest.raises(FileError) as refused:
+        _read(form, text, folder)
+    assert all(one.line > 0 and one.column > 0 and one.remedy for one in refused.value.mistakes)
+    return [one.problem for one in refused.value.mistakes]
+
+
+def test_every_payment_goes_out_with_its_reference_and_amount(form: str) -> None:
+    text = FORMATS[form].write(BATCH)
+
+    for one in ORDERS:
+        assert text.count(yuan(one.amount_fen)) >= 1
+        assert re.search(rf"\b{one.reference}\b", text)
+    assert FORMATS[form].write(BATCH) == text, "the same batch gives the same bytes"
+
+
+def test_what_was_paid_and_what_came_back_is_read(form: str, tmp_path: Path) -> None:
+    given = [
+        Given("july-0001", "T-1", "60000.00"),
+        Given("july-0002", "T-2", "0.01", is_paid=False),
+        Given("july-0003", "T-3", "1000000000000.07"[-15:]),
+    ]
+
+    found = _read(form, ANSWERS[form](given), tmp_path)
+
+    assert found == (
+        Receipt("july-0001", "T-1", 6_000_000),
+        Receipt("july-0002", "T-2", 1, is_paid=False),
+        Receipt("july-0003", "T-3", 7),
+    )
+
+
+@pytest.mark.parametrize("amount", ["", "-1", "1e3", "0.001", "1;5", "NaN", "９"])
+def test_an_amount_that_is_none_is_told_with_its_place(
+    form: str, tmp_path: Path, amount: str
+) -> None:
+    given = [Given("july-0001", "T-1", amount), Given("july-0002", "T-2", amount)]
+
+    problems = _mistakes(form, ANSWERS[form](given), tmp_path)
+
+    assert len(problems) >= 2
+    assert any("amount" in one for one in problems)
+
+
+def test_a_receipt_needs_a_number(form: str, tmp_path: Path) -> None:
+    assert _mistakes(form, ANSWERS[form]([Given("july-0001", "", "1.00")]), tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "\x00", "<a>", "payment\n", "<Document/>"])
+def test_what_holds_no_receipts_is_refused(form: str, tmp_path: Path, text: str) -> None:
+    assert _mistakes(form, text, tmp_path)
+
+
+def test_a_file_that_is_not_there_is_told(form: str, tmp_path: Path) -> None:
+    with pytest.raises(FileError):
+        FORMATS[form].read(tmp_path / "absent")
+
+
+def test_every_format_is_a_format() -> None:
+    formats: list[PaymentFormat] = list(FORMATS.values())
+    assert len({one.suffix for one in formats}) == len(formats)
+
+
+# What only one of them knows.
+
+ISO: Final = FORMATS["iso20022"]
+
+STRUCTURE: Final = {
+    "Document": ["CstmrCdtTrfInitn"],
+    "CstmrCdtTrfInitn": ["GrpHdr", "PmtInf"],
+    "GrpHdr": ["MsgId", "CreDtTm", "NbOfTxs", "CtrlSum", "InitgPty"],
+    "PmtInf": [
+        *("PmtInfId", "PmtMtd", "NbOfTxs", "CtrlSum", "ReqdExctnDt", "Dbtr", "DbtrAcct"),
+        *("DbtrAgt", "CdtTrfTxInf"),
+    ],
+    "CdtTrfTxInf": ["PmtId", "Amt", "CdtrAgt", "Cdtr", "CdtrAcct", "RmtInf"],
+}
+"""Elements in the order of the published schema of pain.001.001.09, those that we write."""
+
+
+def _check_order(element: ET.Element) -> None:
+    name = element.tag.removeprefix(PAIN)
+    found = [child.tag.removeprefix(PAIN) for child in element]
+    if name in STRUCTURE:
+        assert list(dict.fromkeys(found)) == STRUCTURE[name], name
+    for child in element:
+        _check_order(child)
+
+
+def test_a_pain_001_has_the_elements_of_the_schema_in_their_order() -> None:
+    root = ET.fromstring(ISO.write(BATCH))  # noqa: S314  # our own file
+
+    assert root.tag == f"{PAIN}Document"
+    _check_order(root)
+    for name in ("MsgId", "PmtInfId", "EndToEndId"):
+        texts = [one.text or "" for one in root.iter(f"{PAIN}{name}")]
+        assert texts
+        assert all(1 <= len(text) <= 35 for text in texts)
+        assert len(set(texts)) == len(texts)
+
+
+def test_the_sums_of_a_pain_001_are_those_of_its_payments() -> None:
+    root = ET.fromstring(ISO.write(BATCH))  # noqa: S314  # our own file
+    blocks = list(root.iter(f"{PAIN}PmtInf"))
+
+    assert [one.findtext(f"{PAIN}NbOfTxs") for one in blocks] == ["2", "1"]
+    assert [one.findtext(f"{PAIN}CtrlSum") for one in blocks] == ["60000.01", "1000000000000.07"]
+    header = root.find(f".//{PAIN}GrpHdr")
+    assert header is not None
+    assert header.findtext(f"{PAIN}CtrlSum") == "1000000060000.08"
+    assert "算力<有限>公司" in {one.text for one in root.iter(f"{PAIN}Nm")}
+
+
+def test_a_bank_is_not_asked_without_an_account() -> None:
+    with pytest.raises(MissingAccountError, match=r"91999999DEM000102Y, city"):
+        ISO.write(PaymentBatch("july", AT, ORDERS, {"province": ACCOUNTS["province"]}))
+
+
+def test_what_is_pending_or_is_not_ours_is_passed_over(tmp_path: Path) -> None:
+    ours = Given("july-0001", "T-1", "1.00000")
+    pending = _entry(Given("july-0002", "T-2", "1"), status="<Cd>PDNG</Cd>")
+    fee = _entry(Given("NOTPROVIDED", "T-3", "5"))
+
+    assert _read("iso20022", _camt(_entry(ours) + pending + fee), tmp_path) == (
+        Receipt("july-0001", "T-1", 100),
+    )
+    assert _mistakes("iso20022", _camt(pending + fee), tmp_path)
+
+
+def test_the_older_version_of_a_statement_is_read_too(tmp_path: Path) -> None:
+    entry = _entry(Given("july-0001", "T-1", "1.00"), status="BOOK")
+
+    assert _read("iso20022", _camt(entry, version="02"), tmp_path)[0].amount_fen == 100
+
+
+def test_what_went_and_came_back_in_one_statement_came_back(tmp_path: Path) -> None:
+    entries = [Given("july-0001", "T-1", "1.00"), Given("july-0001", "T-2", "1.00", is_paid=False)]
+
+    found = _read("iso20022", _camt("".join(map(_entry, entries))), tmp_path)
+
+    assert found == (Receipt("july-0001", "T-2", 100, is_paid=False),)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("DBIT", "CRDT"), ("DBIT", "X"), ('Ccy="CNY"', 'Ccy="EUR"'), ("</Amt>", "</Amt><RtrInf/>")],
+)
+def test_an_entry_that_is_neither_a_payment_nor_a_return_is_told(
+    tmp_path: Path, change: tuple[str, str]
+) -> None:
+    entry = _entry(Given("july-0001", "T-1", "1.00")).replace(*change)
+
+    assert _mistakes("iso20022", _camt(entry), tmp_path)
+
+
+ATTACKS: Final = {
+    "entities that grow": '<!DOCTYPE x [<!ENTITY a "1"><!ENTITY b "&a;&a;&a;&a;">]>',
+    "another file": '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>',
+    "another machine": '<!DOCTYPE x SYSTEM "http://127.0.0.1:1/x.dtd">',
+    "a parameter": '<!DOCTYPE x [<!ENTITY % p SYSTEM "http://127.0.0.1:1/x"> %p;]>',
+    "nothing yet": "<!DOCTYPE x>",
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_file_makes_us_read_another_or_grow(tmp_path: Path, attack: str) -> None:
+    entry = _entry(Given("july-0001", "T-1", "&b;" if "grow" in attack else "1.00"))
+    text = _camt(entry).replace("?>\n", f"?>\n{ATTACKS[attack]}", 1)
+
+    problems = _mistakes("iso20022", text, tmp_path)
+
+    assert problems == ["The file declares a document type, which may hide what it does."]
+
+
+def test_a_file_of_very_many_levels_is_refused(tmp_path: Path) -> None:
+    deep = "<a>" * 10_000 + "</a>" * 10_000
+
+    assert _mistakes("iso20022", deep, tmp_path) == ["The elements stand too deep in each other."]
