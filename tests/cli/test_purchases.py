@@ -226,6 +226,27 @@ def test_a_bank_is_asked_and_its_statement_booked(terminal: Terminal, folder: Pa
     assert terminal.does("books", "verify") == ""
 
 
+def test_a_statement_is_written_in_both_forms_and_languages(
+    terminal: Terminal, folder: Path
+) -> None:
+    _owed(terminal, folder, "statement")
+    words = ("books", "statement", "--provider", PAYEE, "--month", "2026-05", "--out")
+    table, english, chinese = (folder / name for name in ("s.csv", "en.pdf", "zh.pdf"))
+
+    assert "2026-05 is in" in terminal.does(*words, table)
+    terminal.does(*words, english)
+    assert "期末应付" in terminal.does("--language", "zh", *words, chinese)
+
+    rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
+    assert "capture" in {row["event"] for row in rows}
+    assert english.read_bytes()[:5] == chinese.read_bytes()[:5] == b"%PDF-"
+    assert english.read_bytes() != chinese.read_bytes()
+    assert "no month" in terminal.errs(*words[:5], "2026-13", "--out", table)
+    assert "neither .csv nor .pdf" in terminal.errs(*words, folder / "s.xls")
+    assert "no provider 'X'" in terminal.errs(*words[:3], "X", *words[4:], table)
+    assert "不是月份" in terminal.errs("--language", "zh", *words[:5], "May", "--out", table)
+
+
 def test_a_demonstration_leaves_other_data_alone(terminal: Terminal, folder: Path) -> None:
     before = _heads(terminal, folder)
 

@@ -1,8 +1,9 @@
-"""`tallygrid books`: verify, export, publish heads; `treasury.py` has what moves budgets."""
+"""`tallygrid books`: verify, export, heads, statements; `treasury.py` moves budgets."""
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -10,10 +11,11 @@ import click
 
 from tallygrid import clock, ledger
 from tallygrid.cli import treasury
-from tallygrid.cli.common import REFUSED, Desk, json_option, require_published, write_json
+from tallygrid.cli.common import REFUSED, ZONE, Desk, json_option, require_published, write_json
 from tallygrid.cli.trusting import trusted_beside
 from tallygrid.core.books import Problem
 from tallygrid.core.heads import problems_of, signed
+from tallygrid.core.statement import Month, Statement
 from tallygrid.files.heads import read_heads, write_heads
 from tallygrid.files.keys import KEYS_FILE, published_folder, signing_key
 from tallygrid.files.keys import rotate as rotate_key
@@ -125,6 +127,39 @@ def heads(desk: Desk, file: Path) -> None:
 
 
 @books.command()
+@click.option("--provider", required=True, metavar="ID", help="Of the catalogue, or a credit code.")
+@click.option("--month", "written", required=True, metavar="YYYY-MM", help="The month.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Write to this file, a `.csv` or a `.pdf`.",
+)
+@click.option(
+    "--font", type=click.Path(path_type=Path, exists=True), help="Another font for the PDF."
+)
+@click.pass_obj
+def statement(desk: Desk, *, provider: str, written: str, out: Path, font: Path | None) -> None:
+    """Write what was owed and paid to a provider in a month."""
+    from psycopg import IsolationLevel  # noqa: PLC0415  # no other command needs these
+
+    from tallygrid.files.catalogue import read_catalogue  # noqa: PLC0415
+    from tallygrid.service import statement as drawing  # noqa: PLC0415
+
+    write = _writer(desk, out, font)
+    known = read_catalogue().providers
+    party = known[provider].credit_code if provider in known else provider
+    with desk.server().connect("auditor") as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        month = _month(desk, written)
+        found = drawing.statement(connection, party, month, ZONE, at=clock.now())
+    with whole(out) as beside:
+        write(found, beside)
+    values = {"name": found.name, "month": str(month), "amount": found.closing.payable_fen}
+    click.echo(render("statement.written", desk.language, file=out, **values))
+
+
+@books.command()
 @click.option("--every", metavar="MINUTES", type=click.IntRange(1), help="Go on until stopped.")
 @click.pass_obj
 def publish(desk: Desk, *, every: int | None) -> None:
@@ -157,3 +192,25 @@ def _published(desk: Desk) -> tuple[Problem, ...]:
         click.echo(render(one.code, desk.language, **one.values), err=True)
     click.echo(render("cli.heads_published", desk.language, count=len(new), folder=folder))
     return problems
+
+
+def _month(desk: Desk, written: str) -> Month:
+    try:
+        return Month.of(written)
+    except ValueError:
+        message = render("statement.no_month", desk.language, written=written)
+        raise click.BadParameter(message, param_hint="--month") from None
+
+
+def _writer(desk: Desk, out: Path, font: Path | None) -> Callable[[Statement, Path], None]:
+    """Return what writes a statement into a file of this name."""
+    if out.suffix.lower() == ".csv":
+        from tallygrid.report.statement.table import write_table  # noqa: PLC0415  # see below
+
+        return write_table
+    if out.suffix.lower() != ".pdf":
+        message = render("statement.no_form", desk.language, file=out)
+        raise click.BadParameter(message, param_hint="--out")
+    from tallygrid.report.statement.sheet import write_sheet  # noqa: PLC0415  # a second to load
+
+    return partial(write_sheet, language=desk.language, font=font)

@@ -24,6 +24,7 @@ _KNOWN: Final = {
     "tallygrid.lab.sweep.OtherSweepError": REFUSED,
     "tallygrid.lab.traces.jobs.TooManyError": WRONG_INPUT,
     "tallygrid.ledger.queue.OverloadError": REFUSED,
+    "tallygrid.report.statement.sheet.GlyphError": REFUSED,
     "tallygrid.service.allocating.OpenRuleError": REFUSED,
     "tallygrid.service.allocating.ScoreError": REFUSED,
     "tallygrid.service.allocating.WindowError": REFUSED,
@@ -47,6 +48,7 @@ _KNOWN: Final = {
     "tallygrid.service.recovering.ExcessiveError": REFUSED,
     "tallygrid.service.told.ToldError": REFUSED,
     "tallygrid.service.token.StrangerError": WRONG_INPUT,
+    "tallygrid.service.statement.NoPartyError": WRONG_INPUT,
     "tallygrid.sites.port.OrderConflictError": REFUSED,
     "tallygrid.sites.port.SiteUnreachableError": REFUSED,
 }

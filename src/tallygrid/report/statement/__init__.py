@@ -1,0 +1,1 @@
+"""Statements as files: `table` writes CSV, `sheet` a PDF in either language."""
