@@ -6,10 +6,11 @@ import pytest
 from desk import AT, CATALOGUE, CITY, SERVER, Desk, wanted
 
 from tallygrid.core.clawback import ClawbackActError
+from tallygrid.core.payment import Receipt
 from tallygrid.service import paying, recovering
 from tallygrid.service.buying import UnknownError
 from tallygrid.service.intent import ConflictError
-from tallygrid.service.paying import Payment, Receipt
+from tallygrid.service.paying import Payment
 from tallygrid.service.recovering import Clawback, Demand, ExcessiveError
 
 PROVIDER = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code

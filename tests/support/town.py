@@ -21,8 +21,8 @@ from desk import (
     wanted,
 )
 
+from tallygrid.core.payment import Receipt
 from tallygrid.service import paying
-from tallygrid.service.paying import Receipt
 from tallygrid.service.purchase import Cards
 from tallygrid.service.token import Bearer
 
