@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from desk import AT, CITY, PROVINCE, Desk, wanted
+from desk import AT, CITY, PROVINCE, Desk, used, wanted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import IsolationLevel
@@ -23,7 +23,7 @@ from tallygrid.core.payment import Receipt
 from tallygrid.core.seal import VERSION, BundleError, opened, sealed
 from tallygrid.core.signature import SigningKey
 from tallygrid.files.evidence import check_bundle
-from tallygrid.service import evidence, lines, paying
+from tallygrid.service import correcting, evidence, lines, paying
 from tallygrid.service.evidence import HistoryError, Kind, NoSubjectError, Seal
 from tallygrid.service.lines import Accepted
 from tallygrid.text import render
@@ -147,6 +147,31 @@ def test_what_came_back_is_explained_by_the_payment_that_follows(story: Story) -
     assert found(text) == []
     vouchers = [one["id"] for one in json.loads(text)["parts"]["vouchers"]]
     assert vouchers == ["V-A-3", "V-A-4"]
+
+
+def test_a_correction_and_a_second_sending_are_explained(story: Story) -> None:
+    desk = story.desk
+    voucher = desk.voucher(CITY, "A-6", 7_500_000)
+    bought = desk.buy(wanted("O-6", voucher, contract="A-6"))
+    desk.deliver(bought, 1, Fraction(1), final=True)
+    less = replace(used(2, Fraction(-1, 3)), used_at=AT)
+    assert correcting.correct(desk.office, desk.purchase("O-6"), less).accepted
+    (sent,) = paying.prepare(desk.office, programme=CITY, batch="B-2", at=AT)
+    receipt = Receipt(sent.id, "T-2", sent.amount_fen, is_paid=False)
+    paying.confirm(desk.office, [receipt], at=AT)
+    paying.again(desk.office, batch="B-2", at=AT)
+    paying.confirm(desk.office, [Receipt(sent.id, "T-3", sent.amount_fen)], at=AT)
+
+    for kind, name in (("voucher", voucher), ("payment", sent.id)):
+        text = story.bundle(kind, name)  # type: ignore[arg-type]  # both are kinds
+        assert found(text) == [], kind
+        whole = json.loads(text)["parts"]
+        kinds = [one["kind"] for one in whole["events"][CITY]]
+        assert [one for one in kinds if one in {"correct", "pay", "fail", "confirm"}] == [
+            *("correct", "pay", "fail", "pay", "confirm")
+        ]
+        changed = [{**one, "quantity": "-1/4"} if one["n"] == 2 else one for one in whole["lines"]]
+        assert ("rating_differs", "lines") in found(sealed({**whole, "lines": changed}, KEY))
 
 
 def test_two_programmes_on_one_contract_are_both_in_it(story: Story) -> None:

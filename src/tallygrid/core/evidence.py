@@ -15,6 +15,7 @@ from typing import Any, Final
 from tallygrid.core.books import MONEY_TABLE, Account, Problem
 from tallygrid.core.canonical import canonical_json, genesis_of, leaf_of, link_of, sha256_of
 from tallygrid.core.heads import SignedHead, is_genuine
+from tallygrid.core.key import key_of
 from tallygrid.core.recompute import recompute
 from tallygrid.core.recompute_bill import added, measured, recompute_bill
 
@@ -92,14 +93,20 @@ class Evidence:
         )
 
     @cached_property
-    def captures(self) -> dict[tuple[str, str, str, str], list[tuple[str, str, int]]]:
-        """The legs that take a voucher's money, by programme, hold, reason and document."""
-        found: dict[tuple[str, str, str, str], list[tuple[str, str, int]]] = {}
+    def captures(self) -> dict[tuple[str, str], list[tuple[Account, Account, int]]]:
+        """What took money from a voucher, or gave it back, by programme and the event's key.
+
+        Each leg is the voucher's account, the payee's, and the amount, below zero where a
+        correction takes it back.
+        """
+        found: dict[tuple[str, str], list[tuple[Account, Account, int]]] = {}
         for name, event in self.events:
-            if event["kind"] == "capture":
-                legs = [leg for leg in event["legs"] if Account.of(leg[0]).kind == "committed"]
-                key = (name, event["hold"], event["reason"], event["document"])
-                found.setdefault(key, []).extend(legs)
+            for source, target, fen in event["legs"]:
+                ends = Account.of(source), Account.of(target)
+                if event["kind"] == "correct" and ends[1].kind == "committed":
+                    found.setdefault((name, event["key"]), []).append((ends[1], ends[0], -fen))
+                elif event["kind"] == "capture" and ends[0].kind == "committed":
+                    found.setdefault((name, event["key"]), []).append((*ends, fen))
         return found
 
     def said(self, does: str) -> list[tuple[str, Plain, Plain]]:
@@ -230,11 +237,12 @@ def _miscaptured(of: Evidence, purchase: Plain, line: Plain) -> Iterator[str]:
     for share, part in zip(purchase["shares"], line["bill"]["subsidies"], strict=True):
         if share["voucher"] not in of.of("vouchers"):
             continue  # another voucher's part: it is in that voucher's own bundle
-        captured = of.captures.get(_capture_name(share, line), [])
         found = sorted(
-            (Account.of(source).funder, fen)
-            for source, target, fen in captured
-            if Account.of(source).holder == share["voucher"] and _is_payable(target, share)
+            (voucher.funder, fen)
+            for name in _capture_names(share, line)
+            for voucher, payee, fen in of.captures.get(name, [])
+            if voucher.holder == share["voucher"]
+            and (payee.kind, payee.holder) == ("payable", share["payee"])
         )
         if found != sorted((name, fen) for name, fen in part["funders"] if fen):
             yield share["voucher"]
@@ -243,24 +251,26 @@ def _miscaptured(of: Evidence, purchase: Plain, line: Plain) -> Iterator[str]:
 def _unexplained(of: Evidence) -> Checked:
     """Yield captures that no line here explains: of a voucher here, or into the payment."""
     explained = {
-        _capture_name(share, line)
+        name
         for line in of.parts["lines"]
         for share in of.of("purchases")[line["purchase"]]["shares"]
         if share["voucher"] in of.of("vouchers")
+        for name in _capture_names(share, line)
     }
     paid = _paid_account(of)
     for name, legs in of.captures.items():
         concerns = (
-            Account.of(source).holder in of.of("vouchers") or (name[0], target) == paid
-            for source, target, _ in legs
+            voucher.holder in of.of("vouchers") or (name[0], payee.code) == paid
+            for voucher, payee, _ in legs
         )
         if name not in explained and any(concerns):
             yield "capture_unexplained", " ".join(name)
 
 
-def _capture_name(share: Plain, line: Plain) -> tuple[str, str, str, str]:
-    """Return how the books name the capture of a line from a share's hold."""
-    return share["programme"], share["hold"], f"line {line['n']}", line["document"]
+def _capture_names(share: Plain, line: Plain) -> Iterator[tuple[str, str]]:
+    """Yield by which keys the books know what a line captured of a share, or took back."""
+    for kind in ("capture", "correct"):
+        yield share["programme"], str(key_of(kind, share["hold"], line["n"]))
 
 
 def _paid_account(of: Evidence) -> tuple[str, str] | None:

@@ -171,7 +171,7 @@ def _paid_vouchers(
     values = {
         "programme": row[0],
         "pay": key_of("pay", payment),
-        "settled": key_of("settled", payment),
+        "payment": payment,
     }
     _add(found, connection.execute(_OF_PAYMENT, values))
     rows = connection.execute(_VOUCHERS_OF, {"programme": row[0], "seqs": list(found[row[0]])})
@@ -344,7 +344,8 @@ _PAID_AFTER: Final = """
       WHERE (account.kind, account.holder) = ('committed', %(voucher)s)
         AND event.kind = 'capture' AND target.kind = 'payable'
     ), paid AS (
-      SELECT DISTINCT captured.programme, leg.seq, outbox.payload ->> 'id' AS payment
+      SELECT DISTINCT captured.programme,
+        coalesce(outbox.payload ->> 'id', outbox.payload ->> 'payment') AS payment
       FROM captured
       CROSS JOIN LATERAL (
         SELECT leg.seq FROM books.leg
@@ -355,14 +356,12 @@ _PAID_AFTER: Final = """
       ) AS leg
       JOIN books.outbox ON (outbox.programme, outbox.seq) = (captured.programme, leg.seq)
     )
-    SELECT programme.code, paid.seq
-    FROM paid JOIN books.programme ON programme.id = paid.programme
-    UNION
     SELECT programme.code, outbox.seq
     FROM paid
     JOIN books.programme ON programme.id = paid.programme
     JOIN books.outbox ON outbox.programme = paid.programme
-      AND outbox.payload ->> 'payment' = paid.payment
+      AND (outbox.payload ->> 'payment' = paid.payment
+        OR outbox.payload ->> 'does' = 'payment_sent' AND outbox.payload ->> 'id' = paid.payment)
 """
 _OF_PAYMENT: Final = """
     WITH pay AS (
@@ -400,8 +399,8 @@ _OF_PAYMENT: Final = """
     FROM (
       SELECT moved.programme, moved.seq FROM moved, start WHERE moved.seq > start.seq
       UNION
-      SELECT event.programme, event.seq FROM books.event JOIN pay USING (programme)
-      WHERE event.key = %(settled)s
+      SELECT outbox.programme, outbox.seq FROM books.outbox JOIN pay USING (programme)
+      WHERE payload ->> 'payment' = %(payment)s
     ) AS wanted
     JOIN books.programme ON programme.id = wanted.programme
 """
