@@ -22,8 +22,9 @@ from desk import (
 )
 
 from tallygrid.core.payment import Receipt
-from tallygrid.service import paying
+from tallygrid.service import paying, recovering
 from tallygrid.service.purchase import Cards
+from tallygrid.service.recovering import Demand
 from tallygrid.service.token import Bearer
 
 SELLER: Final = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code
@@ -100,6 +101,8 @@ def _pay(desk: Desk) -> None:
         ):
             receipt = Receipt(payment.id, f"R-{payment.id}", payment.amount_fen)
             paying.confirm(desk.office, [receipt], at=AT)
+            demand = Demand(f"D-{payment.id}", payment.id, 1, "Letter 1")
+            recovering.demand(desk.office, demand, at=AT)
 
 
 def _share_out(desk: Desk) -> None:

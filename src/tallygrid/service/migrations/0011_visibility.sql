@@ -149,7 +149,7 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY[
         'programme_version', 'party', 'application', 'voucher', 'purchase', 'reservation', 'line',
-        'payment', 'batch', 'allotment'
+        'payment', 'clawback', 'batch', 'allotment'
     ] LOOP
         EXECUTE format('ALTER TABLE service.%I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format(
@@ -166,7 +166,7 @@ GRANT USAGE ON SCHEMA service TO tallygrid_authority, tallygrid_provider, tallyg
 -- Everybody: what is published, and what belongs to a row that one sees.
 GRANT SELECT ON
     service.programme_version, service.party, service.purchase, service.reservation, service.line,
-    service.payment
+    service.payment, service.clawback
     TO tallygrid_authority, tallygrid_provider, tallygrid_applicant;
 
 DO $$
@@ -189,6 +189,10 @@ CREATE POLICY with_its_purchase ON service.reservation FOR SELECT
 CREATE POLICY with_its_purchase ON service.line FOR SELECT
     TO tallygrid_authority, tallygrid_provider, tallygrid_applicant
     USING (EXISTS (SELECT FROM service.purchase WHERE purchase.id = line.purchase));
+
+CREATE POLICY with_its_payment ON service.clawback FOR SELECT
+    TO tallygrid_authority, tallygrid_provider, tallygrid_applicant
+    USING (EXISTS (SELECT FROM service.payment WHERE payment.id = clawback.payment));
 
 -- An applicant: what it asked for, was granted, bought, and is paid; and what its accounts and
 -- its vouchers' hold. The kinds are named, lest a cap or contract of its name be taken for it.
