@@ -28,7 +28,7 @@ class BusyOffice(Office):
 
 
 def _busy(desk: Desk, room: int) -> BusyOffice:
-    return BusyOffice(desk.office.sessions, desk.office.catalogue, desk.office.site, [room])
+    return BusyOffice(desk.office.sessions, desk.office.catalogue, desk.office.site, room=[room])
 
 
 def test_what_was_not_begun_is_refused_for_now_and_not_done_behind_ones_back(

@@ -72,7 +72,7 @@ def test_the_page_loads_nothing_and_names_every_site(funded: Desk, counter: Coun
     found = steering.placements(funded.office, start=AT, end=AT + DAY)
 
     for language in ("en", "zh"):
-        page = steering_page(found, CATALOGUE, language)  # type: ignore[arg-type]  # of two
+        page = steering_page(found, CATALOGUE, language)
         assert "http://" not in page.replace("http://www.w3.org", "")
         assert "<svg" in page
         for site in CATALOGUE.sites.values():
@@ -101,7 +101,7 @@ def test_a_price_moves_the_work_away(funded: Desk, counter: Counter) -> None:
     first = counter.place(JOB, (), at=AT)
     assert first.offer is not None
     funded.administer(
-        "INSERT INTO service.price VALUES"
+        "INSERT INTO service.price VALUES"  # noqa: S608  # our own values
         f" ('{(AT - DAY).isoformat()}', 'pool', '{first.offer.site}', 'H100', 100000)"
     )
 

@@ -11,8 +11,9 @@ import polars as pl
 
 from tallygrid.core.amount import UNITS_FEN
 from tallygrid.core.assumptions import Assumptions
-from tallygrid.core.condition import Facts, dtype_of, kind_of
+from tallygrid.core.condition import Facts, kind_of
 from tallygrid.core.decision import Decision, Plan
+from tallygrid.core.expression import dtype_of
 from tallygrid.core.facts import DERIVED_FROM, Vocabulary, derived
 from tallygrid.core.programme import Programme
 from tallygrid.core.table import decided, facts_asked
