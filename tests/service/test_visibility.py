@@ -147,6 +147,8 @@ CLOSED: Final = frozenset(
         "migration.made",
         "service.intent",
         "service.lease",
+        "service.price",
+        "service.site_report",
         "service.progress",
         "service.setting",
         "service.signing_key",
