@@ -1,8 +1,9 @@
 """The exact text whose hash stands for an event of the books, written without the database.
 
-A field is its length in bytes, a colon and itself (`5:hello`); an absent value is the empty
-field (`0:`). The database writes the same text in SQL (docs/algorithms/ledger.md#proof); this is
-the second reading, by which anyone checks a proof where no database is.
+An event is written with one value per line; what is absent is an empty line. Only the reason may
+have several lines, and it comes last. The database writes the same text in SQL
+(docs/algorithms/ledger.md#proof); this is the second reading, by which anyone checks a proof
+where no database is. What is signed is written in fields that know their length.
 """
 
 import json
@@ -22,6 +23,15 @@ def fields(*values: str) -> bytes:
     return b"".join(b"%d:%s" % (len(value), value) for value in encoded)
 
 
+def lines(*values: str) -> bytes:
+    r"""Write one value per line.
+
+    >>> lines("hello", "", "张").decode()
+    'hello\n\n张'
+    """
+    return "\n".join(values).encode()
+
+
 def instant(at: datetime) -> str:
     """Write an instant in UTC to the microsecond, as the canonical text does.
 
@@ -37,16 +47,17 @@ def body_of(event: Mapping[str, Any]) -> bytes:
     ttl_seconds = event["ttl_seconds"]
     said = event["outbox"]
     return sha256(
-        fields(
+        lines(
             event["kind"],
             event["hold"] or "",
             "" if ttl_seconds is None else str(ttl_seconds),
             "true" if event["is_final"] else "false",
             event["occurred_at"],
-            event["reason"],
             event["document"],
             "" if said is None else sha256(said.encode()).hexdigest(),
-            *(str(part) for leg in event["legs"] for part in leg),
+            *(" ".join(map(str, leg)) for leg in event["legs"]),
+            "",
+            event["reason"],
         )
     ).digest()
 
@@ -54,21 +65,21 @@ def body_of(event: Mapping[str, Any]) -> bytes:
 def leaf_of(programme: str, event: Mapping[str, Any]) -> bytes:
     """Return the hash of an event with what the books added: place, time, login role."""
     return sha256(
-        fields(
+        lines(
             programme,
-            str(event["seq"]),
             str(event["batch"]),
-            event["key"],
-            body_of(event).hex(),
             event["posted_at"],
             event["posted_by"],
+            str(event["seq"]),
+            event["key"],
+            body_of(event).hex(),
         )
     ).digest()
 
 
 def genesis_of(programme: str, currency: str) -> bytes:
     """Return what the first batch of a programme is chained to."""
-    return sha256(fields(programme, currency)).digest()
+    return sha256(lines(programme, currency)).digest()
 
 
 def link_of(previous: bytes, leaves: Iterable[bytes]) -> bytes:
