@@ -14,14 +14,17 @@ budget of a class, with evidence and a message for the application. A pair and a
 count as one each. Everything is measured in turn, several rounds of it, and the ratio is the
 median of the rounds' ratios to pgbench; only ratios mean anything, absolute figures are the
 machine's. What one of each costs (CPU of the server's process and of ours, bytes of WAL,
-fsyncs) depends less on who else uses the machine.
+fsyncs) depends less on who else uses the machine; so does the second ratio, of processor time:
+on a busy machine the scheduler favours whoever has more processes.
 """
 
 import argparse
 import asyncio
+import os
 import queue
 import random
 import re
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -96,6 +99,11 @@ class Found:
     wal_bytes: float
     fsyncs: float
 
+    @property
+    def cpu_us(self) -> float:
+        """The processor time of both sides."""
+        return self.server_us + self.client_us
+
     def __str__(self) -> str:
         return (
             f"p99 {self.p99_ms:,.0f} ms, CPU {self.server_us:,.0f} + {self.client_us:,.0f} us,"
@@ -123,13 +131,17 @@ def measure(seconds: float = SECONDS) -> list[tuple[str, float, float]]:
         )
         rounds = [one_round(server, seconds) for _ in range(ROUNDS)]
         baseline = statistics.median(found["pgbench"].per_s for found in rounds)
-        rows = [(f"pgbench, {CLIENTS} clients", baseline, 1.0)]
-        for name in list(rounds[0])[1:]:
+        rows = []
+        for name in rounds[0]:
             middle = sorted(rounds, key=lambda found: found[name].per_s)[ROUNDS // 2][name]
             ratio = statistics.median(
                 found[name].per_s / found["pgbench"].per_s for found in rounds
             )
-            rows.append((f"{name}, {CALLERS} callers: {middle}", middle.per_s, ratio))
+            rows.append((f"{name}: {middle}", middle.per_s, ratio))
+            spared = statistics.median(
+                found["pgbench"].cpu_us / found[name].cpu_us for found in rounds
+            )
+            rows.append((f"{name}, ratio by processor time", 1e6 / middle.cpu_us, spared))
         for way in WAYS:
             for size in SIZES:
                 per_s = batches(server, seconds / 3, way, size)
@@ -144,7 +156,7 @@ def measure(seconds: float = SECONDS) -> list[tuple[str, float, float]]:
 def one_round(server: Server, seconds: float) -> dict[str, Found]:
     """Measure pgbench, naive and every way once, one after the other."""
     return {
-        "pgbench": Found(pgbench(server, seconds), 0, 0, 0, 0, 0),
+        "pgbench": pgbench(server, seconds),
         "naive": naive(server, seconds),
         **{way.name: queued(server, seconds, way) for way in WAYS},
     }
@@ -177,15 +189,43 @@ def pgbench_reach(server: Server) -> list[str]:
     return [str(choose(None).bin / "pgbench"), *map(str, reach), "-n", "postgres"]
 
 
-def pgbench(server: Server, seconds: float) -> float:
-    """Return the transactions per second of PostgreSQL's own benchmark."""
+def pgbench(server: Server, seconds: float) -> Found:
+    """Run PostgreSQL's own benchmark; return its transactions per second and what one costs."""
     load = ("-c", str(CLIENTS), "-j", "2", "-T", str(max(1, round(seconds))))
-    said = subprocess.run(
-        [*pgbench_reach(server), *load], check=True, capture_output=True, text=True
-    ).stdout
-    found = re.search(r"tps = ([0-9.]+)", said)
-    assert found is not None, said
-    return float(found[1])
+    with ended_processes(server) as spent:
+        said = subprocess.run(
+            [*pgbench_reach(server), *load], check=True, capture_output=True, text=True
+        ).stdout
+    tps, done = (
+        float(re.search(pattern, said)[1])  # type: ignore[index]  # pgbench always says so
+        for pattern in (r"tps = ([0-9.]+)", r"actually processed: ([0-9]+)")
+    )
+    return Found(tps, 0, spent[0] / done, spent[1] / done, 0, 0)
+
+
+@contextmanager
+def ended_processes(server: Server) -> Iterator[list[float]]:
+    """Collect the CPU, in us, of the server's processes that end meanwhile, and of our children."""
+    spent: list[float] = []
+    with server.administer(server.database) as administrator:
+        backend = Path(f"/proc/{administrator.info.backend_pid}/stat").read_text(encoding="ascii")
+        postmaster = Path(f"/proc/{backend.rpartition(')')[2].split()[1]}/stat")
+        before = waited_for_us(postmaster), children_us()
+        yield spent
+        time.sleep(0.2)  # until the server has waited for them
+        spent += [waited_for_us(postmaster) - before[0], children_us() - before[1]]
+
+
+def waited_for_us(process: Path) -> float:
+    """Return the CPU of the children a process has waited for."""
+    user, system = process.read_text(encoding="ascii").rpartition(")")[2].split()[13:15]
+    return (int(user) + int(system)) * 1e6 / os.sysconf("SC_CLK_TCK")
+
+
+def children_us() -> float:
+    """Return the CPU of the children that we have waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) * 1e6
 
 
 @contextmanager
@@ -342,9 +382,6 @@ def held_and_captured(*legs: Leg, **said: Any) -> list[Event]:  # noqa: ANN401  
 def naive(server: Server, seconds: float) -> Found:
     """Let many callers transfer the naive way, over the connections that a server can take."""
     free: queue.SimpleQueue[Connection[Any]] = queue.SimpleQueue()
-    for _ in range(CONNECTIONS):
-        free.put(server.connect("web"))
-    began = time.perf_counter()
     spent_s: list[float] = []
 
     def caller(_: int) -> None:
@@ -356,12 +393,19 @@ def naive(server: Server, seconds: float) -> Found:
                 free.put(connection)
             spent_s.append(time.perf_counter() - start)
 
-    with ThreadPoolExecutor(CALLERS) as pool:
-        list(pool.map(caller, range(CALLERS)))
-    per_s = len(spent_s) / (time.perf_counter() - began)
-    for _ in range(CONNECTIONS):
-        free.get().close()
-    return Found(per_s, p99_ms(spent_s), 0, 0, 0, 1)
+    with ended_processes(server) as spent:
+        for _ in range(CONNECTIONS):
+            free.put(server.connect("web"))
+        client_us = time.process_time() * 1e6
+        began = time.perf_counter()
+        with ThreadPoolExecutor(CALLERS) as pool:
+            list(pool.map(caller, range(CALLERS)))
+        per_s = len(spent_s) / (time.perf_counter() - began)
+        client_us = time.process_time() * 1e6 - client_us
+        for _ in range(CONNECTIONS):
+            free.get().close()
+    done = len(spent_s)
+    return Found(per_s, p99_ms(spent_s), spent[0] / done, client_us / done, 0, 0)
 
 
 def transfer(connection: Connection[Any]) -> int:

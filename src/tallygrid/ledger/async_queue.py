@@ -11,12 +11,15 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import psycopg
 
 from tallygrid.core.books import Event, Outcome
 from tallygrid.ledger.queue import EVENTS_TOGETHER, ROOM, OverloadError, Post, apart, patience_s
 
+_SMALLEST: Final = 64
+"""A batch of fewer events is not worth a commit while more of them wait."""
 _Outcomes = tuple[Outcome, ...]
 _Call = tuple[tuple[Event, ...], "asyncio.Future[_Outcomes]"]
 _Batch = list[_Call]
@@ -65,6 +68,7 @@ class _Lane:
     waiting: deque[_Call] = field(default_factory=deque)
     events_waiting: int = 0
     events_per_s: float = float(EVENTS_TOGETHER)
+    last_size: int = 0
     runner: "asyncio.Task[None] | None" = None
 
     def enter(self, events: tuple[Event, ...]) -> "asyncio.Future[_Outcomes]":
@@ -89,12 +93,16 @@ class _Lane:
             self.events_per_s += (pace - self.events_per_s) / 8
 
     def _batch(self) -> _Batch:
+        """Take half of what is about: who was just answered prepares the other half meanwhile."""
+        about = self.events_waiting + self.last_size
+        most = min(EVENTS_TOGETHER, max(_SMALLEST, about // 2))
         batch = [self.waiting.popleft()]
         size = len(batch[0][0])
-        while self.waiting and size + len(self.waiting[0][0]) <= EVENTS_TOGETHER:
+        while self.waiting and size + len(self.waiting[0][0]) <= most:
             batch.append(self.waiting.popleft())
             size += len(batch[-1][0])
         self.events_waiting -= size
+        self.last_size = size
         return batch
 
     async def _settle(self, batch: _Batch) -> None:
