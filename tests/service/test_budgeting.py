@@ -145,4 +145,6 @@ def test_money_moved_both_ways_at_once_never_waits_for_itself(published: Desk) -
         if account.kind == "available"
     )
     assert total == 2_000
+    seen = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    assert published.rows(seen) == [(0,)]
     assert published.problems() == ()
