@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from desk import AT, CITY, PROVINCE, Desk, used, wanted
+from desk import AT, CITY, PROVINCE, Desk, request, scheme, used, wanted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import IsolationLevel
@@ -23,7 +23,7 @@ from tallygrid.core.payment import Receipt
 from tallygrid.core.seal import VERSION, BundleError, opened, sealed
 from tallygrid.core.signature import SigningKey
 from tallygrid.files.evidence import check_bundle
-from tallygrid.service import correcting, evidence, lines, paying
+from tallygrid.service import applying, correcting, evidence, lines, paying
 from tallygrid.service.evidence import HistoryError, Kind, NoSubjectError, Seal
 from tallygrid.service.lines import Accepted
 from tallygrid.text import render
@@ -172,6 +172,24 @@ def test_a_correction_and_a_second_sending_are_explained(story: Story) -> None:
         ]
         changed = [{**one, "quantity": "-1/4"} if one["n"] == 2 else one for one in whole["lines"]]
         assert ("rating_differs", "lines") in found(sealed({**whole, "lines": changed}, KEY))
+
+
+def test_a_payment_for_an_award_without_a_voucher_is_explained(story: Story) -> None:
+    desk = story.desk
+    asked = request("A-7", contract_fen=7_500_000)
+    applied = applying.apply(desk.office, scheme(CITY), asked, at=AT, ex_post=True)
+    assert applied.state == "awarded"
+    (sent,) = paying.prepare(desk.office, programme=CITY, batch="B-2", at=AT)
+
+    text = story.bundle("payment", sent.id)
+
+    assert found(text) == []
+    parts = json.loads(text)["parts"]
+    assert [one["id"] for one in parts["applications"]] == ["A-7"]
+    parts["applications"][0]["facts"]["contract_fen"] += 1
+    assert ("not_awarded", "applications") in found(sealed(parts, KEY))
+    without = {**parts, "applications": [], "programmes": []}
+    assert ("application_missing", "applications") in found(sealed(without, KEY))
 
 
 def test_two_programmes_on_one_contract_are_both_in_it(story: Story) -> None:

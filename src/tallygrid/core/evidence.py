@@ -31,6 +31,9 @@ _EVENT: Final = frozenset(
 )  # fmt: skip
 _SEGMENT: Final = frozenset({"first_seq", "previous", "currency", "batches", "head"})
 
+AWARDS: Final = frozenset({"award", "award_ex_post"})
+"""Events that hold the hash of an application with its answer."""
+
 PARTS: Final = frozenset(
     {
         "subject", "programmes", "applications", "vouchers", "purchases", "lines", "payments",
@@ -154,7 +157,7 @@ def _programmes(of: Evidence) -> Checked:
 
 def _applications(of: Evidence) -> Checked:
     """Every decision follows from its own lines, and the award holds its hash."""
-    awards = {event["document"] for _, event in of.events if event["kind"] == "award"}
+    awards = {event["document"] for _, event in of.events if event["kind"] in AWARDS}
     for one in of.parts["applications"]:
         decision = one["decision"]
         ends = (decision["at_least_fen"], decision["at_most_fen"])
@@ -162,9 +165,25 @@ def _applications(of: Evidence) -> Checked:
             yield "decision_differs", one["id"]
         if decision["programme"] != one["programme"] or sha256_of(one) not in awards:
             yield "not_awarded", one["id"]
+    ex_post = [event for _, event in of.events if event["kind"] == "award_ex_post"]
     asked = {voucher["application"] for voucher in of.parts["vouchers"]}
+    asked |= set(map(application_of, ex_post))
     for name in sorted(asked ^ set(of.of("applications"))):
         yield "application_missing", name
+    for event in ex_post:
+        one = of.of("applications")[application_of(event)]
+        owed_fen = sum(fen for _, target, fen in event["legs"]
+                       if Account.of(target).kind == "payable")  # fmt: skip
+        if sha256_of(one) != event["document"]:
+            yield "not_awarded", one["id"]
+        if owed_fen > one["decision"]["amount_fen"] or not one["decision"]["issuable"]:
+            yield "face_exceeds", one["id"]
+
+
+def application_of(event: Plain) -> str:
+    """Return the application that an award answers."""
+    name: str = event["reason"].removeprefix("application ")
+    return name
 
 
 def _vouchers(of: Evidence) -> Checked:

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -18,6 +17,7 @@ from psycopg import Connection
 from tallygrid import ledger
 from tallygrid.core.books import Problem
 from tallygrid.core.canonical import instant, sha256_of
+from tallygrid.core.evidence import AWARDS, application_of
 from tallygrid.core.heads import SignedHead
 from tallygrid.core.key import key_of
 from tallygrid.core.seal import sealed
@@ -87,13 +87,16 @@ def bundle(connection: Connection[Any], kind: Kind, name: str, seal: Seal, *, at
     heads = _heads(connection, events, seal, at)
     said = [message for _, message in _messages(events)]
     vouchers = _told(said, "voucher_issued")
-    awards = {one["document"] for of in events.values() for one in of if one["kind"] == "award"}
-    applications = [_application(connection, one["application"], awards) for one in vouchers]
+    awards = [one for of in events.values() for one in of if one["kind"] in AWARDS]
+    ex_post = (application_of(one) for one in awards if one["kind"] == "award_ex_post")
+    asked = sorted({*(one["application"] for one in vouchers), *ex_post})
+    documents = {one["document"] for one in awards}
+    applications = [_application(connection, one, documents) for one in asked]
     purchases = [one["purchase"] for one in _told(said, "bought", by="purchase")]
     parts = {
         "subject": {"kind": kind, "id": name},
         "programmes": _programmes(connection, applications),
-        "applications": sorted(applications, key=itemgetter("id")),
+        "applications": applications,
         "vouchers": vouchers,
         "purchases": purchases,
         "lines": list(_lines(connection, purchases, events)),

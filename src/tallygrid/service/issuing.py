@@ -336,6 +336,7 @@ class Issue:
             ),
             occurred_at=self.at,
             reason=f"application {self.request.id}",
+            document=sha256_of(answered(self.request, self.scheme.id, decision.as_json())),
         )
 
     def _funded(self, voucher: Voucher) -> list[tuple[str, int]]:
