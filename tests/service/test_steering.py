@@ -76,9 +76,8 @@ def test_the_page_loads_nothing_and_names_every_site(funded: Desk, counter: Coun
         assert "http://" not in page.replace("http://www.w3.org", "")
         assert "<svg" in page
         for site in CATALOGUE.sites.values():
-            assert (site.name.zh if language == "zh" else site.name.en).replace(
-                "'", "&#39;"
-            ) in page
+            name = site.name.zh if language == "zh" else site.name.en
+            assert name.replace("'", "&#39;") in page
 
 
 def test_prices_are_kept_and_count_for_two_days(funded: Desk, counter: Counter) -> None:
@@ -100,10 +99,9 @@ def test_prices_are_kept_and_count_for_two_days(funded: Desk, counter: Counter) 
 def test_a_price_moves_the_work_away(funded: Desk, counter: Counter) -> None:
     first = counter.place(JOB, (), at=AT)
     assert first.offer is not None
-    funded.administer(
-        "INSERT INTO service.price VALUES"  # noqa: S608  # our own values
-        f" ('{(AT - DAY).isoformat()}', 'pool', '{first.offer.site}', 'H100', 100000)"
-    )
+    row = (AT - DAY, first.offer.site)
+    statement = "INSERT INTO service.price VALUES (%s, 'pool', %s, 'H100', 100000)"
+    funded.office.transact("web", lambda connection: connection.execute(statement, row))
 
     second = counter.place(JOB, (), at=AT)
 

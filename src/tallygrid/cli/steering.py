@@ -49,15 +49,15 @@ def report(desk: Desk, *, days: int, html: Path | None, at: str | None, as_json:
     with desk.office() as office:
         found = steering.placements(office, start=end - timedelta(days=days), end=end)
         catalogue = office.catalogue
-    if html:
-        from tallygrid.report.steering import steering_page
+    from tallygrid.report.steering import steering_lines, steering_page
 
+    if html:
         with whole(html) as part:
             part.write_text(steering_page(found, catalogue, desk.language), encoding="utf-8")
     if as_json:
         write_json(_steering_json(found))
         return
-    for line in _steering_lines(found, catalogue, desk.language):
+    for line in steering_lines(found, catalogue, desk.language):
         click.echo(line)
 
 
@@ -221,26 +221,6 @@ def _prices_json(solved: Solved, catalogue: Catalogue, provider: str | None) -> 
             for name, bp in sorted(solved.worth.budgets_bp.items())
         ],
     }
-
-
-def _steering_lines(found: "Steering", catalogue: Catalogue, language: Language) -> Iterator[str]:
-    from tallygrid.report.steering import name_of
-    from tallygrid.report.writer import Writer
-
-    writer = Writer(language)
-    yield writer.say("steering.period", start=found.start, end=found.end)
-    for way, shares in found.by.items():
-        yield writer.say(f"steering.{way}")
-        for one in shares:
-            yield "  " + writer.say(
-                "steering.class_line" if way == "class" else "steering.line",
-                name=name_of(way, one.name, catalogue, writer),
-                jobs=one.jobs,
-                hours=one.card_hours,
-                work=one.work_bp,
-                capacity=one.capacity_bp,
-                subsidy=one.subsidy_fen,
-            )
 
 
 def _steering_json(found: "Steering") -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The steering report as one page: a chart and a table for each way to look at placements."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -18,7 +18,7 @@ def steering_page(found: Steering, catalogue: Catalogue, language: Language) -> 
     writer = Writer(language)
     sections = [
         {
-            "title": writer.say(f"steering.{way}"),
+            "title": writer.say(f"way.{way}"),
             "chart": Markup(_chart(way, shares, catalogue, writer)),  # noqa: S704  # drawn by us
             "rows": [_row(way, one, catalogue, writer) for one in shares],
             "has_cards": way != "class",
@@ -35,12 +35,30 @@ def steering_page(found: Steering, catalogue: Catalogue, language: Language) -> 
     )
 
 
+def steering_lines(found: Steering, catalogue: Catalogue, language: Language) -> Iterator[str]:
+    """Yield what the page tells, line by line for a terminal."""
+    writer = Writer(language)
+    yield writer.say("steering.period", start=found.start, end=found.end)
+    for way, shares in found.by.items():
+        yield writer.say(f"way.{way}")
+        for one in shares:
+            yield "  " + writer.say(
+                "steering.class_line" if way == "class" else "steering.line",
+                name=name_of(way, one.name, catalogue, writer),
+                jobs=one.jobs,
+                hours=one.card_hours,
+                work=one.work_bp,
+                capacity=one.capacity_bp,
+                subsidy=one.subsidy_fen,
+            )
+
+
 def name_of(way: str, name: str, catalogue: Catalogue, writer: Writer) -> str:
     """Return what a share is called in a language."""
     if way == "side":
         return writer.say(f"side.{name}")
     if way == "class":
-        return writer.say(f"steering.class.{name}")
+        return writer.say(f"class.{name}")
     if way not in {"site", "provider"}:
         return name
     words = (catalogue.sites[name] if way == "site" else catalogue.providers[name]).name
@@ -59,7 +77,7 @@ def _chart(way: str, shares: Sequence[Share], catalogue: Catalogue, writer: Writ
         )
         for one in shares
     ]
-    title = writer.say(f"steering.{way}")
+    title = writer.say(f"way.{way}")
     panel = Panel(title, PLAIN_COLOUR, changes)
     drawn = Dumbbells([panel], axis=writer.say("steering.axis"))(WIDTHS["wide"])
     assert drawn is not None, "there is a line for each share"
