@@ -231,7 +231,7 @@ def play(
                 )  # fmt: skip
 
 
-@_made
+@_within
 def _advance(
     now: int,
     rules: Table,
@@ -454,7 +454,7 @@ def _overtake(
     pools[pool, SPARE] = spare
 
 
-@_made
+@_within
 def _buy(
     job: int,
     now: int,
