@@ -166,6 +166,18 @@ def test_a_budget_is_never_overspent_and_runs_out_on_a_day(tmp_path: Path) -> No
     assert tables["jobs"]["subsidy_fen"].sum() <= 5_000_000
 
 
+def test_one_budget_may_run_out_and_another_not(tmp_path: Path) -> None:
+    text = SMALL.replace("BUDGET", "50000").replace("PROGRAMME", "shanghai-compute-issued")
+    stage = stage_of(
+        open_scenario(str(_written(tmp_path, text + "  - {id: henan-compute-issued}\n")))
+    )
+    found = summary_of(tables_of(stage, play(stage, 1)))["runs_out"]
+    assert found["shanghai-compute-issued"]["first"] is not None
+    assert found["henan-compute-issued"] == {
+        "seeds": 0, "first": None, "median": None, "last": None,
+    }  # fmt: skip
+
+
 def test_providers_that_raise_prices_take_a_part_of_the_subsidy(tmp_path: Path) -> None:
     still = stage_of(_small(tmp_path))
     text = SMALL.replace("BUDGET", "1000000").replace("PROGRAMME", "shanghai-compute-issued")

@@ -282,6 +282,8 @@ def _with_interval(name: str, figure: Mapping[str, float] | None, language: Lang
     if figure is None:
         return "–"
     mean, low, high = (_shown(name, figure[part], language) for part in ("mean", "low", "high"))
+    if figure["seeds"] == 1:  # one seed tells nothing of where the mean lies
+        return mean
     return f"{mean} [{low} – {high}]"
 
 

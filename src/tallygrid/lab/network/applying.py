@@ -321,16 +321,14 @@ def completed(
     """Answer cases; where only the seller is unknown, with the first that suits."""
     found = [(answer, facts) for answer, (facts, _) in
              zip(answers(scheme, cases, vocabulary), cases, strict=True)]  # fmt: skip
-    for seller in _sellers(scheme, catalogue):
-        undecided = [n for n, (answer, _) in enumerate(found) if answer.outcome == "undecided"]
-        if not undecided:
-            break
-        again = [({**cases[n][0], **seller}, cases[n][1]) for n in undecided]
-        for n, answer, (facts, _) in zip(
-            undecided, answers(scheme, again, vocabulary), again, strict=True
-        ):
-            if answer.outcome == "eligible":
-                found[n] = answer, facts
+    undecided = [n for n, (answer, _) in enumerate(found) if answer.outcome == "undecided"]
+    sellers = list(_sellers(scheme, catalogue)) if undecided else []
+    again = [({**cases[n][0], **one}, cases[n][1]) for n in undecided for one in sellers]
+    tried = answers(scheme, again, vocabulary)
+    for place, (answer, (facts, _)) in enumerate(zip(tried, again, strict=True)):
+        n = undecided[place // len(sellers)]
+        if answer.outcome == "eligible" and found[n][0].outcome == "undecided":
+            found[n] = answer, facts
     return found
 
 

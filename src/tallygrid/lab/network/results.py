@@ -303,7 +303,7 @@ def _budgets(stage: Stage, played: Played) -> pl.DataFrame:
                 "payable_fen": played.daily[:, n, rows.PAYABLE],
                 "lapsed_fen": played.daily[:, n, rows.LAPSED],
             }
-        ).with_columns(runs_out=pl.lit(_runs_out(played, name)))
+        ).with_columns(runs_out=pl.lit(_runs_out(played, name), dtype=pl.Date))
         for n, name in enumerate(played.with_.programmes)
     ]
     return pl.concat(frames) if frames else pl.DataFrame()
