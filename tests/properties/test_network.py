@@ -101,7 +101,9 @@ def played(  # noqa: PLR0913  # each is one thing the outcome depends on
     *, cash_fen: int = NEVER, refund_bp: int = 9_000, stops: Sequence[int] = (),
 ) -> Run:  # fmt: skip
     """Play jobs through the kernel, in one go or stop by stop."""
-    kinds = list(dict.fromkeys(_kind(one.request) for one in jobs))
+    kinds: list[Request] = []
+    for kind in (_kind(one.request) for one in jobs):
+        kinds += [] if kind in kinds else [kind]
     table = np.zeros((len(jobs), rows.JOB_COLUMNS), dtype=np.int64)
     for n, one in enumerate(jobs):
         asked = one.request

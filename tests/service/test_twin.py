@@ -269,7 +269,9 @@ def _state(result: str) -> str:
 
 
 def _opened(jobs: Sequence[Job]) -> tuple[Run, Office]:
-    kinds = list(dict.fromkeys(replace(j.request, cards=1, seconds=1, data_gb=0) for j in jobs))
+    kinds: list[Request] = []
+    for asked in (replace(j.request, cards=1, seconds=1, data_gb=0) for j in jobs):
+        kinds += [] if asked in kinds else [asked]
     table = np.zeros((len(jobs), rows.JOB_COLUMNS), dtype=np.int64)
     for n, job in enumerate(jobs):
         kind = kinds.index(replace(job.request, cards=1, seconds=1, data_gb=0))

@@ -311,11 +311,9 @@ class Office:
         asked = beside_sellers(scheme)
         key = (scheme.id, *(application.facts.get(name) for name in asked))
         if key not in self._admitted:
-            providers = admitted(
-                self.run.world.catalogue, scheme, application.facts, application.at
-            )
+            offers = admitted(self.run.world.catalogue, scheme, application.facts, application.at)
             entries = self.run.world.shelf.entries
-            self._admitted[key] = self.run.admit([one.provider in providers for one in entries])
+            self._admitted[key] = self.run.admit([one.offer in offers for one in entries])
         return self._admitted[key]
 
     def _row(self, programme: str) -> int:
@@ -327,19 +325,22 @@ class Office:
 
 
 def admitted(catalogue: Catalogue, scheme: Scheme, facts: Facts, at: datetime) -> frozenset[str]:
-    """Return the providers with whom no rule of a programme fails for an applicant.
+    """Return the offers with which no rule of a programme fails for an applicant.
 
-    As `service.quoting.admitted` says; each provider's first offer stands for it.
+    As `service.quoting.admitted` says; offers that a rule could not tell apart are decided once.
     """
+    passes: dict[object, bool] = {}
     found = set()
     for offer in catalogue.offers_of(scheme.programme.kind):
-        if offer.provider in found:
-            continue
-        seen = {**facts, **catalogue.facts(offer.id, authority=scheme.programme.place.code)}
-        decision = decide(scheme.programme, seen, at=at, assumptions=scheme.assumptions)
-        rules = [one for one in decision.findings if one.kind in {"condition", "exclusion"}]
-        if all(one.status == "passed" for one in rules):
-            found.add(offer.provider)
+        about = catalogue.facts(offer.id, authority=scheme.programme.place.code)
+        key = tuple(sorted(about.items()))
+        if key not in passes:
+            seen = {**facts, **about}
+            decision = decide(scheme.programme, seen, at=at, assumptions=scheme.assumptions)
+            rules = [one for one in decision.findings if one.kind in {"condition", "exclusion"}]
+            passes[key] = all(one.status == "passed" for one in rules)
+        if passes[key]:
+            found.add(offer.id)
     return frozenset(found)
 
 
