@@ -6,9 +6,11 @@ The oracle reads the files that the command reads, and imports nothing of what i
 import csv
 import time
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,9 @@ from tallygrid.placement.batch.answer import LEFT_OUT, Answer, reasons
 from tallygrid.placement.batch.bound import STEP, Prices, dual_bound
 from tallygrid.placement.batch.deadline import Deadline
 from tallygrid.placement.batch.instance import Instance
+from tallygrid.placement.batch.knapsack import pack
+from tallygrid.placement.batch.packing import Packing
+from tallygrid.placement.batch.relaxation import Relaxation
 from tallygrid.placement.batch.solve import solve
 
 Rows = Sequence[tuple[object, ...]]
@@ -220,3 +225,72 @@ def test_any_prices_prove_a_bound(parts: tuple[Rows, Rows, Rows, Rows], drawn: l
 
     assert found == oracle.dual_bound(files, told(chosen, instance))
     assert found <= oracle.optimum(files)
+
+
+fees = st.floats(0, 5_000, allow_nan=False)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    batches(4),
+    st.lists(st.booleans(), min_size=4, max_size=4),
+    st.lists(fees, min_size=9, max_size=9),
+    weights,
+)
+def test_any_fees_prove_a_bound(
+    parts: tuple[Rows, Rows, Rows, Rows], is_great: list[bool], drawn: list[float], weight_bp: int
+) -> None:
+    """Whichever jobs are packed whole, and whatever they and the limits cost."""
+    fees_prove_a_bound(parts, is_great, drawn, weight_bp)
+
+
+@pytest.mark.soak
+@settings(max_examples=3_000, deadline=None)
+@given(
+    batches(4),
+    st.lists(st.booleans(), min_size=4, max_size=4),
+    st.lists(fees, min_size=9, max_size=9),
+    weights,
+)
+def test_any_fees_prove_a_bound_on_thousands(
+    parts: tuple[Rows, Rows, Rows, Rows], is_great: list[bool], drawn: list[float], weight_bp: int
+) -> None:
+    fees_prove_a_bound(parts, is_great, drawn, weight_bp)
+
+
+def fees_prove_a_bound(
+    parts: tuple[Rows, Rows, Rows, Rows], is_great: list[bool], drawn: list[float], weight_bp: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        instance = Instance.of(read_batch(written(Path(folder), parts)), public_weight_bp=weight_bp)
+        best = oracle.optimum(oracle.read(Path(folder)), weight_bp)
+    relaxation = Relaxation.of(instance)
+    great = np.flatnonzero(is_great[: len(instance.work)])
+    packing = Packing.of(relaxation, great, np.zeros(len(relaxation.limits)), apart=np.inf)
+
+    packed = packing.at(np.array(drawn[: len(great) + len(relaxation.limits)]), near=1.0)
+
+    assert packed.value <= best
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 50), st.integers(1, 20)), max_size=9),
+    st.integers(0, 60),
+    st.integers(1, 30),
+)
+def test_a_pool_packs_what_gains_most(
+    jobs: list[tuple[int, int]], room: int, steps_max: int
+) -> None:
+    jobs.sort(key=lambda job: -job[0] / job[1])
+    gain = np.array([job[0] for job in jobs], dtype=np.float64)
+    work = np.array([job[1] for job in jobs], dtype=np.float64)
+    choices = [np.array(one, dtype=bool) for one in product([False, True], repeat=len(jobs))]
+    most = max(gain[one].sum() for one in choices if work[one].sum() <= room)
+    chosen = np.zeros(len(jobs), dtype=bool)
+
+    bound = pack(gain, work, float(room), 0.0, 10**6, chosen)
+
+    assert bound == gain[chosen].sum() == most
+    assert work[chosen].sum() <= room
+    assert pack(gain, work, float(room), 0.0, steps_max, chosen) >= most
+    assert work[chosen].sum() <= room

@@ -9,6 +9,8 @@ from tallygrid.placement.batch.relaxation import Floats, Relaxation
 from tallygrid.placement.batch.restricted import Pairs
 
 _ROWS = 1_024
+_ERROR = 1e-9
+"""More than floats err in these sums."""
 Mask = NDArray[np.bool_]
 """For every job and pool, whether the pair is in."""
 
@@ -16,6 +18,20 @@ Mask = NDArray[np.bool_]
 def everything(relaxation: Relaxation) -> Mask:
     """Return every pair that could be worth it: allowed, and cheaper than leaving out."""
     return np.asarray(relaxation.cost < relaxation.unplaced[:, None])
+
+
+def possible(relaxation: Relaxation, prices: Floats, apart: float) -> Mask:
+    """Return every pair that a better assignment can have.
+
+    At dual prices a pair costs so much above the job's best; if value and bound are less far
+    apart, whatever has it is worse than what is known.
+    """
+    mask = everything(relaxation)
+    for rows in _chunks(relaxation):
+        priced = relaxation.priced(prices, rows)
+        lowest = np.minimum(priced.min(axis=1), relaxation.unplaced[rows])
+        mask[rows] &= priced - lowest[:, None] <= apart * (1 + _ERROR) + 1
+    return mask
 
 
 def pairs_of(mask: Mask) -> Pairs:

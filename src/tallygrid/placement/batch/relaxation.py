@@ -50,7 +50,7 @@ class Relaxation:
             work=self.work[rows],
             unplaced=self.unplaced[rows],
             programme=self.programme[rows],
-            limits=self.limits * (len(rows) / len(self.work)),
+            limits=self.limits * (len(rows) / max(len(self.work), 1)),
         )
 
     @property

@@ -44,11 +44,11 @@ class Solved:
 
 def solve_linear(relaxation: Relaxation, pairs: Pairs, deadline: Deadline) -> Solved:
     """Solve the linear programme over some pairs; a job may be placed in parts."""
-    model = _model(relaxation, pairs, None, None)
+    model = _model(relaxation, pairs, None)
     return _run(model, relaxation, pairs, deadline)
 
 
-def solve_integer(  # noqa: PLR0913  # a programme, what bounds it, and where it begins
+def solve_integer(  # a programme, what bounds it, and where it begins
     relaxation: Relaxation,
     pairs: Pairs,
     deadline: Deadline,
@@ -56,7 +56,6 @@ def solve_integer(  # noqa: PLR0913  # a programme, what bounds it, and where it
     whole: NDArray[np.bool_],
     start: NDArray[np.int64],
     gap: float,
-    sold_at: Floats | None = None,
 ) -> Solved:
     """Solve the programme over some pairs in which some jobs may not be divided.
 
@@ -67,17 +66,14 @@ def solve_integer(  # noqa: PLR0913  # a programme, what bounds it, and where it
         whole: The jobs that may not be divided.
         start: The pool of every job in a known assignment.
         gap: Stop when value and bound are so near, in fen.
-        sold_at: What is left of every limit is sold at these prices. That only helps, so the
-            programme is a relaxation of the one without.
     """
-    model = _model(relaxation, pairs, whole[pairs.jobs], sold_at)
+    model = _model(relaxation, pairs, whole[pairs.jobs])
     solver, unit = model.solver, model.unit
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", max(gap / unit, 1e-6))
     known = highspy.HighsSolution()
     begun = (start[pairs.jobs] == pairs.pools).astype(np.float64)
-    extra = solver.getNumCol() - len(pairs)
-    known.col_value = np.concatenate([begun, np.zeros(extra)]).tolist()
+    known.col_value = begun.tolist()
     known.value_valid = True
     solver.setSolution(known)
     return _run(model, relaxation, pairs, deadline)
@@ -110,9 +106,7 @@ def _run(model: _Model, relaxation: Relaxation, pairs: Pairs, deadline: Deadline
     )
 
 
-def _model(
-    relaxation: Relaxation, pairs: Pairs, whole: NDArray[np.bool_] | None, sold_at: Floats | None
-) -> _Model:
+def _model(relaxation: Relaxation, pairs: Pairs, whole: NDArray[np.bool_] | None) -> _Model:
     """Return a solver with the programme.
 
     A pair costs what placing there adds to leaving out, so leaving out needs no column; a
@@ -124,16 +118,11 @@ def _model(
     is_several = np.bincount(jobs, minlength=len(relaxation.work)) > 1
     columns = _pair_columns(relaxation, pairs, scale, is_several)
     cost = (relaxation.cost[jobs, pairs.pools] - relaxation.unplaced[jobs]) / unit
-    upper = np.ones(len(jobs))
-    if sold_at is not None:
-        columns = columns.beside(_Columns.of_sales(len(limits)))
-        cost = np.concatenate([cost, -sold_at * scale / unit])
-        upper = np.concatenate([upper, limits / scale])
     integrality = np.zeros(len(cost), dtype=np.int32)
     if whole is not None:
         integrality[: len(jobs)] = whole
     rows = np.concatenate([limits / scale, np.ones(int(is_several.sum()))])
-    return _Model(_loaded(columns, cost, upper, rows, integrality), unit, scale, whole is not None)
+    return _Model(_loaded(columns, cost, rows, integrality), unit, scale, whole is not None)
 
 
 @dataclass(frozen=True)
@@ -144,19 +133,6 @@ class _Columns:
     """Where each column begins, and where the last one ends."""
     rows: NDArray[np.int64]
     values: Floats
-
-    @classmethod
-    def of_sales(cls, limits: int) -> "_Columns":
-        """Return what sells the rest of each limit."""
-        return cls(np.arange(limits + 1), np.arange(limits), np.ones(limits))
-
-    def beside(self, other: "_Columns") -> "_Columns":
-        """Return these columns, and then others."""
-        return _Columns(
-            np.concatenate([self.starts, self.starts[-1] + other.starts[1:]]),
-            np.concatenate([self.rows, other.rows]),
-            np.concatenate([self.values, other.values]),
-        )
 
 
 def _pair_columns(
@@ -182,7 +158,7 @@ def _pair_columns(
 
 
 def _loaded(
-    columns: _Columns, cost: Floats, upper: Floats, rows: Floats, integrality: NDArray[np.int32]
+    columns: _Columns, cost: Floats, rows: Floats, integrality: NDArray[np.int32]
 ) -> "highspy.Highs":
     """Return a silent solver on one thread, so that its steps repeat, with a programme."""
     solver = highspy.Highs()  # type: ignore[no-untyped-call]  # its types are partial
@@ -197,7 +173,7 @@ def _loaded(
         0.0,
         cost,
         np.zeros(len(cost)),
-        upper,
+        np.ones(len(cost)),
         np.full(len(rows), -np.inf),
         rows,
         columns.starts[:-1].astype(np.int32),

@@ -12,11 +12,14 @@ import numpy as np
 
 from tallygrid.placement.batch.answer import Answer, answered
 from tallygrid.placement.batch.bound import Prices
-from tallygrid.placement.batch.columns import Mask, everything, near, pairs_of
+from tallygrid.placement.batch.columns import Mask, near, pairs_of, possible
 from tallygrid.placement.batch.deadline import Deadline
-from tallygrid.placement.batch.great import fill, great_jobs, place_great
+from tallygrid.placement.batch.dive import dived, dived_again
+from tallygrid.placement.batch.great import fill, great_jobs
 from tallygrid.placement.batch.instance import Instance
 from tallygrid.placement.batch.lagrangian import Priced, search
+from tallygrid.placement.batch.packing import Packing
+from tallygrid.placement.batch.packing import search as search_fees
 from tallygrid.placement.batch.relaxation import Floats, Relaxation
 from tallygrid.placement.batch.repair import Assignment, Choice, improved, inserted
 from tallygrid.placement.batch.restricted import Pairs, Solved, solve_integer
@@ -31,6 +34,18 @@ _FULL: Final = 150_000
 """Pairs up to which the whole integer programme is given to the solver."""
 _NEAR: Final = 1e-4
 """A gap below which another stage is worth more than a better answer from this one."""
+_TINY: Final = 5_000
+"""Jobs times pools up to which the solver needs no help."""
+_PACKING: Final = 0.7
+"""The share of the time that is left for packing."""
+_AGAIN: Final = 0.3
+"""The share of the pools that are packed anew at a time,"""
+_AGAIN_LEAST: Final = 4
+"""and how many at least."""
+_IDLE: Final = 20
+"""After so many times without gain it has come to its end."""
+_PACKING_STEPS: Final = 1_000
+_PACKING_PACE: Final = 0.3
 _POOLS: Final = 8
 _FREE: Final = 500
 """How many pools and jobs are solved again at a time."""
@@ -58,7 +73,7 @@ def solve(
     """
     search_ = _Search(instance, Relaxation.of(instance), deadline, gap)
     _greedy(search_)
-    for stage in (_price, _sift, _branch, _split, _improve):
+    for stage in (_price, _sift, _pack, _branch, _improve):
         if search_.is_over:
             break
         stage(search_)
@@ -185,41 +200,60 @@ def _sift(search_: _Search) -> None:
     search_.rounded(found.pairs, found.share)
 
 
-def _branch(search_: _Search) -> None:
-    """Solve the integer programme itself, if it is small enough."""
-    mask = everything(search_.relaxation)
-    if mask.sum() <= _FULL:
-        solved = _integer(search_, mask, search_.deadline)
-        search_.solver_bound = max(search_.solver_bound, solved.bound)
-        is_kept = search_.value - solved.bound <= _ROUNDING * search_.value
-        search_.is_proved = solved.is_done and is_kept
-
-
-def _split(search_: _Search) -> None:
-    """Branch on the great jobs alone, and let the small ones fill what is left."""
+def _pack(search_: _Search) -> None:
+    """Pack the great jobs whole, and let the small ones fill what is left."""
     relaxation = search_.relaxation
-    jobs = great_jobs(relaxation, search_.value)
-    if not len(jobs):
+    jobs = great_jobs(relaxation)
+    if relaxation.cost.size <= _TINY:
         return
-    prices = search_.priced.prices
-    solved, choice = place_great(
-        relaxation,
-        jobs,
-        prices,
-        search_.deadline.within(search_.deadline.left * 0.4),
-        value=search_.value,
-        gap=max(search_.gap, _NEAR) * search_.value / 2,
-        start=search_.best.choice,
+    deadline = search_.deadline.within(search_.deadline.left * _PACKING)
+    value, prices = search_.value, search_.priced.prices
+    packing = Packing.of(relaxation, jobs, prices, value - search_.priced.value)
+    found = search_fees(
+        packing,
+        packing.start(prices),
+        deadline,
+        value_max=value,
+        steps=_PACKING_STEPS,
+        pace=_PACKING_PACE,
     )
-    search_.solver_bound = max(search_.solver_bound, solved.bound)
+    # Pairs were dropped that no assignment below this value has.
+    search_.solver_bound = max(search_.solver_bound, min(found.value, value))
+    choice = dived(packing, found, deadline, value_max=value)
+    _place(search_, packing, choice, found.asked)
+    random, idle = np.random.default_rng(_SEED), 0
+    count = min(max(_AGAIN_LEAST, round(relaxation.pools * _AGAIN)), relaxation.pools)
+    took = 0.0
+    while idle < _IDLE and not search_.is_over and deadline.left > took:
+        before, left = search_.value, deadline.left
+        pools = random.permutation(relaxation.pools)[:count]
+        choice, asked = dived_again(
+            packing, found.asked, search_.best.choice[jobs], pools, deadline, value_max=value
+        )
+        _place(search_, packing, choice, asked)
+        idle = 0 if search_.value < before else idle + 1
+        took = left - deadline.left
+
+
+def _place(search_: _Search, packing: Packing, choice: Choice, asked: Floats) -> None:
+    """Offer the assignment that gives great jobs their pools, and fills what is left."""
     made = Assignment.empty(search_.instance)
-    for job, pool in zip(jobs.tolist(), choice.tolist(), strict=True):
+    for job, pool in zip(packing.jobs.tolist(), choice.tolist(), strict=True):
         if pool != NONE and made.holds(job, pool):
             made.put(job, pool)
-    if len(relaxation.work) <= _LINEAR:
-        fill(made, relaxation, prices, search_.deadline)
-    inserted(made, relaxation, prices)
+    fill(made, search_.relaxation, packing.jobs, asked[len(packing.jobs) :], search_.deadline)
     search_.offer(made)
+
+
+def _branch(search_: _Search) -> None:
+    """Solve the integer programme itself, if it is small enough."""
+    relaxation, priced = search_.relaxation, search_.priced
+    mask = possible(relaxation, priced.prices, search_.value - priced.value)
+    if mask.sum() <= _FULL:
+        solved = _integer(search_, mask, search_.deadline)
+        search_.solver_bound = max(search_.solver_bound, min(solved.bound, search_.value))
+        is_kept = search_.value - solved.bound <= _ROUNDING * search_.value
+        search_.is_proved = solved.is_done and is_kept
 
 
 def _improve(search_: _Search) -> None:
