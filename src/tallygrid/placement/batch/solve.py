@@ -38,6 +38,8 @@ _TINY: Final = 5_000
 """Jobs times pools up to which the solver needs no help."""
 _PACKING: Final = 0.7
 """The share of the time that is left for packing."""
+_PACKING_SMALL: Final = 0.2
+"""The same where the solver can have the whole programme afterwards."""
 _AGAIN: Final = 0.3
 """The share of the pools that are packed anew at a time,"""
 _AGAIN_LEAST: Final = 4
@@ -206,7 +208,8 @@ def _pack(search_: _Search) -> None:
     jobs = great_jobs(relaxation)
     if relaxation.cost.size <= _TINY:
         return
-    deadline = search_.deadline.within(search_.deadline.left * _PACKING)
+    part = _PACKING_SMALL if relaxation.cost.size <= _FULL else _PACKING
+    deadline = search_.deadline.within(search_.deadline.left * part)
     value, prices = search_.value, search_.priced.prices
     packing = Packing.of(relaxation, jobs, prices, value - search_.priced.value)
     found = search_fees(
