@@ -248,7 +248,7 @@ def test_the_town_has_rows_that_each_kind_sees_and_rows_that_it_does_not(
 
 
 @pytest.mark.parametrize(
-    ("kind", "table"), [(kind, table) for kind in KINDS for table in SEEN.keys() - NOT_FOR[kind]]
+    ("kind", "table"), [(k, table) for k in KINDS for table in SEEN if table not in NOT_FOR[k]]
 )
 def test_without_a_token_of_its_own_kind_no_reader_sees_anything(
     world: World, kind: str, table: str
