@@ -98,7 +98,7 @@ def test_every_error_of_ours_has_an_exit_code() -> None:
 
     caught = {"ConditionError", "PendingError", "WrongValueError"}  # by files and use cases
     caught |= {"KeptError", "OverspentError", "SeedError"}  # said by `allocate` in full
-    caught |= {"TooDearError"}  # by `place`, which knows the file
+    caught |= {"BundleError", "TooDearError"}  # by `audit check` and `place`, which know the file
     caught |= {"BusyError", "NoListError", "TokenError"}  # answered over HTTP
     assert {kind.__name__ for kind in ours - set(known())} <= caught
 

@@ -16,6 +16,7 @@ _KNOWN: Final = {
     "tallygrid.database.error.DatabaseError": REFUSED,
     "tallygrid.demo.marker.NotOursError": REFUSED,
     "tallygrid.files.mistake.FileError": WRONG_INPUT,
+    "tallygrid.files.payments.port.MissingAccountError": WRONG_INPUT,
     "tallygrid.lab.demand.DemandError": WRONG_INPUT,
     "tallygrid.lab.network.run.TooGreatError": WRONG_INPUT,
     "tallygrid.lab.network.world.LastsError": WRONG_INPUT,
