@@ -396,6 +396,8 @@ def test_every_outcome_has_a_sentence_in_both_languages() -> None:
         "kind": "pay",
         "source": "a",
         "target": "b",
+        "waiting": 4096,
+        "retry_after_s": 2,
     }
     codes = [code for code in catalogue() if code.startswith(("ledger.outcome", "ledger.invalid"))]
 
