@@ -12,7 +12,7 @@ CREATE TYPE books.problem AS (
 
 -- No number left out: the places in the books are 1, 2, 3 …
 CREATE FUNCTION books.missing_events(programme_id integer) RETURNS SETOF books.problem
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
   RETURN QUERY
   SELECT 'event_missing', event.batch, numbered.seq_before + 1, NULL, numbered.seq::text,
@@ -27,53 +27,68 @@ END
 $$;
 
 -- Every event as its text says, against the hashes stored with it: its body against what was
--- asked, and its leaf against that body and what the books added.
-CREATE FUNCTION books.altered_events(programme_id integer) RETURNS SETOF books.problem
-LANGUAGE plpgsql STABLE AS $$
+-- asked, and its leaf against that body and what the books added. One share of so many, so that
+-- `verify` can give each to another process; and no more at once than `work_mem` holds.
+CREATE FUNCTION books.altered_events(programme_id integer, share integer, shares integer)
+RETURNS SETOF books.problem LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET enable_nestloop = off SET enable_hashjoin = on AS $$
+DECLARE
+  book books.programme;
+  first bigint;
+  last_of_all bigint;
+  at_once bigint;
 BEGIN
-  RETURN QUERY
-  WITH written AS (
-    SELECT leg.seq,
-      string_agg(books.leg_text(source.code, target.code, leg.amount_fen), '' ORDER BY leg.no)
-        AS legs_text
-    FROM books.leg
-    JOIN books.account AS source ON source.programme = leg.programme AND source.id = leg.source
-    JOIN books.account AS target ON target.programme = leg.programme AND target.id = leg.target
-    WHERE leg.programme = programme_id
-    GROUP BY leg.seq
-  ), posting AS MATERIALIZED (  -- once per batch, not once per event
-    SELECT batch.no, batch.posted_at,
-      books.posting_text(programme.code, batch.no, batch.posted_at, '') AS text
-    FROM books.batch JOIN books.programme ON programme.id = batch.programme
-    WHERE batch.programme = programme_id
-  )
-  SELECT 'event_altered', event.batch, event.seq, event.key::text,
-    encode(books.leaf(
-      programme.code, event.seq, event.batch, event.key,
-      books.body(event.kind, event.hold, event.ttl_seconds, event.is_final, event.occurred_at,
-                 event.reason, event.document, event.outbox_sha256, written.legs_text),
-      event.posted_at, event.posted_by), 'hex'),
-    encode(event.leaf, 'hex')
-  FROM books.event
-  JOIN books.programme ON programme.id = event.programme
-  LEFT JOIN written ON written.seq = event.seq
-  LEFT JOIN posting ON posting.no = event.batch
-  WHERE event.programme = programme_id
-    AND (event.body IS DISTINCT FROM books.body(
-           event.kind, event.hold, event.ttl_seconds, event.is_final, event.occurred_at,
-           event.reason, event.document, event.outbox_sha256, written.legs_text)
-      OR event.leaf IS DISTINCT FROM books.leaf(
-           event.seq, event.key, event.body,
-           CASE WHEN event.posted_at = posting.posted_at THEN posting.text || event.posted_by
-             ELSE books.posting_text(
-               programme.code, event.batch, event.posted_at, event.posted_by) END)
-      OR event.posted_at <> posting.posted_at);
+  SELECT * INTO STRICT book FROM books.programme WHERE id = programme_id;
+  SELECT min(seq), max(seq) INTO first, last_of_all
+  FROM books.event WHERE programme = programme_id;
+  at_once := least(400000, (last_of_all - first) / shares + 1);
+  first := first + share * at_once;
+  WHILE first <= last_of_all LOOP
+    RETURN QUERY
+    WITH written AS (
+      SELECT leg.seq,
+        string_agg(books.leg_text(source.code, target.code, leg.amount_fen), '' ORDER BY leg.no)
+          AS legs_text
+      FROM books.leg
+      JOIN books.account AS source ON source.programme = leg.programme AND source.id = leg.source
+      JOIN books.account AS target ON target.programme = leg.programme AND target.id = leg.target
+      WHERE leg.programme = programme_id AND leg.seq >= first AND leg.seq < first + at_once
+      GROUP BY leg.seq
+    ), posting AS MATERIALIZED (  -- once per batch, not once per event
+      SELECT batch.no, batch.posted_at,
+        books.posting_text(book.code, batch.no, batch.posted_at, '') AS text
+      FROM books.batch
+      WHERE batch.programme = programme_id AND batch.last_seq >= first
+        AND batch.first_seq < first + at_once
+    )
+    SELECT 'event_altered', event.batch, event.seq, event.key::text,
+      encode(books.leaf(
+        book.code, event.seq, event.batch, event.key,
+        books.body(event.kind, event.hold, event.ttl_seconds, event.is_final, event.occurred_at,
+                   event.reason, event.document, event.outbox_sha256, written.legs_text),
+        event.posted_at, event.posted_by), 'hex'),
+      encode(event.leaf, 'hex')
+    FROM books.event
+    LEFT JOIN written ON written.seq = event.seq
+    LEFT JOIN posting ON posting.no = event.batch
+    WHERE event.programme = programme_id AND event.seq >= first AND event.seq < first + at_once
+      AND (event.body IS DISTINCT FROM books.body(
+             event.kind, event.hold, event.ttl_seconds, event.is_final, event.occurred_at,
+             event.reason, event.document, event.outbox_sha256, written.legs_text)
+        OR event.leaf IS DISTINCT FROM books.leaf(
+             event.seq, event.key, event.body,
+             CASE WHEN event.posted_at = posting.posted_at THEN posting.text || event.posted_by
+               ELSE books.posting_text(
+                 book.code, event.batch, event.posted_at, event.posted_by) END)
+        OR event.posted_at <> posting.posted_at);
+    first := first + shares * at_once;
+  END LOOP;
 END
 $$;
 
 -- Every batch against the one before it and the leaves in it; and the head against the last.
 CREATE FUNCTION books.broken_links(programme_id integer) RETURNS SETOF books.problem
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
   RETURN QUERY
   WITH leaves AS (
@@ -120,23 +135,40 @@ BEGIN
 END
 $$;
 
--- Every leg against the table of permitted moves; one whose event or account is not there is
--- permitted nothing.
-CREATE FUNCTION books.unlawful_legs(programme_id integer) RETURNS SETOF books.problem
-LANGUAGE plpgsql STABLE AS $$
+-- Every way that amounts went: from which account to which, by events of which kind. A leg
+-- without its event is of no kind. Legs and events are read side by side in the order of their
+-- places, so that nothing is sorted or spilt however long the books are.
+CREATE FUNCTION books.ways(programme_id integer)
+RETURNS TABLE (kind text, source bigint, target bigint, amount_fen numeric, first_seq bigint,
+               last_seq bigint)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100000
+SET enable_nestloop = off SET enable_hashjoin = off SET enable_sort = off AS $$
 BEGIN
   RETURN QUERY
-  SELECT 'leg_unlawful', event.batch, leg.seq, event.kind, source.code, target.code
+  SELECT event.kind, leg.source, leg.target, sum(leg.amount_fen), min(leg.seq), max(leg.seq)
   FROM books.leg
   LEFT JOIN books.event ON event.programme = leg.programme AND event.seq = leg.seq
-  LEFT JOIN books.account AS source ON source.programme = leg.programme AND source.id = leg.source
-  LEFT JOIN books.account AS target ON target.programme = leg.programme AND target.id = leg.target
-  LEFT JOIN books.movement
-    ON movement.event_kind = event.kind AND movement.source_kind = source.kind
-    AND movement.target_kind = target.kind
   WHERE leg.programme = programme_id
-    AND (movement.event_kind IS NULL OR source.year <> target.year
-      OR source.funder <> target.funder);
+  GROUP BY event.kind, leg.source, leg.target;
+END
+$$;
+
+-- Every way against the table of permitted moves, named by its first leg; one whose event or
+-- account is not there is permitted nothing.
+CREATE FUNCTION books.unlawful_legs(programme_id integer) RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+  RETURN QUERY
+  SELECT 'leg_unlawful', event.batch, way.first_seq, way.kind, source.code, target.code
+  FROM books.ways(programme_id) AS way
+  LEFT JOIN books.account AS source ON source.programme = programme_id AND source.id = way.source
+  LEFT JOIN books.account AS target ON target.programme = programme_id AND target.id = way.target
+  LEFT JOIN books.movement
+    ON movement.event_kind = way.kind
+    AND movement.source_kind = source.kind AND movement.target_kind = target.kind
+  LEFT JOIN books.event ON event.programme = programme_id AND event.seq = way.first_seq
+  WHERE movement.event_kind IS NULL OR source.year <> target.year
+    OR source.funder <> target.funder;
 END
 $$;
 
@@ -144,7 +176,7 @@ $$;
 CREATE FUNCTION books.computed_hold_legs(programme_id integer)
 RETURNS TABLE (hold uuid, source bigint, target bigint, amount_fen numeric, captured_fen numeric,
                state text, seq bigint, batch bigint)
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
   RETURN QUERY
   WITH touch AS (
@@ -176,7 +208,7 @@ END
 $$;
 
 CREATE FUNCTION books.differing_holds(programme_id integer) RETURNS SETOF books.problem
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
   RETURN QUERY
   SELECT 'hold_differs', computed.batch, computed.seq, coalesce(computed.hold, stored.hold)::text,
@@ -208,16 +240,14 @@ $$;
 -- Every balance against the legs and the open holds. A balance has no event of its own: the
 -- problem names the last one that touched the account.
 CREATE FUNCTION books.differing_balances(programme_id integer) RETURNS SETOF books.problem
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
   RETURN QUERY
   WITH moved AS (
-    SELECT leg.source, leg.target, sum(leg.amount_fen) AS amount_fen, max(leg.seq) AS seq
-    FROM books.leg
-    JOIN books.event ON event.programme = leg.programme AND event.seq = leg.seq
-    JOIN books.event_kind ON event_kind.code = event.kind
-    WHERE leg.programme = programme_id AND event_kind.phase IN ('direct', 'capture')
-    GROUP BY leg.source, leg.target
+    SELECT way.source, way.target, way.amount_fen, way.last_seq AS seq
+    FROM books.ways(programme_id) AS way
+    JOIN books.event_kind ON event_kind.code = way.kind
+    WHERE event_kind.phase IN ('direct', 'capture')
   ), change AS (
     SELECT source AS id, 0 AS in_fen, amount_fen AS out_fen, 0 AS held_fen, seq FROM moved
     UNION ALL
@@ -247,7 +277,7 @@ $$;
 -- What must hold of the balances themselves, whatever happened: no account below zero; per
 -- year and funder, what came in equals what sits somewhere; what was carried out came in.
 CREATE FUNCTION books.broken_identities(programme_id integer) RETURNS SETOF books.problem
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
   RETURN QUERY
   SELECT 'overdrawn', NULL::bigint, NULL::bigint, code, (in_fen - out_fen - held_fen)::text, '0'
@@ -275,7 +305,7 @@ $$;
 
 -- What the application was told, against the hash stored with the event.
 CREATE FUNCTION books.differing_messages(programme_id integer) RETURNS SETOF books.problem
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
   RETURN QUERY
   SELECT 'outbox_differs', event.batch, event.seq, event.kind,
@@ -310,6 +340,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, books, pg_temp
 SET jit = off
 SET work_mem = '64MB'
+SET parallel_setup_cost = 0  -- as many processes as the server allows share the work
+SET parallel_tuple_cost = 0
 AS $$
 DECLARE
   programme_id integer;
@@ -319,7 +351,10 @@ BEGIN
   SELECT problem.code, problem.batch, problem.seq, problem.what, problem.found, problem.expected
   FROM (
     SELECT 1 AS rank, * FROM books.missing_events(programme_id)
-    UNION ALL SELECT 1, * FROM books.altered_events(programme_id)
+    UNION ALL SELECT 1, * FROM books.altered_events(programme_id, 0, 4)
+    UNION ALL SELECT 1, * FROM books.altered_events(programme_id, 1, 4)
+    UNION ALL SELECT 1, * FROM books.altered_events(programme_id, 2, 4)
+    UNION ALL SELECT 1, * FROM books.altered_events(programme_id, 3, 4)
     UNION ALL SELECT 1, * FROM books.broken_links(programme_id)
     UNION ALL SELECT 2, * FROM books.unlawful_legs(programme_id)
     UNION ALL SELECT 3, * FROM books.differing_holds(programme_id)
