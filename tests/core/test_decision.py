@@ -287,6 +287,43 @@ def test_the_base_without_tax_is_the_net_amount() -> None:
     assert _decide(scheme, contract_fen=106, contract_tax_fen=6).base_fen == 100
 
 
+def test_a_base_is_freed_of_its_own_tax_and_not_of_the_contracts() -> None:
+    scheme = _changed(base={"value": "approved", **_CITED}, tax={"value": "excluded", **_CITED})
+    before = _decide(scheme, contract_fen=1_130, contract_tax_fen=130)
+    unknown = _decide(scheme, contract_fen=1_130, contract_tax_fen=130, approved_fen=113)
+    known = _decide(scheme, contract_tax_fen=130, approved_fen=113, approved_tax_fen=13)
+
+    assert before.base_fen == 1_000
+    assert unknown.base_fen is None
+    assert (unknown.at_least_fen, "approved_tax_fen" in unknown.missing) == (0, True)
+    assert "contract_tax_fen" not in unknown.missing
+    assert known.base_fen == 100
+
+
+def test_a_ceiling_frees_what_it_is_a_share_of_of_that_tax() -> None:
+    stacking = {"ceilings": [
+        {"id": "half", "rate": "50%", "of": "settled", "tax": "excluded", "includes_this": True,
+         **_CITED},
+    ]}  # fmt: skip
+    facts = {"contract_tax_fen": 60, "other_fiscal_fen": 0, "settled_fen": 106}
+
+    open_tax = _decide(_changed(stacking=stacking), **facts)
+    known = _decide(_changed(stacking=stacking), settled_tax_fen=6, **facts)
+
+    assert "settled_tax_fen" in open_tax.missing
+    assert open_tax.at_most_fen == 53
+    assert known.amount_fen == 50
+
+
+@pytest.mark.parametrize("facts", [{"contract_fen": 0}, {"contract_fen": 6, "contract_tax_fen": 7}])
+def test_an_award_of_nothing_is_refused_with_the_reason(facts: dict[str, int]) -> None:
+    found = _decide(_changed(tax={"value": "excluded", **_CITED}), **facts)
+
+    assert found.outcome == "refused"
+    (reason,) = [one for one in found.findings if one.status == "failed"]
+    assert (reason.id, dict(reason.saw)) == ("nothing", facts)
+
+
 def test_an_amount_is_rounded_down_to_the_unit_of_the_text() -> None:
     scheme = _changed(rounding={"unit": "ten_thousand_yuan"})
 

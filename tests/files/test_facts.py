@@ -35,6 +35,17 @@ def test_money_is_given_in_yuan_or_in_fen(
     assert read_facts(_file(tmp_path, {name: value})) == {"contract_fen": fen}
 
 
+def test_more_tax_than_the_amount_it_is_contained_in_is_refused(tmp_path: Path) -> None:
+    given = {"approved_yuan": 1_130_000, "approved_tax_fen": 130_000_000}
+
+    with pytest.raises(FileError) as error:
+        read_facts(_file(tmp_path, given))
+
+    (told,) = error.value.mistakes
+    assert "`approved_tax_fen` is 130000000, and `approved_yuan`" in told.problem
+    assert "0 if there is none" in told.remedy
+
+
 def test_a_fact_given_as_null_is_not_given(tmp_path: Path) -> None:
     assert read_facts(_file(tmp_path, {"employees": None})) == {}
 

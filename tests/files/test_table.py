@@ -133,6 +133,18 @@ def test_a_bad_cell_is_told_with_its_place(tmp_path: Path, name: str, cell: str,
     assert told in said
 
 
+def test_more_tax_than_the_amount_it_is_contained_in_names_the_cell(tmp_path: Path) -> None:
+    good = {**FIRM, "contract_yuan": "106", "contract_tax_fen": "600"}
+    path = _csv(
+        tmp_path, good, {**good, "contract_tax_fen": "10601"}, {**good, "contract_yuan": ""}
+    )
+
+    (said,) = _told(path)
+
+    assert said.startswith("3:")
+    assert "`contract_tax_fen` is '10601', and `contract_yuan`, in which it is contained" in said
+
+
 def test_all_bad_cells_are_told_up_to_a_number_and_the_rest_counted(tmp_path: Path) -> None:
     rows = [{**FIRM, "contract_fen": "x" if n % 2 else "1"} for n in range(100)]
 

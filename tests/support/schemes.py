@@ -18,7 +18,8 @@ SPECS: Final[Mapping[str, FactSpec]] = {
     **{
         name: FactSpec(type="integer", unit="fen", en=name, zh=name)
         for name in (
-            "contract_fen", "contract_tax_fen", "other_fiscal_fen", "settled_fen", "fee_fen"
+            "contract_fen", "contract_tax_fen", "other_fiscal_fen", "settled_fen", "fee_fen",
+            "settled_tax_fen", "fee_tax_fen",
         )
     },
 }  # fmt: skip

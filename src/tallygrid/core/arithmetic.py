@@ -36,10 +36,14 @@ from tallygrid.core.rules import Rules, bounds
 
 _UNKNOWN: Final = Span(0, None)
 STAND_IN_FACT: Final = "contract_fen"
-TAX_FACT: Final = "contract_tax_fen"
 OTHER_FUNDS_FACT: Final = "other_fiscal_fen"
 OTHER_AWARD_FACT: Final = "other_award_fen"
 HIGHER_AWARD_FACT: Final = "higher_award"
+TAXES: Final[Mapping[str, str]] = {
+    f"{amount}_fen": f"{amount}_tax_fen"
+    for amount in ("contract", "approved", "settled", "rent", "fee")
+}
+"""The amounts that may contain tax, and the fact that says how much; an award contains none."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,10 @@ def base_fact(programme: Programme) -> str | None:
     return f"{programme.base.value}_fen" if programme.base.value else None
 
 
+def _tax(case: Case, amount: str) -> int | None:
+    return case.number(TAXES[amount]) if amount in TAXES else 0
+
+
 def _base(case: Case) -> tuple[Span, tuple[Line, ...], tuple[str, ...]]:
     name = base_fact(case.programme)
     if name is None:
@@ -134,9 +142,10 @@ def _base(case: Case) -> tuple[Span, tuple[Line, ...], tuple[str, ...]]:
     if gross is None:
         line = span_line("base", _UNKNOWN, base=case.programme.base.value, fact=name, **bill)
         return _UNKNOWN, (line,), (name,)
-    tax_fen = case.number(TAX_FACT)
+    tax_fen, tax = _tax(case, source), TAXES.get(source)
     span = Span.of(taxed(ONE, gross, tax_fen, case.programme.tax.value))
-    missing = (TAX_FACT,) if case.programme.tax.value != "included" and tax_fen is None else ()
+    is_asked = case.programme.tax.value != "included" and tax_fen is None
+    missing = (tax,) if tax and is_asked else ()
     line = span_line(
         "base", span, base=case.programme.base.value, fact=source, gross_fen=gross,
         stands_in=source != name, tax=case.programme.tax.value, tax_fen=tax_fen, **bill,
@@ -265,7 +274,8 @@ def _ceilings(case: Case, base: Span) -> Iterator[tuple[Room, Line]]:
 def _project(case: Case, ceiling: Ceiling, base: Span) -> tuple[Span, dict[str, Value]]:
     """Return what a ceiling is a share of, and how that is worked out where it is not the base."""
     if ceiling.of is not None:
-        gross_fen, tax_fen = _gross(case, ceiling.of), case.number(TAX_FACT)
+        source = _source(case, ceiling.of)
+        gross_fen, tax_fen = case.number(source), _tax(case, source)
         tax = ceiling.tax or case.programme.tax.value
         whole: dict[str, Value] = {
             "of": ceiling.of, "gross_fen": gross_fen, "tax": tax, "tax_fen": tax_fen,
@@ -283,10 +293,10 @@ def whole_of(line: Mapping[str, Any]) -> Ends[Number]:
     return taxed(ONE, line["gross_fen"], line["tax_fen"], line["tax"])
 
 
-def _gross(case: Case, of: str) -> int | None:
-    """Return an amount before tax is looked at; the contract's stands in for others."""
-    own = case.number(f"{of}_fen")
-    return case.number(STAND_IN_FACT) if own is None else own
+def _source(case: Case, of: str) -> str:
+    """Return the fact that holds an amount; the contract's stands in for others."""
+    own = f"{of}_fen"
+    return own if own in case.facts else STAND_IN_FACT
 
 
 def _budget(case: Case) -> Iterator[tuple[Room, Line]]:
@@ -319,8 +329,11 @@ def _ceiling_facts(case: Case) -> tuple[str, ...]:
     matches = case.programme.base.value == "other_award"
     found = [OTHER_FUNDS_FACT, *([STAND_IN_FACT] if matches else [])]
     for ceiling in case.programme.stacking.ceilings:
-        if ceiling.of is not None and _gross(case, ceiling.of) is None:
+        if ceiling.of is None:
+            continue
+        source = _source(case, ceiling.of)
+        if source not in case.facts:
             found.append(f"{ceiling.of}_fen")
-        elif ceiling.of is not None and (ceiling.tax or case.programme.tax.value) != "included":
-            found.append(TAX_FACT)
+        elif (ceiling.tax or case.programme.tax.value) != "included":
+            found.append(TAXES[source])
     return tuple(found)

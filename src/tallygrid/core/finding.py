@@ -7,7 +7,9 @@ from typing import Literal
 from tallygrid.core.programme import Cited, Confidence, Scalar
 
 Status = Literal["passed", "failed", "unknown"]
-RuleKind = Literal["in_force", "window", "condition", "exclusion", "claim", "purchase", "amount"]
+RuleKind = Literal[
+    "in_force", "window", "condition", "exclusion", "claim", "purchase", "amount", "nothing"
+]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Final
 
 from tallygrid.core.amount import Award
-from tallygrid.core.arithmetic import Case
+from tallygrid.core.arithmetic import STAND_IN_FACT, TAXES, Case, base_fact
 from tallygrid.core.condition import Node
 from tallygrid.core.finding import Citation, Finding, RuleKind, Status
 from tallygrid.core.programme import Cited, Condition, Scalar
@@ -111,12 +111,23 @@ def _claim(case: Case) -> Iterator[Finding]:
 
 
 def room(case: Case, award: Award) -> tuple[Finding, ...]:
-    """Refuse where a cap, a ceiling or the budget leaves nothing."""
-    if award.span.high != 0 or not award.bound_by:
+    """Refuse where a cap, a ceiling or the budget leaves nothing, or nothing comes of the base."""
+    if award.span.high != 0:
         return ()
     programme = case.programme
+    if not award.bound_by:
+        return (_nothing(case),)
     limits: dict[str, Cited] = {cap.id: cap for cap in programme.caps.limits}
     limits |= {ceiling.id: ceiling for ceiling in programme.stacking.ceilings}
     limits |= {group.id: group for group in programme.budget.groups}
     cited = limits.get(award.bound_by, programme.budget)
     return (Finding(award.bound_by, "amount", "failed", Citation.of(cited)),)
+
+
+def _nothing(case: Case) -> Finding:
+    """Refuse an award of nothing, which no cap brings about: so little is asked for."""
+    base = base_fact(case.programme)
+    names = [name for name in (base, STAND_IN_FACT) if name and name in case.facts][:1]
+    names += [TAXES[name] for name in names if TAXES.get(name) in case.facts]
+    saw: dict[str, Scalar | None] = {name: case.facts[name] for name in names}
+    return Finding("nothing", "nothing", "failed", Citation.of(case.programme.base), saw=saw)

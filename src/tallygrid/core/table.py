@@ -15,7 +15,7 @@ import polars as pl
 from tallygrid.core.arithmetic import (
     OTHER_FUNDS_FACT,
     STAND_IN_FACT,
-    TAX_FACT,
+    TAXES,
     Used,
     base_fact,
 )
@@ -32,18 +32,19 @@ STATUSES: Final = ("passed", "failed", "unknown")
 USED: Final = tuple(part.name for part in fields(Used) if part.name.endswith("_fen"))
 """What was drawn before, and what is left of the budget, by the names of `Used`."""
 
-_ALWAYS: Final = (STAND_IN_FACT, TAX_FACT, OTHER_FUNDS_FACT, CLAIMED_FACT, PURCHASE_FACT)
+_ALWAYS: Final = (OTHER_FUNDS_FACT, CLAIMED_FACT, PURCHASE_FACT)
 
 
 def facts_asked(plans: Iterable[Plan]) -> frozenset[str]:
     """Return the facts that an answer can depend on, without those they may follow from."""
-    found = set(_ALWAYS)
+    found, amounts = set(_ALWAYS), {STAND_IN_FACT}
     for plan in plans:
         for chosen in plan.variants:
             found |= {name for node in compiled(chosen).nodes for name in node.facts}
-            found |= {name for name in (base_fact(chosen),) if name}
-            found |= {f"{one.of}_fen" for one in chosen.stacking.ceilings if one.of}
-    return frozenset(found)
+            amounts |= {name for name in (base_fact(chosen),) if name}
+            amounts |= {f"{one.of}_fen" for one in chosen.stacking.ceilings if one.of}
+    taxes = {TAXES[name] for name in amounts if name in TAXES}
+    return frozenset(found | amounts | taxes)
 
 
 def decided(
@@ -112,7 +113,7 @@ class _Table:
     @cached_property
     def _rules(self) -> tuple[Rule, ...]:
         order = dict.fromkeys(rule for version in self.versions for rule in version.passed)
-        return tuple(sorted(order, key=lambda rule: rule[0] == "amount"))
+        return tuple(sorted(order, key=lambda rule: rule[0] in {"amount", "nothing"}))
 
     @cached_property
     def merged(self) -> dict[Rule, Cell]:

@@ -16,7 +16,7 @@ from tallygrid.core.arithmetic import (
     OTHER_AWARD_FACT,
     OTHER_FUNDS_FACT,
     STAND_IN_FACT,
-    TAX_FACT,
+    TAXES,
     base_fact,
     cap_on,
     rate_on,
@@ -43,6 +43,7 @@ from tallygrid.core.rules import Rules, compiled
 from tallygrid.core.window import holds, is_open
 
 _YES: Final = True
+_STAND_IN_TAX: Final = TAXES[STAND_IN_FACT]
 Rule = tuple[str, str]
 """The kind and the id of a rule."""
 
@@ -189,17 +190,35 @@ class Trial:
             known = self.do.opposite(self.do.unknown(stand_in))
             version.stands_in = self.do.both([self.do.unknown(own), known])
         gross = self.do.known(own, stand_in)
-        return taxed(self.do, gross, self._fact(TAX_FACT), version.programme.tax.value)
+        return taxed(self.do, gross, self._tax(name), version.programme.tax.value)
 
     def _stand_in(self, name: str) -> Cell:
         """Return what stands in for the base; nothing does for another award."""
         return self._fact(name if name == OTHER_AWARD_FACT else STAND_IN_FACT)
 
+    def _tax(self, name: str) -> Cell:
+        """Return the tax in an amount, or in the contract's value where that stands in."""
+        own = TAXES.get(name)
+        if own is None:
+            return 0
+        unknown = self.do.unknown(self._fact(name))
+        return self.do.where(unknown, self._fact(_STAND_IN_TAX), self._fact(own))
+
+    def _wanting_tax(self, name: str) -> Iterator[tuple[str, Cell]]:
+        """Yield the tax that is not known of an amount that is, or of what stands in for it."""
+        own = TAXES.get(name)
+        if own is None:
+            return
+        unknown, contract = (self.do.unknown(self._fact(fact)) for fact in (name, STAND_IN_FACT))
+        stands_in = self.do.both([unknown, self.do.opposite(contract)])
+        for tax, where in ((own, self.do.opposite(unknown)), (_STAND_IN_TAX, stands_in)):
+            yield tax, self.do.both([where, self.do.unknown(self._fact(tax))])
+
     def _project(self, version: Version, ceiling: Ceiling) -> Ends[Cell]:
         """Return what a ceiling is a share of: what it says, or the base, or the contract."""
         if ceiling.of is not None:
             tax = ceiling.tax or version.programme.tax.value
-            return taxed(self.do, self._gross(ceiling.of), self._fact(TAX_FACT), tax)
+            return taxed(self.do, self._gross(ceiling.of), self._tax(f"{ceiling.of}_fen"), tax)
         if base_fact(version.programme) != OTHER_AWARD_FACT:
             return version.base
         contract = self._fact(STAND_IN_FACT)
@@ -237,8 +256,7 @@ class Trial:
             gross = do.known(self._fact(name), self._stand_in(name))
             yield name, do.unknown(gross)
             if programme.tax.value != "included":
-                known = do.opposite(do.unknown(gross))
-                yield TAX_FACT, do.both([known, do.unknown(self._fact(TAX_FACT))])
+                yield from self._wanting_tax(name)
         doubtful = do.false(certain)
         for node in version.rules.tiers:
             yield from self._under(do.both([doubtful, self._unknown(node)]), node)
@@ -258,8 +276,7 @@ class Trial:
                 gross = self._gross(ceiling.of)
                 yield f"{ceiling.of}_fen", do.unknown(gross)
                 if (ceiling.tax or programme.tax.value) != "included":
-                    known = do.opposite(do.unknown(gross))
-                    yield TAX_FACT, do.both([known, do.unknown(self._fact(TAX_FACT))])
+                    yield from self._wanting_tax(f"{ceiling.of}_fen")
 
     def _under(self, condition: Cell, node: Node) -> Iterator[tuple[str, Cell]]:
         for name, wanted in self._wanted(node):
@@ -311,16 +328,18 @@ class Trial:
         version.missing[name] = {CLAIMED_FACT: self.do.unknown(claimed)}
 
     def _find_rooms(self, version: Version) -> None:
-        """A cap, a ceiling or the budget that leaves nothing refuses."""
+        """A cap, a ceiling or the budget that leaves nothing refuses; so does a base of nothing."""
         hits: dict[str, list[Cell]] = {}
         nothing = self.do.opposite(self.do.differ(version.paid.normal[1], 0))
         for place, name in enumerate(version.rooms):
             binds = self.do.opposite(self.do.differ(version.paid.bound_by, place))
             hits.setdefault(name, []).append(self.do.both([nothing, binds]))
-        for name, cells in hits.items():
-            hit = self.do.any(cells)
-            self._note(version, ("amount", name), self.do.opposite(hit))
-            version.arises["amount", name] = hit
+        found = {("amount", name): self.do.any(cells) for name, cells in hits.items()}
+        unbound = self.do.opposite(self.do.differ(version.paid.bound_by, -1))
+        found["nothing", "nothing"] = self.do.both([nothing, unbound])
+        for rule, hit in found.items():
+            self._note(version, rule, self.do.opposite(hit))
+            version.arises[rule] = hit
 
 
 def _is_unknown_with_its_fact(node: Node) -> bool:

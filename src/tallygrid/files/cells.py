@@ -15,7 +15,7 @@ from tallygrid.core.condition import kind_of
 from tallygrid.core.expression import dtype_of
 from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import FactSpec
-from tallygrid.files.facts import WrongValueError, checked_value
+from tallygrid.files.facts import TaxError, WrongValueError, checked_value
 
 SHOWN_MAX: Final = 20
 """So many wrong cells are told one by one; the rest are counted."""
@@ -180,6 +180,22 @@ def wrong_cells(
     wrong = read.is_null() if field.is_needed else read.is_null() & raw.is_not_null()
     first = frame.select(row).with_columns(raw.alias("value")).filter(wrong).head(SHOWN_MAX)
     return [_wrong(field, *cell) for cell in first.iter_rows()], int(wrong.sum())
+
+
+def wrong_taxes(
+    amount: Field, tax: Field, raw: pl.DataFrame, read: pl.DataFrame, row: str
+) -> tuple[list[WrongCell], int]:
+    """Return the first cells that say more tax than the amount it is contained in, and how many."""
+    wrong = (read[tax.column] > read[amount.column]).fill_null(value=False)
+    if not wrong.any():
+        return [], 0
+    found = raw.select(row, tax=tax.written, whole=amount.written).filter(wrong).head(SHOWN_MAX)
+    errors = (
+        (place, TaxError(tax.written, said, amount.written, whole))
+        for place, said, whole in found.iter_rows()
+    )
+    cells = [WrongCell(place, tax.written, one.problem, one.remedy) for place, one in errors]
+    return cells, int(wrong.sum())
 
 
 def _wrong(field: Field, row: int, value: object) -> WrongCell:

@@ -1,7 +1,7 @@
 """FACTS.json: what is known of one applicant and purchase, checked against the vocabulary."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import RootModel
 
+from tallygrid.core.arithmetic import TAXES
 from tallygrid.core.condition import Facts, fits
 from tallygrid.core.credit_code import ALPHABET, LENGTH, check_character, is_well_formed
 from tallygrid.core.facts import Vocabulary
@@ -93,7 +94,26 @@ def checked_facts(
                 problem, remedy = wrong.problem, wrong.remedy
         if problem:
             mistakes.append(document.mistake((*where, written), problem, remedy))
+    told = {fact_of(name, vocabulary): name for name, value in data.items() if value is not None}
+    for tax, problem, remedy in _too_much_tax(found, {one: data[told[one]] for one in found}, told):
+        mistakes.append(document.mistake((*where, tax), problem, remedy))
     return _completed(found), mistakes
+
+
+def _too_much_tax(
+    found: Facts, said: Mapping[str, object], told: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    for amount, tax in taxes(found):
+        if int(str(found[tax])) > int(str(found[amount])):
+            wrong = TaxError(told[tax], said[tax], told[amount], said[amount])
+            yield told[tax], wrong.problem, wrong.remedy
+
+
+def taxes(names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield each amount among some facts of which the tax contained in it is there too."""
+    for amount, tax in TAXES.items():
+        if amount in names and tax in names:
+            yield amount, tax
 
 
 def _completed(given: Facts) -> Facts:
@@ -119,6 +139,16 @@ class WrongValueError(Exception):
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem)
         self.problem, self.remedy = problem, remedy
+
+
+class TaxError(WrongValueError):
+    """More tax is said to be contained in an amount than the amount."""
+
+    def __init__(self, tax: str, value: object, amount: str, whole: object) -> None:
+        super().__init__(
+            f"`{tax}` is {shown(value)}, and `{amount}`, in which it is contained, {shown(whole)}.",
+            f"Give the tax contained in `{amount}`; 0 if there is none.",
+        )
 
 
 def checked_value(written: str, value: object, name: str, spec: FactSpec) -> Scalar:

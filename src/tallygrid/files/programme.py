@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
-from tallygrid.core.arithmetic import OTHER_AWARD_FACT, OTHER_FUNDS_FACT, TAX_FACT
+from tallygrid.core.arithmetic import OTHER_AWARD_FACT, OTHER_FUNDS_FACT, TAXES
 from tallygrid.core.facts import DERIVED_FROM, Vocabulary
 from tallygrid.core.findings import CLAIMED_FACT, PURCHASE_FACT
 from tallygrid.core.programme import FactSpec, Programme, open_fields
@@ -26,7 +26,7 @@ from tallygrid.files.programme_checks import (
 from tallygrid.files.programme_schema import programme_schema
 from tallygrid.files.stacking_checks import stacking_doubts, stacking_mistakes
 
-_ALWAYS: Final = ("contract_fen", TAX_FACT, PURCHASE_FACT)
+_ALWAYS: Final = ("contract_fen", "contract_tax_fen", PURCHASE_FACT)
 _BASES: Final = ("approved_fen", "settled_fen", "rent_fen", "fee_fen")
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MARKS_OF_ONE: Final = {"id", "edition", "kind", "rate", "budget"}
@@ -198,6 +198,7 @@ def _with_facts(document: Document, data: dict[str, Any], vocabulary: Vocabulary
     sources = [DERIVED_FROM[name] for name in used if name in DERIVED_FROM]
     if "other_award" in _bases(data):
         sources.append(OTHER_AWARD_FACT)
+    sources += [TAXES[name] for one in _amounts(data) if (name := f"{one}_fen") in TAXES]
     if data.get("stacking"):
         sources += [OTHER_FUNDS_FACT, CLAIMED_FACT]
     named: Mapping[str, FactSpec] = {
@@ -215,6 +216,15 @@ def _bases(data: Mapping[str, Any]) -> Iterator[object]:
         if isinstance(item, dict) and item.get("field") == "base.value":
             readings = item.get("readings")
             yield from readings if isinstance(readings, list) else []
+
+
+def _amounts(data: Mapping[str, Any]) -> Iterator[object]:
+    """Yield the amounts that a rate or a ceiling applies to, or may turn out to."""
+    yield from _bases(data)
+    stacking = data.get("stacking")
+    ceilings = stacking.get("ceilings") if isinstance(stacking, dict) else None
+    for ceiling in ceilings if isinstance(ceilings, list) else []:
+        yield ceiling.get("of") if isinstance(ceiling, dict) else None
 
 
 def _words(data: Any) -> Iterator[str]:  # noqa: ANN401  # plain data of any shape

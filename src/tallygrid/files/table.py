@@ -33,8 +33,9 @@ from tallygrid.files.cells import (
     type_problem,
     without_wrong_texts,
     wrong_cells,
+    wrong_taxes,
 )
-from tallygrid.files.facts import all_names, fact_of
+from tallygrid.files.facts import all_names, fact_of, taxes
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.files.nearest import nearest
 from tallygrid.files.sizes import packaged_sizes
@@ -128,6 +129,9 @@ class Table:
         )
         for one in self.fields:
             self._note(wrong_cells(one, raw, self.kinds[one.written], typed[one.column], _ROW))
+        told = {one.name: one for one in self.fields if one.column.startswith("fact.")}
+        for amount, tax in taxes(told):
+            self._note(wrong_taxes(told[amount], told[tax], raw, typed, _ROW))
         return self._with_derived(typed).select(*self._schema())
 
     def _note(self, found: tuple[list[WrongCell], int]) -> None:
