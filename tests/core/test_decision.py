@@ -174,7 +174,12 @@ def test_where_both_texts_are_silent_only_one_is_taken_and_the_other_named() -> 
 def test_only_the_higher_is_paid_where_a_text_says_so() -> None:
     higher = {"higher_only": {"value": True, **_CITED}}
 
-    assert _best(_WITH_DISTRICT, higher) == (50_000_000, ("higher_only",))
+    pair = _two(_WITH_DISTRICT, higher)
+    facts = {**FACTS, "higher_award": False}
+
+    found = best([decide(scheme, facts, at=ON) for scheme in pair], pair)
+
+    assert (found.total_fen, found.left_out[0].code) == (50_000_000, "higher_only")
 
 
 def test_a_contract_serves_one_claim_where_a_text_says_so() -> None:
@@ -285,6 +290,30 @@ def test_the_base_without_tax_is_the_net_amount() -> None:
     scheme = _changed(tax={"value": "excluded", **_CITED})
 
     assert _decide(scheme, contract_fen=106, contract_tax_fen=6).base_fen == 100
+
+
+@pytest.mark.parametrize(
+    ("levels", "value", "held", "outcome"),
+    [
+        (["province"], True, True, "refused"),
+        ([], True, True, "refused"),
+        (["province"], True, False, "eligible"),
+        (["province"], True, None, "undecided"),
+        (["province"], None, True, "undecided"),
+        (["district"], True, True, "eligible"),
+        (["province"], False, True, "eligible"),
+    ],
+)
+def test_whoever_holds_the_higher_voucher_is_refused_where_only_that_is_paid(
+    *, levels: list[str], value: bool | None, held: bool | None, outcome: str
+) -> None:
+    rule = {"higher_only": {"value": value, "levels": levels, **_CITED}}
+    facts = {} if held is None else {"higher_award": held}
+
+    found = _decide(_changed(stacking=rule), **facts)
+
+    assert found.outcome == outcome
+    assert ("higher_award" in found.missing) == (held is None)
 
 
 def test_a_base_is_freed_of_its_own_tax_and_not_of_the_contracts() -> None:

@@ -251,7 +251,7 @@ def test_a_voucher_issued_meanwhile_bars_an_award_that_no_text_allows_beside_it(
     scheme = _scheme(PRO_RATA, stacking={"higher_only": {"value": True, **CITED}})
     _fund(desk, scheme, 9_000_000)
     desk.fund(CITY, 9_000_000)
-    _apply(desk, scheme, "A-1", contract="C-1")
+    _apply(desk, scheme, "A-1", contract="C-1", higher_award=False)
     desk.voucher(CITY, "A-2", CONTRACT_FEN, contract="C-1")
 
     assert _close(desk, scheme) == {}

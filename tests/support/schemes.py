@@ -14,6 +14,7 @@ SPECS: Final[Mapping[str, FactSpec]] = {
     "company_age_months": FactSpec(type="integer", unit="months", en="age", zh="月数"),
     "founded_on": FactSpec(type="date", en="founded", zh="成立"),
     "contract_claimed": FactSpec(type="boolean", en="claimed", zh="已用"),
+    "higher_award": FactSpec(type="boolean", en="higher", zh="上级"),
     "purchase_kind": FactSpec(type="text", en="kind", zh="所购"),
     **{
         name: FactSpec(type="integer", unit="fen", en=name, zh=name)
@@ -146,10 +147,12 @@ def programmes(draw: st.DrawFn) -> Programme:
             "ceilings": [ceiling(n) for n in draw(st.lists(st.just("fiscal"), max_size=1))],
         },
     }
-    if (claim := draw(st.sampled_from([None, True, False, "open"]))) is not None:
-        path = "stacking.one_contract_one_claim.value"
-        value = maybe_open(path, None if claim == "open" else claim, st.booleans())
-        plain["stacking"]["one_contract_one_claim"] = {"value": value, **_CITED}
+    levels = draw(st.sampled_from([[], ["province"], ["district"]]))
+    for name, more in (("one_contract_one_claim", {}), ("higher_only", {"levels": levels})):
+        if (said := draw(st.sampled_from([None, True, False, "open"]))) is not None:
+            path = f"stacking.{name}.value"
+            value = maybe_open(path, None if said == "open" else said, st.booleans())
+            plain["stacking"][name] = {"value": value, **more, **_CITED}
     plain["budget"]["groups"] = [
         {"id": name, "when": draw(conditions), "amount_yuan": 5, **_CITED}
         for name in draw(st.lists(_name, unique=True, max_size=2))

@@ -8,8 +8,9 @@ from tallygrid.core.programme import Cited, Confidence, Scalar
 
 Status = Literal["passed", "failed", "unknown"]
 RuleKind = Literal[
-    "in_force", "window", "condition", "exclusion", "claim", "purchase", "amount", "nothing"
-]
+    "in_force", "window", "condition", "exclusion", "claim", "higher", "purchase",
+    "amount", "nothing",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

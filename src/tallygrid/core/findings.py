@@ -5,10 +5,10 @@ from datetime import date, datetime
 from typing import Final
 
 from tallygrid.core.amount import Award
-from tallygrid.core.arithmetic import STAND_IN_FACT, TAXES, Case, base_fact
+from tallygrid.core.arithmetic import HIGHER_AWARD_FACT, STAND_IN_FACT, TAXES, Case, base_fact
 from tallygrid.core.condition import Node
 from tallygrid.core.finding import Citation, Finding, RuleKind, Status
-from tallygrid.core.programme import Cited, Condition, Scalar
+from tallygrid.core.programme import LEVELS, Cited, Condition, HigherOnly, Programme, Scalar
 from tallygrid.core.window import holds, is_open, next_opening
 
 CLAIMED_FACT: Final = "contract_claimed"
@@ -30,6 +30,7 @@ def findings(case: Case, *, at: datetime | date, memo: Memo) -> tuple[Finding, .
         *_ruled(case, rules.exclusions, nodes.exclusions, "exclusion", memo),
         *_purchase(case),
         *_claim(case),
+        *_higher(case),
     )
 
 
@@ -107,6 +108,29 @@ def _claim(case: Case) -> Iterator[Finding]:
     yield Finding(
         "one-contract-one-claim", "claim", _status(passed), Citation.of(rule),
         saw={CLAIMED_FACT: claimed}, missing=() if claimed is not None else (CLAIMED_FACT,),
+    )  # fmt: skip
+
+
+def higher_rule(programme: Programme) -> HigherOnly | None:
+    """Return the rule that pays nothing beside the voucher of a level above, if it can apply."""
+    rule, place = programme.stacking.higher_only, programme.place.level
+    above = LEVELS[: LEVELS.index(place)]
+    covers = rule is not None and (set(rule.levels or above) & set(above))
+    return rule if covers and rule is not None and rule.value is not False else None
+
+
+def _higher(case: Case) -> Iterator[Finding]:
+    """Refuse whoever holds the voucher of the level above, where only the higher one is paid."""
+    rule = higher_rule(case.programme)
+    if rule is None:
+        return
+    held = case.facts.get(HIGHER_AWARD_FACT)
+    passed = None if held is None or (held and rule.value is None) else not held
+    asking = _asking(case, "stacking.higher_only.value") if held else ()
+    yield Finding(
+        "higher-only", "higher", _status(passed), Citation.of(rule),
+        saw={HIGHER_AWARD_FACT: held}, missing=() if held is not None else (HIGHER_AWARD_FACT,),
+        open=asking if passed is None else (),
     )  # fmt: skip
 
 

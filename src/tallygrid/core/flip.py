@@ -15,12 +15,12 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from tallygrid.core.amount import Span
-from tallygrid.core.arithmetic import STAND_IN_FACT, base_fact
+from tallygrid.core.arithmetic import HIGHER_AWARD_FACT, STAND_IN_FACT, base_fact
 from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.condition import Answers, Facts, Node, answer
 from tallygrid.core.decision import Decision, Outcome, decide_each
 from tallygrid.core.facts import PLACE_OF, derived
-from tallygrid.core.findings import CLAIMED_FACT
+from tallygrid.core.findings import CLAIMED_FACT, higher_rule
 from tallygrid.core.programme import FactSpec, Programme, Scalar
 from tallygrid.core.variants import Variant, fills_of, variants
 from tallygrid.core.window import day_of
@@ -143,6 +143,8 @@ class _Case:
         claim = one.programme.stacking.one_contract_one_claim
         if claim is not None and claim.value is not False:
             rules.append(_not(Node("fact", "boolean", value=CLAIMED_FACT)))
+        if higher_rule(one.programme) is not None:
+            rules.append(_not(Node("fact", "boolean", value=HIGHER_AWARD_FACT)))
         return tuple(rules)
 
     def searches(self) -> Iterator["_Search"]:

@@ -27,6 +27,8 @@ from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.notation import rates, whole_yuan
 from tallygrid.core.settling import Settles
 
+LEVELS: Final = ("national", "province", "city", "district")
+"""The levels of government, the highest first."""
 _T = TypeVar("_T")
 Day = date  # several parts have a field named `date`
 Many = Annotated[tuple[_T, ...], Field(strict=False)]

@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 from tallygrid.core.arithmetic import (
+    HIGHER_AWARD_FACT,
     OTHER_FUNDS_FACT,
     STAND_IN_FACT,
     TAXES,
@@ -32,7 +33,7 @@ STATUSES: Final = ("passed", "failed", "unknown")
 USED: Final = tuple(part.name for part in fields(Used) if part.name.endswith("_fen"))
 """What was drawn before, and what is left of the budget, by the names of `Used`."""
 
-_ALWAYS: Final = (OTHER_FUNDS_FACT, CLAIMED_FACT, PURCHASE_FACT)
+_ALWAYS: Final = (OTHER_FUNDS_FACT, HIGHER_AWARD_FACT, CLAIMED_FACT, PURCHASE_FACT)
 
 
 def facts_asked(plans: Iterable[Plan]) -> frozenset[str]:

@@ -13,6 +13,7 @@ import polars as pl
 
 from tallygrid.core.amount import UNITS_FEN
 from tallygrid.core.arithmetic import (
+    HIGHER_AWARD_FACT,
     OTHER_AWARD_FACT,
     OTHER_FUNDS_FACT,
     STAND_IN_FACT,
@@ -26,7 +27,7 @@ from tallygrid.core.condition import Node, answer, is_joining
 from tallygrid.core.decision import Plan
 from tallygrid.core.expression import dtype_of, expression
 from tallygrid.core.facts import DERIVED_FROM
-from tallygrid.core.findings import CLAIMED_FACT, PURCHASE_FACT
+from tallygrid.core.findings import CLAIMED_FACT, PURCHASE_FACT, higher_rule
 from tallygrid.core.formula import (
     LIMITLESS,
     Ends,
@@ -296,6 +297,7 @@ class Trial:
             self._note(version, ("exclusion", rule.id), passed, node)
         self._find_purchase(version)
         self._find_claim(version)
+        self._find_higher(version)
         self._find_rooms(version)
 
     def _note(self, version: Version, rule: Rule, passed: Cell, node: Node | None = None) -> None:
@@ -318,14 +320,24 @@ class Trial:
 
     def _find_claim(self, version: Version) -> None:
         rule = version.programme.stacking.one_contract_one_claim
-        if rule is None or rule.value is False:
-            return
-        claimed, name = self._fact(CLAIMED_FACT), ("claim", "one-contract-one-claim")
-        passed = self.do.opposite(claimed)
-        if rule.value is None:
+        if rule is not None and rule.value is not False:
+            name = ("claim", "one-contract-one-claim")
+            self._find_unless(version, name, CLAIMED_FACT, certain=rule.value is not None)
+
+    def _find_higher(self, version: Version) -> None:
+        rule = higher_rule(version.programme)
+        if rule is not None:
+            name = ("higher", "higher-only")
+            self._find_unless(version, name, HIGHER_AWARD_FACT, certain=rule.value is not None)
+
+    def _find_unless(self, version: Version, name: Rule, fact: str, *, certain: bool) -> None:
+        """Refuse where a fact is TRUE; where the text leaves that open it is unknown."""
+        said = self._fact(fact)
+        passed = self.do.opposite(said)
+        if not certain:
             passed = self.do.where(self.do.true(passed), _YES, None)
         self._note(version, name, passed)
-        version.missing[name] = {CLAIMED_FACT: self.do.unknown(claimed)}
+        version.missing[name] = {fact: self.do.unknown(said)}
 
     def _find_rooms(self, version: Version) -> None:
         """A cap, a ceiling or the budget that leaves nothing refuses; so does a base of nothing."""

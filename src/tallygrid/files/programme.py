@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
-from tallygrid.core.arithmetic import OTHER_AWARD_FACT, OTHER_FUNDS_FACT, TAXES
+from tallygrid.core.arithmetic import HIGHER_AWARD_FACT, OTHER_AWARD_FACT, OTHER_FUNDS_FACT, TAXES
 from tallygrid.core.facts import DERIVED_FROM, Vocabulary
 from tallygrid.core.findings import CLAIMED_FACT, PURCHASE_FACT
 from tallygrid.core.programme import FactSpec, Programme, open_fields
@@ -201,6 +201,7 @@ def _with_facts(document: Document, data: dict[str, Any], vocabulary: Vocabulary
     sources += [TAXES[name] for one in _amounts(data) if (name := f"{one}_fen") in TAXES]
     if data.get("stacking"):
         sources += [OTHER_FUNDS_FACT, CLAIMED_FACT]
+        sources += [HIGHER_AWARD_FACT] if "higher_only" in data["stacking"] else []
     named: Mapping[str, FactSpec] = {
         name: vocabulary[name] for name in [*used, *sources] if name in vocabulary
     }

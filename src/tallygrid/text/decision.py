@@ -105,7 +105,7 @@ def _rules(decision: Decision, programme: Programme, language: Language) -> Iter
 def finding_lines(finding: Finding, programme: Programme, language: Language) -> Iterator[str]:
     """Yield a finding: the rule with what it saw, where it stands, and the next step."""
     saw = ""
-    if finding.saw and finding.kind in {"condition", "exclusion", "claim", "purchase", "nothing"}:
+    if finding.saw and finding.kind not in {"in_force", "window", "amount"}:
         facts = facts_said(finding.saw, programme, language)
         saw = render("decision.saw", language, facts=facts)
     rule = rule_said(finding, language)
