@@ -255,6 +255,18 @@ def test_programmes_that_each_come_after_the_next_go_in_a_circle(tmp_path: Path)
     assert "in a circle: one after two after three after one" in mistakes[0]
 
 
+def test_programmes_that_each_add_to_the_others_award_go_in_a_circle(tmp_path: Path) -> None:
+    def matching(name: str, other: str) -> str:
+        base = f"base:\n  programmes: [{other}]\n  value: other_award\n"
+        return _other(name, "", ("base:\n  value: contract\n", base))
+
+    mistakes, _ = _together(tmp_path, one=matching("one", "two"), two=matching("two", "one"))
+
+    assert len(mistakes) == 1
+    assert "in a circle: one after two after one" in mistakes[0]
+    assert "let the base of one of them not be the other's award" in mistakes[0]
+
+
 def test_programmes_that_name_each_other_as_parallel_are_fine(tmp_path: Path) -> None:
     found = _together(
         tmp_path,

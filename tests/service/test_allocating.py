@@ -32,7 +32,7 @@ from tallygrid.service.allocating import (
 )
 from tallygrid.service.budgeting import Tranche
 from tallygrid.service.intent import ConflictError
-from tallygrid.service.publishing import Scheme
+from tallygrid.service.publishing import Scheme, SupersededError
 
 CITED: Final[dict[str, Any]] = {"clause": "x", "sources": ["hn_2025"], "confidence": "low"}
 WORDS: Final = {"en": "x", "zh": "x"}
@@ -340,6 +340,66 @@ def test_a_batch_is_not_closed_while_others_may_still_apply(desk: Desk) -> None:
     closed = allocating.allocate(desk.office, scheme, Closing("B-1"), at=AT.replace(month=6, day=1))
 
     assert [one.state for one in closed] == ["awarded"]
+
+
+def test_a_window_that_has_shut_can_be_closed_while_the_next_is_open(desk: Desk) -> None:
+    windows = [
+        {"first_day": "2026-05-01", "last_day": "2026-05-31", **CITED},
+        {"first_day": "2026-06-01", "last_day": "2026-06-30", **CITED},
+    ]
+    scheme = _scheme(PRO_RATA, windows=windows)
+    _fund(desk, scheme, 9_000_000)
+    _apply(desk, scheme, "A-1")
+    _apply(desk, scheme, "A-2", minute=30 * 24 * 60, contract="C-2")
+    at = AT + timedelta(days=31)
+
+    closed = allocating.allocate(desk.office, scheme, Closing("B-1"), at=at)
+    again = allocating.allocate(desk.office, scheme, Closing("B-1"), at=at)
+
+    assert [(one.application, one.state) for one in closed] == [("A-1", "awarded")]
+    assert again == closed
+    with pytest.raises(WindowError):
+        allocating.allocate(desk.office, scheme, Closing("B-2"), at=at)
+
+
+def test_whoever_applied_under_an_earlier_text_is_awarded_by_it(desk: Desk) -> None:
+    first, second = _scheme(PRO_RATA), _scheme(PRO_RATA, name={"en": "y", "zh": "y"})
+    _fund(desk, first, 9_000_000)
+    _apply(desk, first, "A-1", contract="C-1")
+    publishing.publish(desk.office, second, at=AT + timedelta(hours=1))
+    _apply(desk, second, "A-2", minute=90, contract="C-2")
+    at = AT + timedelta(days=1)
+
+    closed = allocating.close(desk.office, second, Closing("B-1"), at=at)
+
+    assert [(one.application, one.state) for one in closed] == [
+        ("A-1", "awarded"), ("A-2", "awarded"),
+    ]  # fmt: skip
+    assert allocating.close(desk.office, second, Closing("B-1"), at=at) == closed
+    assert desk.problems() == ()
+
+
+def test_a_batch_closed_before_a_new_text_is_told_again(desk: Desk) -> None:
+    first, second = _scheme(PRO_RATA), _scheme(PRO_RATA, name={"en": "y", "zh": "y"})
+    _fund(desk, first, 9_000_000)
+    _apply(desk, first, "A-1")
+    before = _close(desk, first)
+    publishing.publish(desk.office, second, at=AT + timedelta(days=2))
+
+    again = allocating.close(desk.office, second, Closing("B-1"), at=AT + timedelta(days=3))
+
+    assert {one.application: one for one in again} == before
+
+
+def test_a_text_that_was_followed_does_not_come_back(desk: Desk) -> None:
+    first, second = _scheme(PRO_RATA), _scheme(PRO_RATA, name={"en": "y", "zh": "y"})
+    publishing.publish(desk.office, first, at=AT)
+    publishing.publish(desk.office, second, at=AT + timedelta(hours=1))
+
+    with pytest.raises(SupersededError, match="stays in force"):
+        publishing.publish(desk.office, first, at=AT + timedelta(hours=2))
+
+    assert publishing.published(desk.office)[PROVINCE] == second
 
 
 def test_no_batch_is_closed_under_a_rule_that_is_open(desk: Desk) -> None:

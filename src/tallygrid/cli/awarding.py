@@ -50,9 +50,7 @@ def award(  # noqa: PLR0913  # one argument per option
         given = left_of(desk, scheme.applied, group_yuan, instant(at).date())
         groups = {group: given[group] for group, _ in group_yuan}
         try:
-            closed = allocating.allocate(
-                office, scheme, Closing(batch, seed, groups), at=instant(at)
-            )
+            closed = allocating.close(office, scheme, Closing(batch, seed, groups), at=instant(at))
         except OverspentError as error:
             refuse_overspent(desk, error)
         except KeptError as error:

@@ -41,6 +41,7 @@ _KNOWN: Final = {
     "tallygrid.service.prospect.NoOfferError": REFUSED,
     "tallygrid.service.publishing.ReadingsError": REFUSED,
     "tallygrid.service.publishing.ReportedError": REFUSED,
+    "tallygrid.service.publishing.SupersededError": REFUSED,
     "tallygrid.service.purchase.StateError": REFUSED,
     "tallygrid.service.budgeting.FunderError": WRONG_INPUT,
     "tallygrid.service.closing.YearError": REFUSED,

@@ -45,6 +45,12 @@ def _takes(window: Window, at: datetime | date, zone: str) -> bool:
     return day <= window.last_day
 
 
+def may_grow(programme: Programme, submitted: datetime | date, at: datetime | date) -> bool:
+    """Tell whether others may still apply in a window in which something was submitted."""
+    zone = programme.place.zone
+    return any(_takes(one, submitted, zone) and _takes(one, at, zone) for one in programme.windows)
+
+
 def closing(last_day: date, at: time | None, zone: str) -> datetime:
     """Return the instant at which a window shuts; it is outside the window.
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from tallygrid.core.programme import Programme
 from tallygrid.core.sql import nearest
-from tallygrid.core.stacking import relation
+from tallygrid.core.stacking import matches, relation
 from tallygrid.files.document import Document, Mistake, Where
 
 Checked = tuple[Document, Programme]
@@ -78,17 +78,27 @@ def _mode(one: Programme, other: Programme) -> tuple[str, int] | None:
 
 
 def _circles(files: Sequence[Checked]) -> Iterator[Mistake]:
-    """Yield circles of programmes of one level, each of which comes after the next.
+    """Yield circles of programmes, each of which can only be worked out after the next.
 
-    Between levels the higher comes first, so that only within one an order can be missing.
+    Between levels the higher comes first, so that what is sequential lacks an order only within
+    one; but whoever adds to another's award comes after it, whatever their levels.
     """
-    after = {programme.id: _after(programme, files) for _, programme in files}
+    based = {
+        one.id: tuple(o.id for _, o in files if o is not one and matches(one, o))
+        for _, one in files
+    }
+    after = {one.id: (*based[one.id], *_after(one, files)) for _, one in files}
     for document, programme in files:
         circle = _circle(programme.id, after)
-        if circle and programme.id == min(circle):
-            problem = f"The stacking goes in a circle: {' after '.join([*circle, circle[0]])}."
-            remedy = "Say which comes first: let one of them be parallel, or not name the next."
-            yield document.mistake(("stacking", "stacks_with"), problem, remedy)
+        if not circle or programme.id != min(circle):
+            continue
+        problem = f"The stacking goes in a circle: {' after '.join([*circle, circle[0]])}."
+        remedy = "Say which comes first: let one of them be parallel, or not name the next."
+        where: Where = ("stacking", "stacks_with")
+        if circle[1] in based[programme.id]:
+            remedy = "Say which comes first: let the base of one of them not be the other's award."
+            where = ("base",)
+        yield document.mistake(where, problem, remedy)
 
 
 def _after(programme: Programme, files: Sequence[Checked]) -> tuple[str, ...]:

@@ -24,17 +24,21 @@ from tallygrid.core.arithmetic import Used
 from tallygrid.core.decision import Decision, decide, from_json
 from tallygrid.core.key import key_of
 from tallygrid.core.money import split
-from tallygrid.core.window import is_open
+from tallygrid.core.window import is_open, may_grow
 from tallygrid.service.applying import barred
 from tallygrid.service.intent import PendingError, attempts, carry_out, given, resume, settle_first
 from tallygrid.service.issuing import Issue, Request
 from tallygrid.service.office import Office
 from tallygrid.service.plain import facts_of
-from tallygrid.service.publishing import Scheme
+from tallygrid.service.publishing import Scheme, latest, versions
 from tallygrid.service.wish import Posting, Wish, postings
 
 _SHARED_AT_CLOSE: Final = frozenset({"pro_rata", "ranked", "lottery"})
 """Rules under which what one gets depends on everybody who may still apply."""
+
+
+_HASH_SHOWN: Final = 8
+"""So much of a version's hash is in the name of its batch."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class OpenRuleError(Exception):
 
 
 class WindowError(Exception):
-    """A batch is to be shared out while somebody may still apply."""
+    """A batch is to be shared out, and in every window with applications others may still apply."""
 
     def __init__(self, scheme: Scheme, at: datetime) -> None:
         super().__init__(
@@ -102,13 +106,13 @@ def allocate(
     Raises:
         ConflictError: The batch was closed before, with another seed or other groups.
         OpenRuleError: The text leaves the rule open.
-        WindowError: Applications are still taken.
+        WindowError: Applications are still taken, and none waits from a window that has shut.
         ScoreError: Something that is ranked has no score.
         OverspentError: Amounts that people decided exceed the money.
         KeptError: More is kept for groups than there is.
         SeedError: A lottery has no seed.
     """
-    _require_ready(scheme, at)
+    _require_rule(scheme)
     wish = Wish(
         key=key_of("allocate", scheme.id, closing.name),
         kind="allocate",
@@ -131,6 +135,42 @@ def allocate(
             continue  # an application or an earlier batch is on its way; it is counted first
     _carry_on(office, scheme, again=closing.name)
     return office.transact("web", lambda connection: _told(connection, scheme.id, closing.name))
+
+
+def close(
+    office: Office, scheme: Scheme, closing: Closing, *, at: datetime
+) -> tuple[Allotted, ...]:
+    """Close a batch under every version of a programme under which somebody still waits.
+
+    Whoever applied under an earlier version is awarded by it, and first. See `allocate`.
+    """
+    each = office.transact("web", lambda connection: [*_closings(connection, scheme, closing)])
+    return tuple(one for version, own in each for one in allocate(office, version, own, at=at))
+
+
+def _closings(
+    connection: Connection, scheme: Scheme, closing: Closing
+) -> Iterator[tuple[Scheme, Closing]]:
+    """Yield what to close, the oldest first; a batch of an earlier version has its own name."""
+    rows = connection.execute(
+        "SELECT id, hash FROM service.batch WHERE programme = %s", (scheme.id,)
+    ).fetchall()
+    closed: dict[str, str] = dict(rows)
+    waiting = connection.execute(
+        """
+        SELECT DISTINCT hash FROM service.application
+        WHERE programme = %s AND state IN ('approved', 'waiting')
+        """,
+        (scheme.id,),
+    ).fetchall()
+    owner = closed.get(closing.name, scheme.programme.hash)
+    for version in versions(connection, scheme.id):
+        one = version.programme.hash
+        own = f"{closing.name}@{one.partition(':')[2][:_HASH_SHOWN]}"
+        if one == owner:
+            yield version, closing
+        elif own in closed or ((one,) in waiting and owner == scheme.programme.hash):
+            yield version, Closing(own, closing.seed)
 
 
 def _told(connection: Connection, programme: str, batch: str) -> tuple[Allotted, ...]:
@@ -166,13 +206,10 @@ def of_batch(connection: Connection, programme: str, batch: str) -> tuple[Allott
         )
 
 
-def _require_ready(scheme: Scheme, at: datetime) -> None:
-    programme = scheme.applied
-    rule = programme.allocation
+def _require_rule(scheme: Scheme) -> None:
+    rule = scheme.applied.allocation
     if rule.value is None or (rule.last is not None and rule.last.value is None):
         raise OpenRuleError(scheme)
-    if rule.value in _SHARED_AT_CLOSE and programme.windows and is_open(programme, at):
-        raise WindowError(scheme, at)
 
 
 @dataclass(frozen=True)
@@ -288,8 +325,19 @@ def _applications(
         """,
         (scheme.id, scheme.programme.hash, at),
     ).fetchall()
+    if _is_counted_at_close(connection, scheme):
+        rows = [row for row in rows if not may_grow(scheme.applied, row[-1], at)]
+        if not rows and scheme.applied.windows and is_open(scheme.applied, at):
+            raise WindowError(scheme, at)
     for name, applicant, contract, facts, submitted_at in rows:
         yield Request(name, applicant, contract, facts_of(facts)), submitted_at
+
+
+def _is_counted_at_close(connection: Connection, scheme: Scheme) -> bool:
+    """Tell whether the share depends on all of a window; under an earlier text nobody applies."""
+    in_force, _ = latest(connection, scheme.id)
+    rule = scheme.applied.allocation.value
+    return rule in _SHARED_AT_CLOSE and in_force == scheme.programme.hash
 
 
 def _money(connection: Connection, scheme: Scheme, closing: Closing, at: datetime) -> Money:

@@ -60,6 +60,17 @@ class ReadingsError(Exception):
         )
 
 
+class SupersededError(Exception):
+    """A version is published that another one, published later, has followed."""
+
+    def __init__(self, scheme: Scheme, later: datetime) -> None:
+        super().__init__(
+            f"Another version of {scheme.id} is published from {later:%Y-%m-%d %H:%M} on, and "
+            "stays in force: what was followed does not come back. To return to an earlier text, "
+            "publish it as the new document that says so, later than that."
+        )
+
+
 def publish(office: Office, scheme: Scheme, *, at: datetime) -> None:
     """Publish a version of a programme and open its books; the same version twice is once.
 
@@ -68,6 +79,7 @@ def publish(office: Office, scheme: Scheme, *, at: datetime) -> None:
     Raises:
         ReportedError: The programme is an as-reported edition.
         ReadingsError: The version is published already, read in another way.
+        SupersededError: Another version was published later.
     """
     if scheme.programme.edition != "issued":
         raise ReportedError(scheme.programme)
@@ -88,6 +100,31 @@ def in_force(connection: Connection) -> dict[str, Scheme]:
         """
     ).fetchall()
     return {one.id: one for one in (_scheme(*row) for row in rows)}
+
+
+def versions(connection: Connection, programme: str) -> tuple[Scheme, ...]:
+    """Return every version of a programme that was published, the one in force last."""
+    rows = connection.execute(
+        """
+        SELECT document, assumptions FROM service.programme_version
+        WHERE programme = %s ORDER BY published_at, hash
+        """,
+        (programme,),
+    ).fetchall()
+    return tuple(_scheme(*row) for row in rows)
+
+
+def latest(connection: Connection, programme: str) -> tuple[str, datetime]:
+    """Return the hash of the version in force, and when it was published."""
+    row = connection.execute(
+        """
+        SELECT hash, published_at FROM service.programme_version
+        WHERE programme = %s ORDER BY published_at DESC, hash DESC LIMIT 1
+        """,
+        (programme,),
+    ).fetchone()
+    assert row is not None, programme
+    return row[0], row[1]
 
 
 def _scheme(document: dict[str, Any], assumptions: dict[str, Any] | None) -> Scheme:
@@ -120,3 +157,6 @@ def _published(connection: Connection, scheme: Scheme, at: datetime) -> None:
     kept = row[0]
     if scheme.assumptions and kept != scheme.assumptions.model_dump(mode="json"):
         raise ReadingsError(scheme, kept["id"])
+    found, since = latest(connection, scheme.id)
+    if found != scheme.programme.hash:
+        raise SupersededError(scheme, since)
