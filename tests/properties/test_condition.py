@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import answer_of_a_row
 
-from tallygrid.core.condition import answer
+from tallygrid.core.condition import answer, can_be, settled
 from tallygrid.core.programme import FactSpec
 from tallygrid.core.sql import condition
 
@@ -62,6 +62,22 @@ def test_unknown_is_what_some_completions_affirm_and_others_deny(text: str, case
 
     assert found == _Kleene(case).read(text)
     assert answer_of_a_row(node, case) == found
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=conditions, case=cases, data=st.data())
+def test_what_some_facts_settle_beforehand_changes_no_answer(
+    text: str, case: _Case, data: st.DataObject
+) -> None:
+    node = condition(text, SPECS)
+    first = {name: value for name, value in case.items() if data.draw(st.booleans())}
+    rest = {name: value for name, value in case.items() if name not in first}
+
+    found = answer(node, case)
+
+    assert answer(settled(node, first), rest) == found
+    true, false = can_be(settled(node, first), rest)
+    assert {True: true, False: false, None: True}[found]
 
 
 class _Kleene:

@@ -5,7 +5,7 @@ A condition is a small tree of the few things allowed, with the logic of known a
 for one case; `core.expression` answers the same tree for a column of cases.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -125,13 +125,25 @@ def _literal(node: Node, _: Facts) -> Scalar | None:
 
 
 def _and(node: Node, facts: Facts) -> bool | None:
-    answers = [_value(arg, facts) for arg in node.args]
-    return False if False in answers else None if None in answers else True
+    found: bool | None = True
+    for arg in node.args:
+        one = _STEPS[arg.op](arg, facts)
+        if one is False:
+            return False
+        if one is None:
+            found = None
+    return found
 
 
 def _or(node: Node, facts: Facts) -> bool | None:
-    answers = [_value(arg, facts) for arg in node.args]
-    return True if True in answers else None if None in answers else False
+    found: bool | None = False
+    for arg in node.args:
+        one = _STEPS[arg.op](arg, facts)
+        if one is True:
+            return True
+        if one is None:
+            found = None
+    return found
 
 
 def _not(node: Node, facts: Facts) -> bool | None:
@@ -166,6 +178,45 @@ _STEPS: Final[Mapping[Op, Callable[[Node, Facts], Scalar | None]]] = {
     "<=": _both_known(le), ">": _both_known(gt), ">=": _both_known(ge), "+": _both_known(add),
     "-": _both_known(sub), "*": _both_known(mul),
 }  # fmt: skip
+
+
+def settled(node: Node, facts: Facts) -> Node:
+    """Return a condition with all worked out that some facts settle, whatever others turn out.
+
+    Where many values of a few facts are tried, what does not depend on them is asked once.
+
+    >>> young = Node("<", "boolean", (Node("fact", "integer", value="age"), literal(12, "integer")))
+    >>> settled(Node("and", "boolean", (young, Node("fact", "boolean", value="p"))), {"age": 8})
+    Node(op='fact', kind='boolean', args=(), value='p')
+    """
+    if all(name in facts for name in node.facts):
+        return literal(value, node.kind) if (value := _value(node, facts)) is not None else node
+    args = tuple(settled(arg, facts) for arg in node.args)
+    if node.op not in {"and", "or"}:
+        return Node(node.op, node.kind, args, node.value)
+    decides = literal(node.op == "or", "boolean")
+    if decides in args:
+        return decides
+    left = [arg for arg in args if arg.op != "literal"]
+    return left[0] if len(left) == 1 else Node(node.op, "boolean", tuple(left))
+
+
+def can_be(node: Node, known: Collection[str]) -> tuple[bool, bool]:
+    """Tell whether a condition can be TRUE, and FALSE, when only some facts are known.
+
+    >>> both = Node("and", "boolean", tuple(Node("fact", "boolean", value=n) for n in "pq"))
+    >>> can_be(both, "p"), can_be(both, "pq")
+    ((False, True), (True, True))
+    """
+    if node.op in _JOINING:
+        true, false = zip(*(can_be(arg, known) for arg in node.args), strict=True)
+        if node.op == "not":
+            return false[0], true[0]
+        return (all(true), any(false)) if node.op == "and" else (any(true), all(false))
+    if node.op == "literal":
+        return node.value is True, node.value is False
+    may = node.op in {"is_null", "in"} or all(name in known for name in node.facts)
+    return may, may
 
 
 def is_joining(node: Node) -> bool:

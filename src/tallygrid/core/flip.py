@@ -10,16 +10,17 @@ value was found, the flip says so.
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from tallygrid.core.amount import Span
 from tallygrid.core.arithmetic import HIGHER_AWARD_FACT, STAND_IN_FACT, base_fact
 from tallygrid.core.assumptions import Assumptions
-from tallygrid.core.condition import Answers, Facts, Node, answer
+from tallygrid.core.condition import Answers, Facts, Node, answer, can_be, settled
 from tallygrid.core.decision import Decision, Outcome, decide_each
-from tallygrid.core.facts import PLACE_OF, derived
+from tallygrid.core.facts import DERIVED_FROM, PLACE_OF, derived
 from tallygrid.core.findings import CLAIMED_FACT, higher_rule
 from tallygrid.core.programme import FactSpec, Programme, Scalar
 from tallygrid.core.variants import Variant, fills_of, variants
@@ -30,6 +31,8 @@ FACTS_MAX: Final = 3
 TRIALS_MAX: Final = 4_000
 """The most combinations of values tried for one set of connected rules."""
 _WAYS_MAX: Final = 3
+_ENTAILING: Final = frozenset(DERIVED_FROM.values())
+"""Facts from which others follow."""
 
 
 @dataclass(frozen=True)
@@ -203,17 +206,26 @@ class _Search:
     case: _Case
     goals: tuple[Node, ...]
     names: tuple[str, ...]
+    possible: dict[tuple[str, ...], bool] = field(default_factory=dict)
 
     def trials(self) -> Iterator[_Trial]:
         """Yield sets of facts with values, small sets first."""
-        values = {name: self.candidates(name) for name in self.names}
         for size in range(1, min(FACTS_MAX, len(self.names)) + 1):
             for names in itertools.combinations(self.names, size):
-                for chosen in itertools.product(*(values[name] for name in names)):
+                for chosen in itertools.product(*(self.values[name] for name in names)):
                     yield names, chosen
 
-    def candidates(self, name: str) -> tuple[Scalar, ...]:
-        """Return the values of a fact that can make a difference, in a fixed order."""
+    @cached_property
+    def values(self) -> Mapping[str, tuple[Scalar, ...]]:
+        """The values of each fact that can make a difference, in a fixed order."""
+        return {name: self._candidates(name) for name in self.names}
+
+    @cached_property
+    def rules(self) -> tuple[Node, ...]:
+        """The goals with all worked out that does not depend on the facts tried."""
+        return tuple(settled(goal, self.case.facts) for goal in self.goals)
+
+    def _candidates(self, name: str) -> tuple[Scalar, ...]:
         spec = self.case.programme.facts[name]
         if spec.type == "boolean":
             return True, False
@@ -232,9 +244,20 @@ class _Search:
 
     def holds(self, names: Sequence[str], values: Sequence[Scalar]) -> bool:
         """Tell whether every rule holds in one trial."""
-        tried = dict(zip(names, values, strict=True))
-        facts = derived({**self.case.facts, **tried}, on=self.case.day)
-        return all(answer(goal, facts) for goal in self.goals)
+        if not self._can_hold(tuple(names)):
+            return False
+        tried: Facts = dict(zip(names, values, strict=True))
+        if not _ENTAILING.isdisjoint(names):
+            tried = derived(tried, on=self.case.day)
+        return all(answer(rule, tried) for rule in self.rules)
+
+    def _can_hold(self, names: tuple[str, ...]) -> bool:
+        """Tell whether any values of these facts could do, the others being unknown."""
+        if names not in self.possible:
+            follow = (more for more, source in DERIVED_FROM.items() if source in names)
+            known = {*self.case.facts, *names, *follow}
+            self.possible[names] = all(can_be(rule, known)[0] for rule in self.rules)
+        return self.possible[names]
 
 
 def _compared(node: Node, name: str, case: _Case) -> Iterator[Scalar]:
@@ -309,7 +332,7 @@ def _needs(
     for place, name in enumerate(names):
         wide[place] = tuple(
             value
-            for value in search.candidates(name)
+            for value in search.values[name]
             if doing.issuperset(itertools.product(*wide[:place], [value], *wide[place + 1 :]))
         )
         yield _need(search, name, first[place], wide[place])
@@ -320,7 +343,7 @@ def _need(search: _Search, name: str, first: Scalar, values: Sequence[Scalar]) -
     spec = search.case.programme.facts[name]
     if spec.type not in {"integer", "date"}:
         return Need(name, tuple(values))
-    tried = search.candidates(name)
+    tried = search.values[name]
     start = stop = tried.index(first)
     while start > 0 and tried[start - 1] in values:
         start -= 1
