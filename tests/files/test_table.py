@@ -133,6 +133,31 @@ def test_a_bad_cell_is_told_with_its_place(tmp_path: Path, name: str, cell: str,
     assert told in said
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("contract_yuan", "１２"),  # what a Chinese keyboard may give
+        ("contract_yuan", "٣"),
+        ("contract_yuan", "1_000"),
+        ("contract_yuan", " 12 "),
+        ("contract_yuan", "1e3"),
+        ("contract_yuan", "0.1" + "0" * 50 + "1"),
+        ("founded_on", "20240229"),
+        ("founded_on", "2024-W09-4"),
+        ("registered_in", "９９０２０５"),  # the same
+    ],
+)
+def test_a_facts_file_and_a_table_refuse_the_same(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(FileError) as of_file:
+        facts_of(parse(json.dumps({name: value}), file="x"), VOCABULARY)
+    with pytest.raises(FileError) as of_table:
+        _decided(_csv(tmp_path, {"id": "A-1", name: value}))
+
+    (one,), (other,) = of_file.value.mistakes, of_table.value.mistakes
+    assert f"`{name}` is" in one.problem
+    assert (one.problem, one.remedy) == (other.problem, other.remedy)
+
+
 def test_more_tax_than_the_amount_it_is_contained_in_names_the_cell(tmp_path: Path) -> None:
     good = {**FIRM, "contract_yuan": "106", "contract_tax_fen": "600"}
     path = _csv(
@@ -309,6 +334,18 @@ def test_lines_that_end_as_on_windows_are_read(tmp_path: Path) -> None:
     path.write_bytes(b"id,purpose\r\n1,training\r\n2,inference\r\n")
 
     assert _decided(path)["finding.purpose"].to_list() == ["passed", "unknown"]
+
+
+@pytest.mark.parametrize("empty", ["", "\r", ","])
+def test_an_empty_line_is_no_case(tmp_path: Path, empty: str) -> None:
+    path = tmp_path / "in.csv"
+    lines = ["id,contract_fen", "A-1,100", empty, "A-2,x", empty, ""]
+    path.write_text("\n".join(lines).replace("x", "5"), encoding="utf-8", newline="")
+    bad = tmp_path / "bad.csv"
+    bad.write_text("\n".join(lines), encoding="utf-8", newline="")
+
+    assert _decided(path)["id"].to_list() == ["A-1", "A-2"]
+    assert _told(bad)[0].startswith("4:5: ")
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ class Cited(_Part):
 class Place(_Part):
     """Whose programme it is, by the national code of administrative divisions (GB/T 2260)."""
 
-    code: Annotated[str, StringConstraints(pattern=r"^\d{6}$")]
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
     level: Literal["national", "province", "city", "district"]
     zone: Sentence
     name: Texts | None = None
@@ -188,7 +188,9 @@ class Window(Cited):
 
     first_day: Day | None = None
     last_day: Day | None = None
-    closes_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
+    closes_at: (
+        Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None
+    ) = None
 
     @property
     def closing_time(self) -> time | None:
@@ -336,7 +338,9 @@ class Validity(Cited):
     value: (
         Annotated[
             str,
-            StringConstraints(pattern=r"^([1-9]\d* (months|days)|until \d{4}-\d{2}-\d{2})$"),
+            StringConstraints(
+                pattern=r"^([1-9][0-9]* (months|days)|until [0-9]{4}-[0-9]{2}-[0-9]{2})$"
+            ),
         ]
         | None
     )

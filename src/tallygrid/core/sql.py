@@ -385,7 +385,7 @@ def _column(reader: _Reader, tree: "exp.Column") -> Node:
 def _literal(reader: _Reader, tree: "exp.Literal") -> Node:
     if tree.args["is_string"]:
         return literal(str(tree.this), "text")
-    if not re.fullmatch(r"\d+", str(tree.this)):
+    if not re.fullmatch(r"[0-9]+", str(tree.this)):
         return reader.refuse(tree, f"`{tree.this}` is not a whole number.", "Write digits alone.")
     if int(tree.this) >= _LITERAL_MAX:
         return reader.refuse(tree, f"`{tree.this}` is too large.", f"Stay below {_LITERAL_MAX}.")
@@ -450,7 +450,7 @@ def _date(reader: _Reader, tree: "exp.Cast") -> Node:
 
 def _as_date(reader: _Reader, tree: "exp.Expr", node: Node) -> Node:
     try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(node.value)) or node.op != "literal":
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", str(node.value)) or node.op != "literal":
             raise ValueError(node.value)  # noqa: TRY301  # one sentence for both
         return literal(date.fromisoformat(str(node.value)), "date")
     except ValueError:

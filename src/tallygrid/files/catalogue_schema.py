@@ -10,7 +10,7 @@ from tallygrid.core.money import BASIS_POINTS, GREATEST_FEN
 from tallygrid.files.document import Where
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$")]
-Division = Annotated[str, StringConstraints(pattern=r"^\d{6}$")]
+Division = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 Sentence = Annotated[str, StringConstraints(min_length=1)]
 Confidence = Literal["high", "medium", "low", "assumed"]
 

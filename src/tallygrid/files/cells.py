@@ -20,9 +20,9 @@ from tallygrid.files.facts import TaxError, WrongValueError, checked_value
 SHOWN_MAX: Final = 20
 """So many wrong cells are told one by one; the rest are counted."""
 
-_YUAN: Final = r"^(\d{1,13})(?:\.(\d{1,2})0*)?$"
-_DAY: Final = r"^\d{4}-\d{2}-\d{2}$"
-_WHOLE: Final = re.compile(r"-?\d{1,30}")
+_YUAN: Final = r"^([0-9]{1,13})(?:\.([0-9]{1,2})0*)?$"
+_DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_WHOLE: Final = re.compile(r"-?[0-9]{1,30}")
 _FIRST_DAY: Final = pl.lit("0001-01-01").str.to_date()
 _LAST_DAY: Final = pl.lit("9999-12-31").str.to_date()
 _WANTED: Final = {

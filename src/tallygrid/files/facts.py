@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -24,6 +24,8 @@ from tallygrid.files.document import Document, FileError, Mistake, read
 from tallygrid.files.mistake import shown
 from tallygrid.files.sizes import packaged_sizes
 
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,100})?")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CREDIT_CODES: Final = frozenset({"credit_code"})
 
 
@@ -180,26 +182,24 @@ def _whole_fen(written: str, value: object) -> int:
             f"`{written}` is {shown(value)}.", "Amounts are not negative, nor immense."
         )
     amount_fen = exact * FEN_PER_YUAN
-    if amount_fen != int(amount_fen):
+    if amount_fen.denominator != 1:
         raise WrongValueError(
             f"`{written}` is {shown(value)}, which has a fraction of a fen.", remedy
         )
     return int(amount_fen)
 
 
-def _decimal(value: object) -> Decimal | None:
+def _decimal(value: object) -> Fraction | None:
+    """Read a number exactly, in the one way in which a table's cells are read too."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    try:
-        exact = Decimal(value)
-    except InvalidOperation:
-        return None
-    return exact if exact.is_finite() else None
+    return Fraction(value) if isinstance(value, int) or _DECIMAL.fullmatch(value) else None
 
 
 def _as_date(written: str, value: str) -> date:
     try:
-        return date.fromisoformat(value)
+        # other forms, such as 20260301 and 2026-W09-7, are read in tables by nobody
+        return date.fromisoformat(value if _DAY.fullmatch(value) else "")
     except ValueError:
         raise WrongValueError(
             f"`{written}` is {shown(value)}.", "Write a date: 2026-03-01."
@@ -211,7 +211,7 @@ def _limits(written: str, value: Scalar, name: str, spec: FactSpec) -> Iterator[
         yield f"`{written}` is {shown(value)}.", f"It is at least {spec.minimum}, and not immense."
     if spec.values and value not in spec.values:
         yield f"`{written}` is {shown(value)}.", nearest(str(value), spec.values)
-    if spec.pattern and not re.fullmatch(spec.pattern, str(value)):
+    if spec.pattern and not re.fullmatch(spec.pattern, str(value), re.ASCII):
         yield f"`{written}` is {shown(value)}.", f"It must match {spec.pattern}."
     if name in _CREDIT_CODES and not is_well_formed(str(value)):
         yield f"`{written}` is {shown(value)}.", _mended(str(value))

@@ -49,7 +49,7 @@ _PLAIN: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...]] = (
     (re.compile(r"null|~|"), _nothing),
     (re.compile(r"-?(?:0|[1-9][0-9]*)"), int),
     (re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?"), _float),
-    (re.compile(r"\d{4}-\d{2}-\d{2}"), date.fromisoformat),
+    (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), date.fromisoformat),
 )
 """What an unquoted word means; so `no`, `on` and `1:30` are the texts they look like."""
 

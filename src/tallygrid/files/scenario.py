@@ -35,7 +35,7 @@ def _fen(written: object) -> object:
 
 
 _Amount = Annotated[int, BeforeValidator(_fen)]
-_INSTANT = re.compile(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}$")
+_INSTANT = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}$")
 
 
 class _Part(BaseModel):

@@ -6,10 +6,12 @@ wrong cell is told with its line and column; while there is one, no file appears
 
 import csv
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -46,6 +48,7 @@ ALWAYS_KEPT: Final = ("id", "applicant_id", "credit_code")
 FORMS: Final = (".parquet", ".csv", ".arrow", ".feather")
 
 _ROW: Final = "#row"
+_EMPTY_LINE: Final = re.compile(rb"\n,*\r?\n|\n,+\Z")
 _REASON_MAX: Final = 200
 _FOLLOWING: Final[Mapping[str, str | tuple[str, ...]]] = {**DERIVED_FROM, SIZE_FACT: SIZE_SOURCES}
 """The facts that follow from others, and which."""
@@ -410,10 +413,21 @@ def _schema(path: Path) -> Mapping[str, pl.DataType]:
 
 def _scanned(path: Path) -> pl.LazyFrame:
     if _is_csv(path):
-        return pl.scan_csv(path, infer_schema=False, glob=False, row_index_name=_ROW)
+        found = pl.scan_csv(path, infer_schema=False, glob=False, row_index_name=_ROW)
+        said = pl.any_horizontal(pl.exclude(_ROW).is_not_null())
+        return found.filter(said) if _has_empty_lines(path) else found
     if path.suffix.lower() == ".parquet":
         return pl.scan_parquet(path, glob=False, row_index_name=_ROW)
     return pl.scan_ipc(path, glob=False, row_index_name=_ROW)
+
+
+def _has_empty_lines(path: Path) -> bool:
+    """Tell whether some line may hold nothing; only then is every column read to find out."""
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return False
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+            return _EMPTY_LINE.search(text) is not None
 
 
 def _kinds(path: Path, names: Sequence[str]) -> Mapping[str, pl.DataType]:

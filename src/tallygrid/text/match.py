@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from tallygrid.core.amount import Span
+from tallygrid.core.decision import Decision
 from tallygrid.core.match import Match
 from tallygrid.core.programme import Programme
 from tallygrid.core.stacking import Combination, Kind, Part
@@ -96,7 +97,9 @@ def _redeem(match: Match, language: Language) -> str:
     known = [match.programme.refund.days_max, match.programme.refund.days_min]
     days = next((one for one in known if one is not None), None)
     if redeem == "reimburse" and days is not None:
-        return render("match.redeem.reimburse_within", language, days=days)
+        period = match.programme.allocation.settles
+        code = f"within_{period}" if period in {"quarterly", "annual"} else "within"
+        return render(f"match.redeem.reimburse_{code}", language, days=days)
     return render(f"match.redeem.{redeem}", language)
 
 
@@ -104,17 +107,27 @@ def _reported(match: Match, language: Language) -> Iterator[str]:
     if match.programme.claim is not None:
         claim = said(match.programme.claim, language)
         yield "  " + render("match.claim", language, claim=claim)
-    amount = amount_said(match.decision.would_be, language)
-    yield "  " + render("match.would", language, amount=amount)
+    decision = match.decision
+    if decision.outcome == "refused" and not decision.only_closed:
+        yield "  " + render("match.would_refused", language)
+        yield from ("    " + line for line in _refusals(decision, language))
+        return
+    code = "match.would_closed" if decision.only_closed else "match.would"
+    yield "  " + render(code, language, amount=amount_said(decision.would_be, language))
+
+
+def _refusals(decision: Decision, language: Language) -> Iterator[str]:
+    """Yield the rules that refuse."""
+    for finding in decision.failed:
+        code = "applies" if finding.kind == "exclusion" else "not_met"
+        yield render(f"match.{code}", language, rule=rule_said(finding, language))
 
 
 def _why(match: Match, places: Places, language: Language) -> Iterator[str]:
     """Yield what stands against an answer, what would change it, by when, and what to bring."""
     if match.group == "reported":
         return
-    for finding in match.decision.failed:
-        code = "applies" if finding.kind == "exclusion" else "not_met"
-        yield render(f"match.{code}", language, rule=rule_said(finding, language))
+    yield from _refusals(match.decision, language)
     yield from _next(match, language)
     if match.flip is not None:
         yield from flip_lines(match.flip, match.programme, places, language)
