@@ -353,6 +353,25 @@ def test_an_award_of_nothing_is_refused_with_the_reason(facts: dict[str, int]) -
     assert (reason.id, dict(reason.saw)) == ("nothing", facts)
 
 
+def test_what_every_reading_refuses_is_refused_though_each_by_another_rule() -> None:
+    asked = {
+        "id": "base", "field": "base.value", "question": {"en": "?", "zh": "？"},
+        "readings": ["contract", "settled"],
+    }  # fmt: skip
+    caps = SCHEME.caps.model_dump()
+    caps["year_of"] |= {"value": "issue"}
+    caps["limits"] = [
+        {"id": "none", "per": "contract", "amount_yuan": 0, "strength": "at_most", **_CITED}
+    ]
+    scheme = _changed(base={"value": None, **_CITED}, caps=caps, open=[asked])
+
+    found = decide(scheme, {**FACTS, "contract_fen": 0, "settled_fen": 100}, at=ON)
+
+    assert (found.outcome, found.at_most_fen) == ("refused", 0)
+    assert {one.id for one in found.findings if one.open} == {"nothing", "none"}
+    assert found.failed == ()
+
+
 def test_an_amount_is_rounded_down_to_the_unit_of_the_text() -> None:
     scheme = _changed(rounding={"unit": "ten_thousand_yuan"})
 

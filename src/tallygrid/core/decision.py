@@ -333,7 +333,8 @@ def _decided(plan: Plan, answers: Answers, used: Used) -> Decision:
     tried = _try(plan, answers, used)
     different = tried.different
     found = tuple(_merged(tried))
-    outcome = _outcome(found)
+    refused = all(one.outcome == "refused" for one in different)
+    outcome = "refused" if refused else _outcome(found)
     programme = plan.programme
     return Decision(
         programme=programme.id,

@@ -29,6 +29,7 @@ from tallygrid.core.rules import compiled
 from tallygrid.core.trial import Given, Rule, Trial, Version
 
 OUTCOMES: Final = ("eligible", "refused", "undecided")
+_NO: Final = False
 STATUSES: Final = ("passed", "failed", "unknown")
 USED: Final = tuple(part.name for part in fields(Used) if part.name.endswith("_fen"))
 """What was drawn before, and what is left of the budget, by the names of `Used`."""
@@ -141,7 +142,9 @@ class _Table:
     @cached_property
     def outcome(self) -> Cell:
         """TRUE is eligible, FALSE refused, unknown undecided."""
-        return self.do.both(list(self.merged.values()))
+        # each reading may refuse by another rule, of which none then fails in all
+        refused = self.do.both([self.do.false(version.outcome) for version in self.versions])
+        return self.do.where(refused, _NO, self.do.both(list(self.merged.values())))
 
     def matters(self, item: OpenItem) -> Cell:
         """Tell where the reading of an open question makes a difference."""

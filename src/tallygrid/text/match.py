@@ -117,8 +117,9 @@ def _reported(match: Match, language: Language) -> Iterator[str]:
 
 
 def _refusals(decision: Decision, language: Language) -> Iterator[str]:
-    """Yield the rules that refuse."""
-    for finding in decision.failed:
+    """Yield the rules that refuse; where each reading has its own, these."""
+    own = [finding for finding in decision.findings if finding.open]
+    for finding in decision.failed or (own if decision.outcome == "refused" else []):
         code = "applies" if finding.kind == "exclusion" else "not_met"
         yield render(f"match.{code}", language, rule=rule_said(finding, language))
 
