@@ -1,5 +1,6 @@
 """A decision says everything at once, and only what it knows."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
@@ -351,6 +352,19 @@ def test_an_award_of_nothing_is_refused_with_the_reason(facts: dict[str, int]) -
     assert found.outcome == "refused"
     (reason,) = [one for one in found.findings if one.status == "failed"]
     assert (reason.id, dict(reason.saw)) == ("nothing", facts)
+
+
+def test_a_window_that_is_open_is_told_with_its_own_end() -> None:
+    windows = [
+        {"first_day": "2026-05-01", "last_day": "2026-05-31", **_CITED},
+        {"first_day": "2026-09-01", "last_day": "2026-09-30", **_CITED},
+    ]
+    data = SCHEME.model_dump(mode="json", exclude_defaults=True) | {"windows": windows}
+    scheme = Programme.model_validate_json(json.dumps(data))
+
+    (window,) = [one for one in _decide(scheme).findings if one.kind == "window"]
+
+    assert (window.status, window.saw["last_day"]) == ("passed", date(2026, 5, 31))
 
 
 def test_what_every_reading_refuses_is_refused_though_each_by_another_rule() -> None:

@@ -158,6 +158,15 @@ def test_a_facts_file_and_a_table_refuse_the_same(tmp_path: Path, name: str, val
     assert (one.problem, one.remedy) == (other.problem, other.remedy)
 
 
+def test_of_very_many_unknown_columns_the_first_are_told_and_the_rest_counted(
+    tmp_path: Path,
+) -> None:
+    told = _told(_csv(tmp_path, {"id": "A-1", **{f"zz{n}": "" for n in range(3_000)}}))
+
+    assert len(told) == 21
+    assert "2,980 more columns are no facts." in told[-1]
+
+
 def test_more_tax_than_the_amount_it_is_contained_in_names_the_cell(tmp_path: Path) -> None:
     good = {**FIRM, "contract_yuan": "106", "contract_tax_fen": "600"}
     path = _csv(

@@ -9,7 +9,7 @@ from tallygrid.core.arithmetic import HIGHER_AWARD_FACT, STAND_IN_FACT, TAXES, C
 from tallygrid.core.condition import Node
 from tallygrid.core.finding import Citation, Finding, RuleKind, Status
 from tallygrid.core.programme import LEVELS, Cited, Condition, HigherOnly, Programme, Scalar
-from tallygrid.core.window import holds, is_open, next_opening
+from tallygrid.core.window import holds, next_opening, open_windows
 
 CLAIMED_FACT: Final = "contract_claimed"
 PURCHASE_FACT: Final = "purchase_kind"
@@ -58,10 +58,10 @@ def _time(case: Case, at: datetime | date) -> Iterator[Finding]:
     yield Finding("in-force", "in_force", in_force, Citation.of(period), saw=saw)
     if programme.windows:
         shut = {"day": case.day, "next_opening": next_opening(programme, at)}
-        last = max(programme.windows, key=lambda window: window.last_day or date.max)
+        now = open_windows(programme, at)
+        last = max(now or programme.windows, key=lambda window: window.last_day or date.max)
         shut["last_day"] = last.last_day
-        status = _status(is_open(programme, at))
-        yield Finding("window", "window", status, Citation.of(last), saw=shut)
+        yield Finding("window", "window", _status(bool(now)), Citation.of(last), saw=shut)
 
 
 def _status(passed: bool | None) -> Status:  # noqa: FBT001  # the answer of one rule

@@ -57,7 +57,10 @@ def basis_points(written: object) -> object:
     6250
     """
     if isinstance(written, str) and (match := _PERCENT.match(written.strip())):
-        return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
+        rate_bp = int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
+        if rate_bp > BASIS_POINTS:
+            raise ValueError(f"{written.strip()} is more than the whole. Write 100% or less")
+        return rate_bp
     if isinstance(written, str | float | int):
         meant = rates(written if isinstance(written, str) else f"{written}%")
         if len(meant) == 1 and isinstance(written, str | int) and meant[0] <= BASIS_POINTS:
@@ -462,7 +465,7 @@ class Definition(Cited):
 
 _ANSWERING: Final = (
     "base.", "tax.", "rate.", "caps.limits.", "conditions.", "exclusions.", "defines.",
-    "stacking.ceilings.", "stacking.one_contract_one_claim.",
+    "stacking.ceilings.", "stacking.one_contract_one_claim.", "stacking.higher_only.",
 )  # fmt: skip
 
 

@@ -27,7 +27,12 @@ Fills = tuple[tuple[str, Scalar], ...]
 """Readings by the id of their item, in order, so that they can be a key."""
 
 
-_BESIDE_SUMS: Final = ("conditions.", "exclusions.", "stacking.one_contract_one_claim.")
+_BESIDE_SUMS: Final = (
+    "conditions.",
+    "exclusions.",
+    "stacking.one_contract_one_claim.",
+    "stacking.higher_only.",
+)
 """What decides whether an amount is paid, and never which."""
 
 

@@ -30,8 +30,12 @@ def holds(days: Days, day: date) -> bool:
 
 def is_open(programme: Programme, at: datetime | date) -> bool:
     """Tell whether applications are taken; without windows they always are."""
-    windows = programme.windows
-    return not windows or any(_takes(window, at, programme.place.zone) for window in windows)
+    return not programme.windows or bool(open_windows(programme, at))
+
+
+def open_windows(programme: Programme, at: datetime | date) -> list[Window]:
+    """Return the windows in which applications are taken."""
+    return [one for one in programme.windows if _takes(one, at, programme.place.zone)]
 
 
 def _takes(window: Window, at: datetime | date, zone: str) -> bool:
@@ -67,10 +71,10 @@ def last_day(programme: Programme, at: datetime | date) -> date | None:
 
     Nothing if none is open, or if no end was published.
     """
-    zone, end = programme.place.zone, programme.in_force.last_day
+    end = programme.in_force.last_day
     if not programme.windows:
         return end
-    taking = [window for window in programme.windows if _takes(window, at, zone)]
+    taking = open_windows(programme, at)
     ends = [day for window in taking if (day := window.last_day or end)]
     closes = max(ends, default=None) if len(ends) == len(taking) else None
     return min(closes, end) if closes and end else closes

@@ -256,6 +256,7 @@ def _columns(
     known = {**all_names(wish.vocabulary), **used}
     kept = [name for name in names if name in {*ALWAYS_KEPT, *wish.keep}]
     fields: list[Field] = []
+    unknown: list[str] = []
     mistakes = [_mistake(path, names, *wrong) for wrong in _kept_mistakes(names, wish)]
     for name in names:
         fact = fact_of(name, wish.vocabulary)
@@ -264,8 +265,14 @@ def _columns(
         elif fact in wish.vocabulary:
             fields += [_fact_field(name, fact, wish.vocabulary)] if fact in asked else []
         elif name not in kept:
-            remedy = f"{nearest(name, known)} Or carry it along with --keep {name}."
-            mistakes.append(_mistake(path, names, name, f"There is no fact `{name}`.", remedy))
+            unknown.append(name)
+    for name in unknown[:SHOWN_MAX]:
+        remedy = f"{nearest(name, known)} Or carry it along with --keep {name}."
+        mistakes.append(_mistake(path, names, name, f"There is no fact `{name}`.", remedy))
+    for name in unknown[SHOWN_MAX:][:1]:
+        problem = f"{len(unknown) - SHOWN_MAX:,} more columns are no facts."
+        remedy = "Mend the first ones; or leave these out, or carry them along with --keep."
+        mistakes.append(_mistake(path, names, name, problem, remedy))
     mistakes += [_mistake(path, names, *wrong) for wrong in _twice(fields)]
     return fields, kept, mistakes
 

@@ -138,7 +138,7 @@ def rule_said(finding: Finding, language: Language) -> str:
 def _time_said(finding: Finding, language: Language) -> str:
     first, last = finding.saw.get("first_day"), finding.saw.get("last_day")
     if finding.kind == "window":
-        form = "until" if last else "open_end"
+        form = ("now" if finding.status == "passed" else "until") if last else "open_end"
     else:
         form = {(True, True): "both", (True, False): "from", (False, True): "until"}.get(
             (first is not None, last is not None), "always"

@@ -62,8 +62,11 @@ def _base(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
     code = "base_stands_in" if values.get("stands_in") else "base"
     if values.get("gross_fen") is not None and values.get("tax") != "included":
         code = "base_net"
+        if values["tax"] == "excluded" and values.get("tax_fen") is not None:
+            code = "base_less"
     base = render(f"decision.base.{values['base']}", language)
-    return {"code": code, "base": base, "gross": values.get("gross_fen")}
+    taken = values.get("tax_fen")
+    return {"code": code, "base": base, "gross": values.get("gross_fen"), "taken": taken}
 
 
 def _rate(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
