@@ -19,11 +19,11 @@ _TYPES: Final = "A fact has one type already; compare it as it is."
 _LIST: Final = "Name each value: = 'a', or IN ('a', 'b')."
 
 _INSTEAD: Final[Mapping[str, str]] = {
-    "/": "Multiply the other side instead: `a > 100 * b` says what `a / b > 100` does, for any b.",
+    "/": "Multiply the other side instead: `a > 100 * b` says what `a / b > 100` does, for b > 0.",
     "%": "Name a fact for it.",
     **dict.fromkeys(("CASE", "IF", "IFF", "NULLIF"), _RATES),
     **dict.fromkeys(("COALESCE", "IFNULL", "NVL"), _UNKNOWN),
-    **dict.fromkeys(("SUM", "COUNT", "AVG", "MIN", "MAX", "WINDOW", "ANY", "ALL"), _ONE_CASE),
+    **dict.fromkeys(("SUM", "COUNT", "AVG", "MIN", "MAX", "OVER", "ANY", "ALL"), _ONE_CASE),
     **dict.fromkeys(("SELECT", "SUBQUERY", "EXISTS"), _ONE_CASE),
     **dict.fromkeys(("NOW", "CURRENT_DATE", "CURRENT_TIMESTAMP", "TODAY", "GETDATE"), _NO_CLOCK),
     **dict.fromkeys(("CAST", "TRY_CAST"), _TYPES),
@@ -37,7 +37,8 @@ NAMES: Final[Mapping[str, str]] = {
     "DIV": "/", "MOD": "%", "DPIPE": "||", "BITWISEAND": "&", "BITWISEOR": "|", "BITWISEXOR": "^",
     "NULLSAFEEQ": "IS NOT DISTINCT FROM", "NULLSAFENEQ": "IS DISTINCT FROM", "STAR": "*",
     "TRYCAST": "TRY_CAST", "CURRENTDATE": "CURRENT_DATE", "CURRENTTIMESTAMP": "CURRENT_TIMESTAMP",
-    "RAND": "RANDOM",
+    "RAND": "RANDOM", "WINDOW": "OVER", "PLACEHOLDER": "?", "PARAMETER": "@", "BRACKET": "[…]",
+    "DOT": ".", "TUPLE": "(…, …)",
 }  # fmt: skip
 """What the parser calls a step, and what its writer did."""
 

@@ -70,13 +70,19 @@ _EVER: Final = date.min.isoformat()
 def difference_lines(before: Programme, after: Programme, language: Language) -> tuple[str, ...]:
     """Return what a second programme changes in a first as lines, what moves money first."""
     changes = difference(before, after)
-    names = {"before": before.id, "after": after.id}
+    names = {"before": _apart(before, after), "after": _apart(after, before)}
     if not changes:
         return (render("difference.none", language, **names),)
     return (
         render("difference.heading", language, **names),
         *("  " + line for line in _lines(changes, before, after, language)),
     )
+
+
+def _apart(programme: Programme, other: Programme) -> str:
+    """Return the name of a programme, with its version where the other has the same name."""
+    same = programme.id == other.id and programme.hash != other.hash
+    return f"{programme.id} ({programme.hash[:8]})" if same else programme.id
 
 
 def figure_said(programme: Programme, path: str, value: object, language: Language) -> str:
