@@ -65,6 +65,7 @@ _WHAT: Final = (
 """Where a value is in a programme, and what it is called."""
 
 _EVER: Final = date.min.isoformat()
+_HASH_SHOWN: Final = len("sha256:") + 8
 
 
 def difference_lines(before: Programme, after: Programme, language: Language) -> tuple[str, ...]:
@@ -82,7 +83,7 @@ def difference_lines(before: Programme, after: Programme, language: Language) ->
 def _apart(programme: Programme, other: Programme) -> str:
     """Return the name of a programme, with its version where the other has the same name."""
     same = programme.id == other.id and programme.hash != other.hash
-    return f"{programme.id} ({programme.hash[:8]})" if same else programme.id
+    return f"{programme.id} ({programme.hash[:_HASH_SHOWN]})" if same else programme.id
 
 
 def figure_said(programme: Programme, path: str, value: object, language: Language) -> str:
