@@ -96,9 +96,9 @@ class Walk:
         if command == "echo $?":
             return [str(self.exit_code)]
         words = shlex.split(command.replace("\\\n", " "))
-        if words[0] == "tallygrid" and "|" not in words:
-            return self._ours(words[1:]).splitlines()
-        return self._shell(command).splitlines()
+        ours = words[0] == "tallygrid" and "|" not in words
+        printed = self._ours(words[1:]) if ours else self._shell(command)
+        return [line for line in printed.splitlines() if not _WAITING.search(line)]
 
     def _ours(self, words: list[str]) -> str:
         """Run a command of ours in this process, which spares it a second of imports."""
@@ -128,6 +128,10 @@ class Walk:
         )
         self.exit_code = done.returncode
         return done.stdout
+
+
+_WAITING: Final = re.compile(r" \d+ (s so far\.|秒。)$")
+"""What a machine says while it is busy, which no page shows."""
 
 
 def _called(words: list[str]) -> int:
