@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from tallygrid.cli.calibrating import calibrate
 from tallygrid.cli.common import Desk, json_option, write_json
 from tallygrid.cli.policies import compare, run, scenarios, sweep
 from tallygrid.core.money import BASIS_POINTS
@@ -30,7 +31,7 @@ def lab() -> None:
     """Try policies before they are law."""
 
 
-for _command in (run, compare, sweep, scenarios):
+for _command in (run, compare, sweep, scenarios, calibrate):
     lab.add_command(_command)
 
 

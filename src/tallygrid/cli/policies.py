@@ -64,24 +64,21 @@ _SEEDS_OPTION: Final = click.option(
 )
 @_SEEDS_OPTION
 @_JOBS_OPTION
+@click.option(
+    "--behaviour",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Parameters that `tallygrid lab calibrate` estimated; they stand instead of SCENARIO's.",
+)
 @json_option
 @click.pass_obj
-def run(
-    desk: Desk,
-    /,
-    *,
-    scenario: str,
-    out: Path | None,
-    seeds: int | None,
-    workers: int | None,
-    as_json: bool,
-) -> None:
+def run(desk: Desk, /, *, scenario: str, as_json: bool, **given: Any) -> None:  # noqa: ANN401  # one per option
     """Play SCENARIO with its programmes and without, for every seed.
 
     SCENARIO is a file that ends in .yaml, or one that comes with the package: `tallygrid lab
     scenarios` lists those. docs/algorithms/laboratory.md says what the results may be used for.
     """
-    found = _played(desk, scenario, seeds, workers, out)
+    found = _played(desk, scenario, **given)
     if as_json:
         write_json(found)
         return
@@ -108,7 +105,7 @@ def compare(
     as_json: bool,
 ) -> None:
     """Play two scenarios on the same luck, and show their figures side by side."""
-    sides = [_played(desk, name, seeds, workers, None) for name in (one, other)]
+    sides = [_played(desk, name, seeds=seeds, workers=workers) for name in (one, other)]
     if as_json:
         write_json({"one": sides[0], "other": sides[1]})
         return
@@ -171,16 +168,25 @@ def _cores() -> int:
 
 
 def _played(
-    desk: Desk, name: str, seeds: int | None, workers: int | None, out: Path | None
+    desk: Desk,
+    name: str,
+    *,
+    seeds: int | None,
+    workers: int | None,
+    out: Path | None = None,
+    behaviour: Path | None = None,
 ) -> dict[str, Any]:
     """Play a scenario, write it where that is asked, and return its summary."""
     from dataclasses import replace
 
+    from tallygrid.lab.behaviour import read_parameters
     from tallygrid.lab.scenario import open_scenario, seeds_of
     from tallygrid.lab.writing import run_seeds, summary, together, write_results
 
-    scenario: Scenario = open_scenario(name)
-    scenario = replace(scenario, seeds=tuple(seeds_of(scenario, seeds)))
+    calibrated = read_parameters(behaviour) if behaviour else {}
+    set_ = {parameter: one.value for parameter, one in calibrated.items()}
+    scenario: Scenario = open_scenario(name, given=set_)
+    scenario = replace(scenario, seeds=tuple(seeds_of(scenario, seeds)), calibrated=calibrated)
     found = {}
     with _progress(desk, "lab.playing", len(scenario.seeds)) as advance:
         for seed, tables in run_seeds(scenario, workers=workers or _cores()):

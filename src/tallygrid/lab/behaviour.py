@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from tallygrid.core.programme import Many
-from tallygrid.files.document import parse
+from tallygrid.files.document import FileError, parse, read
+from tallygrid.files.nearest import nearest
 
 
 class Parameter(BaseModel):
@@ -65,6 +67,30 @@ def parameters() -> Mapping[str, Parameter]:
     """Return every parameter of behaviour by name."""
     file = files(__package__).joinpath("behaviour.yaml")
     return parse(file.read_text(encoding="utf-8"), file=file.name).parsed(_File).root
+
+
+def read_parameters(path: Path) -> Mapping[str, Parameter]:
+    """Read a file of the same shape as the packaged one, with some of its parameters.
+
+    Raises:
+        FileError: With every mistake, such as a range beyond what a scenario may set.
+    """
+    document, usual = read(path), parameters()
+    found = document.parsed(_File).root
+    mistakes = []
+    for name, one in found.items():
+        if name not in usual:
+            problem = f"There is no parameter `{name}`."
+            mistakes.append(document.mistake((name,), problem, nearest(name, usual)))
+            continue
+        least, most = usual[name].range
+        if not least <= one.range[0] <= one.range[1] <= most:
+            problem = f"`{name}` lies in {one.range[0]} to {one.range[1]}."
+            remedy = f"A scenario may set it between {least} and {most}."
+            mistakes.append(document.mistake((name, "range"), problem, remedy))
+    if mistakes:
+        raise FileError(mistakes)
+    return found
 
 
 def behaviour(given: Mapping[str, int]) -> Behaviour:

@@ -1,7 +1,7 @@
 """A scenario: who asks, what is offered where, which programmes hold, how people behave."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import as_file, files
@@ -20,7 +20,7 @@ from tallygrid.files.catalogue import read_catalogue
 from tallygrid.files.document import Document, FileError, Mistake, Where, parse, read
 from tallygrid.files.nearest import nearest
 from tallygrid.files.programme import read_programme, read_programmes
-from tallygrid.lab.behaviour import parameters
+from tallygrid.lab.behaviour import Parameter, parameters
 
 JOBS_MAX: Final = 10_000_000
 FIRMS_MAX: Final = 100_000
@@ -147,6 +147,8 @@ class Scenario:
     behaviour: Mapping[str, int]
     catalogue: Catalogue
     trace: Path | None = None
+    calibrated: Mapping[str, Parameter] = field(default_factory=dict)
+    """Parameters that were estimated, not assumed."""
 
 
 def packaged() -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
                 "range": list(one.range),
                 "source": one.source,
             }
-            for name, one in parameters().items()
+            for name, one in {**parameters(), **scenario.calibrated}.items()
         },
         **summary_of(tables),
     }  # fmt: skip

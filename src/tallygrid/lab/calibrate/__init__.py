@@ -1,0 +1,1 @@
+"""Calibration: what a programme's own applications tell of behaviour, and what they do not."""
