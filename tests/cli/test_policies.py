@@ -39,9 +39,8 @@ def test_a_run_writes_its_tables_and_says_what_it_rests_on(
     found = terminal.reads("lab", "run", scenario, "--out", out, "--jobs", 1)
 
     assert found["seeds"] == [1, 2]
-    assert found["behaviour"]["aware_bp"] == {
-        "value": 10_000, "range": [500, 10_000], "source": "assumed",
-    }  # fmt: skip
+    aware = found["behaviour"]["aware_bp"]
+    assert (aware["value"], aware["range"], aware["source"]) == (10_000, [500, 10_000], "assumed")
     (programme,) = found["programmes"]
     assert (programme["id"], programme["budget_fen"]) == ("shanghai-compute-issued", 2_000_000)
     assert programme["assumed"]["redeem"] == "reimburse"

@@ -12,6 +12,7 @@ import click
 from tallygrid.cli.calibrating import calibrate
 from tallygrid.cli.common import Desk, json_option, write_json
 from tallygrid.cli.policies import compare, run, scenarios, sweep
+from tallygrid.cli.reporting import report
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.settings import Language
 from tallygrid.text import number, percent, render
@@ -31,7 +32,7 @@ def lab() -> None:
     """Try policies before they are law."""
 
 
-for _command in (run, compare, sweep, scenarios, calibrate):
+for _command in (run, compare, sweep, report, scenarios, calibrate):
     lab.add_command(_command)
 
 

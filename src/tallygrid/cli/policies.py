@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from tallygrid.cli.common import Desk, json_option, write_json
+from tallygrid.cli.reporting import write as write_report
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.settings import Language
 from tallygrid.text import money, number, percent, render
@@ -47,6 +48,7 @@ _JOBS_OPTION: Final = click.option(
     type=click.IntRange(1, 1_024),
     help="Processes at once; as many as there are cores if left out.",
 )
+_REPORT_SEEDS: Final = 10
 _SEEDS_OPTION: Final = click.option(
     "--seeds",
     type=click.IntRange(1, 1_000),
@@ -70,21 +72,42 @@ _SEEDS_OPTION: Final = click.option(
     metavar="FILE",
     help="Parameters that `tallygrid lab calibrate` estimated; they stand instead of SCENARIO's.",
 )
+@click.option(
+    "--report",
+    "has_report",
+    is_flag=True,
+    help="Also write the report into DIR/report; at least ten seeds are played unless --seeds.",
+)
 @json_option
 @click.pass_obj
-def run(desk: Desk, /, *, scenario: str, as_json: bool, **given: Any) -> None:  # noqa: ANN401  # one per option
+def run(  # one per option
+    desk: Desk,
+    /,
+    *,
+    scenario: str,
+    has_report: bool,
+    as_json: bool,
+    **given: Any,  # noqa: ANN401
+) -> None:
     """Play SCENARIO with its programmes and without, for every seed.
 
     SCENARIO is a file that ends in .yaml, or one that comes with the package: `tallygrid lab
     scenarios` lists those. docs/algorithms/laboratory.md says what the results may be used for.
     """
-    found = _played(desk, scenario, **given)
+    out: Path | None = given["out"]
+    if has_report and out is None:
+        message = "A report needs the tables. Say with --out DIR where they go."
+        raise click.BadOptionUsage("--report", message)
+    found = _played(desk, scenario, least=_REPORT_SEEDS if has_report else 1, **given)
     if as_json:
         write_json(found)
-        return
-    for line in _report(found, desk.language):
-        click.echo(line)
-    _warn(desk, found)
+    else:
+        for line in _report(found, desk.language):
+            click.echo(line)
+        _warn(desk, found)
+    if has_report and out is not None:
+        for path in write_report(out):
+            click.echo(path, err=True)
 
 
 @click.command()
@@ -167,7 +190,7 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _played(
+def _played(  # noqa: PLR0913  # what `run` and `compare` are given
     desk: Desk,
     name: str,
     *,
@@ -175,8 +198,12 @@ def _played(
     workers: int | None,
     out: Path | None = None,
     behaviour: Path | None = None,
+    least: int = 1,
 ) -> dict[str, Any]:
-    """Play a scenario, write it where that is asked, and return its summary."""
+    """Play a scenario, write it where that is asked, and return its summary.
+
+    Unless the seeds are given, at least so many are played.
+    """
     from dataclasses import replace
 
     from tallygrid.lab.behaviour import read_parameters
@@ -186,6 +213,8 @@ def _played(
     calibrated = read_parameters(behaviour) if behaviour else {}
     set_ = {parameter: one.value for parameter, one in calibrated.items()}
     scenario: Scenario = open_scenario(name, given=set_)
+    if seeds is None and len(scenario.seeds) < least:
+        seeds = least
     scenario = replace(scenario, seeds=tuple(seeds_of(scenario, seeds)), calibrated=calibrated)
     found = {}
     with _progress(desk, "lab.playing", len(scenario.seeds)) as advance:

@@ -9,8 +9,10 @@ from typing import Any
 
 import polars as pl
 
+from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
+from tallygrid.lab.findings import NEEDED
 from tallygrid.lab.network.results import TABLES, tables_of
 from tallygrid.lab.network.simulate import play, stage_of
 from tallygrid.lab.network.summary import summary_of
@@ -54,15 +56,26 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
         "name": dict(scenario.name),
         "first_day": scenario.first_day.isoformat(),
         "days": scenario.days,
+        "demand": {
+            "jobs": scenario.demand.jobs,
+            "firms": scenario.demand.firms,
+            "load_bp": scenario.demand.load,
+            "source": scenario.demand.source,
+        },
         "programmes": [
             {
                 "id": one.programme.id,
+                "name": one.programme.name.model_dump(),
                 "version": one.programme.hash,
                 "edition": one.programme.edition,
                 "budget_fen": one.budget_fen,
                 "assumed": {name: str(value) for name, value in
                             one.assumptions.of(one.programme.id).items()},
                 "decision_days": one.decision_days,
+                "sources": [
+                    source.model_dump(include={"title", "publisher", "date", "url"})
+                    for source in one.programme.sources.values()
+                ],
             }
             for one in scenario.programmes
         ],
@@ -71,11 +84,31 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
                 "value": scenario.behaviour.get(name, one.value),
                 "range": list(one.range),
                 "source": one.source,
+                "about": {"en": one.en, "zh": one.zh},
             }
             for name, one in {**parameters(), **scenario.calibrated}.items()
         },
         **summary_of(tables),
     }  # fmt: skip
+
+
+def read_results(folder: Path) -> tuple[dict[str, Any], Tables]:
+    """Return the summary of a run from its folder, and the tables that a report needs.
+
+    Raises:
+        FileError: The folder holds no results of a run, or not all of them.
+    """
+    missing = [
+        name
+        for name in ("summary.json", *(f"{one}.parquet" for one in NEEDED))
+        if not (folder / name).is_file()
+    ]
+    if missing:
+        problem = f"There is no {', no '.join(f'`{name}`' for name in missing)}."
+        remedy = "Name a folder that `tallygrid lab run SCENARIO --out DIR` has written."
+        raise FileError([Mistake(str(folder), 1, 1, problem, remedy)])
+    found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    return found, {name: pl.read_parquet(folder / f"{name}.parquet") for name in NEEDED}
 
 
 def write_results(out: Path, scenario: Scenario, tables: Tables) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Bars:
         if not self.rows:
             return None
         is_stacked = bool(self.share_of) and width <= WIDTHS["narrow"]
-        amount_px = max(_text_px(bar.amount) for bar in self.rows) + 16
+        amount_px = max(text_px(bar.amount) for bar in self.rows) + 16
         room_px = (width if is_stacked else width - amount_px) * 8 // 10  # names are bold
         names = _level([_wrapped(bar.name, room_px) for bar in self.rows])
         lines = len(names[0]) + is_stacked
@@ -131,9 +131,9 @@ class Grid:
         most = max((count for row in self.counts for count in row), default=0)
         if not most:
             return None
-        room = width - _margin(width)
+        room = width - margin(width)
         x = alt.X("column:O", sort=None, title=None, axis=self._heads(room))
-        y = alt.Y("row:O", sort=None, title=None, axis=_names(self.rows, width))
+        y = alt.Y("row:O", sort=None, title=None, axis=names_axis(self.rows, width))
         cells = alt.Chart(alt.InlineData(values=self._cells()))
         shade = alt.Scale(domain=[0, most], range=list(_NONE_AND_MOST))
         rect = cells.mark_rect(stroke="white", strokeWidth=2).encode(
@@ -149,7 +149,7 @@ class Grid:
         column_px = room // len(self.columns) - 8
         if column_px < _COLUMN_PX_MIN:
             heads = [_cut(column, _HEAD_PX_MAX) for column in self.columns]
-            height_px = max(map(_text_px, heads))
+            height_px = max(map(text_px, heads))
             return alt.Axis(
                 orient="top",
                 labelAngle=-90,
@@ -211,16 +211,16 @@ class Dumbbells:
     def _panel(self, panel: Panel, width: int) -> alt.LayerChart:
         is_narrow = width <= WIDTHS["narrow"]
         texts = [each.short_text if is_narrow else each.text for each in panel.changes]
-        text_px = max(map(_text_px, texts)) + 12
+        words_px = max(map(text_px, texts)) + 12
         values = [
             {"row": row, "before": each.before_bp, "after": each.after_bp, "text": text}
             for row, (each, text) in enumerate(zip(panel.changes, texts, strict=True))
         ]
-        room = width - _margin(width) - text_px
+        room = width - margin(width) - words_px
         names = [each.name for each in panel.changes]
-        y = alt.Y("row:O", sort=None, title=None, axis=_names(names, width))
+        y = alt.Y("row:O", sort=None, title=None, axis=names_axis(names, width))
         return alt.LayerChart(
-            layer=[mark.encode(y=y) for mark in self._marks(values, panel.colour, room + text_px)],
+            layer=[mark.encode(y=y) for mark in self._marks(values, panel.colour, room + words_px)],
             width=room,
             height=alt.Step(24),
             title=panel.title,
@@ -241,16 +241,18 @@ class Dumbbells:
         ]
 
 
-def _margin(width: int) -> int:
+def margin(width: int) -> int:
     """Return the room left of a chart for names."""
     return 136 if width <= WIDTHS["narrow"] else 210
 
 
-def _names(names: Sequence[str], width: int) -> alt.Axis:
+def names_axis(names: Sequence[str], width: int) -> alt.Axis:
     """Return an axis of names, each cut to one line, that takes exactly the margin."""
-    margin = _margin(width)
-    cut = [_cut(name, margin - 8) for name in names]
-    return alt.Axis(minExtent=margin, maxExtent=margin, labelExpr=_label(cut), grid=False)
+    room = margin(width)
+    cut = [_cut(name, room - 16) for name in names]
+    return alt.Axis(
+        minExtent=room, maxExtent=room, labelExpr=_label(cut), labelPadding=8, grid=False
+    )
 
 
 def _label(labels: Sequence[str] | Sequence[Sequence[str]]) -> str:
@@ -269,15 +271,15 @@ def _level(labels: Sequence[Sequence[str]]) -> list[list[str]]:
 
 def _cut(label: str, room_px: int) -> str:
     """Cut a label to a room, and show that it was cut."""
-    if _text_px(label) <= room_px:
+    if text_px(label) <= room_px:
         return label
     kept = label
-    while kept and _text_px(kept) > room_px - 8:
+    while kept and text_px(kept) > room_px - 8:
         kept = kept[:-1]
     return kept.rstrip() + "…"
 
 
-def _text_px(label: str) -> int:
+def text_px(label: str) -> int:
     """Guess generously the pixels a label takes; a Chinese character is as wide as it is high.
 
     The reader's font is unknown, so this is the width in a wide one.
@@ -289,7 +291,7 @@ def _wrapped(label: str, room_px: int) -> list[str]:
     """Break a label into at most three lines that fit a room, between words where there are any."""
     lines = [""]
     for piece in _PIECES.findall(label):
-        if lines[-1] and _text_px(lines[-1] + piece.rstrip()) > room_px:
+        if lines[-1] and text_px(lines[-1] + piece.rstrip()) > room_px:
             lines.append("")
         lines[-1] += piece
     stripped = [line.strip() for line in lines]

@@ -27,7 +27,7 @@ class Writer:
         """Write an amount of fen."""
         return text.money(amount_fen, self.language)
 
-    def number(self, value: int | Decimal) -> str:
+    def number(self, value: float | Decimal) -> str:
         """Write a number."""
         return text.number(value, self.language)
 

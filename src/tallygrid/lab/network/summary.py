@@ -155,7 +155,22 @@ def _gain(tables: Tables) -> dict[str, float | None]:
     ranked = firms["claimed_fen"].sort(descending=True)
     tenth = max(1, len(ranked) // 10)
     found["gain.top_tenth"] = float(ranked.head(tenth).sum()) / total if total else None
+    found["gain.gini"], found["gain.hhi"] = concentration(ranked.to_list()) or (None, None)
     return found
+
+
+def concentration(amounts: Sequence[int]) -> tuple[float, float] | None:
+    """Return the Gini coefficient and the Herfindahl index of what each has; none of nothing.
+
+    >>> concentration([0, 0, 0, 8]), concentration([2, 2, 2, 2]), concentration([0])
+    ((0.75, 1.0), (0.0, 0.25), None)
+    """
+    total, count = sum(amounts), len(amounts)
+    if not total:
+        return None
+    ranks = sum(rank * amount for rank, amount in enumerate(sorted(amounts), start=1))
+    gini = 2 * ranks / (count * total) - (count + 1) / count
+    return gini, sum((amount / total) ** 2 for amount in amounts)
 
 
 def _saturated(tables: Tables) -> dict[str, list[str]]:

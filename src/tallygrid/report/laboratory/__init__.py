@@ -1,0 +1,1 @@
+"""The report of the laboratory: `content` says what, `page` and `sheet` draw it."""

@@ -1,0 +1,108 @@
+"""What the report says, section by section, before it becomes a page or a sheet."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tallygrid.report.laboratory import drawings, tables
+from tallygrid.report.laboratory.found import SEEDS_MIN, Found
+from tallygrid.report.laboratory.names import Names
+from tallygrid.report.laboratory.values import interval, write_as
+from tallygrid.report.prose import Tile
+from tallygrid.report.svg import Chart
+from tallygrid.report.tables import Table
+from tallygrid.report.writer import Writer
+from tallygrid.text import render
+
+Draw = Callable[[int], Chart | None]
+_TILES: Final = (
+    *("take_up", "days_to_voucher", "public_fen"),
+    *("fen_per_additional_card_hour", "dead_weight_share", "additional_card_hours"),
+)
+_SECTIONS: Final = (
+    *("figures", "steps", "vouchers", "sites", "waits", "budgets", "gain", "revenue", "energy"),
+    *("programmes", "assumptions", "sources"),
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, sentences, a picture with the same data as a table, and other tables."""
+
+    name: str
+    title: str
+    sentences: Sequence[str]
+    draw: Draw | None
+    """Draws the picture for a width; none where there is nothing to draw."""
+    description: str
+    """The picture for those who do not see it."""
+    tables: Sequence[Table]
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that a report says in one language."""
+
+    title: str
+    subtitle: str
+    cautions: Sequence[str]
+    tiles: Sequence[Tile]
+    sections: Sequence[Section]
+    made_by: str
+
+
+def content(found: Found, writer: Writer) -> Content:
+    """Return what the report says in one language."""
+    names = Names(found, writer)
+    first = found.summary["first_day"]
+    return Content(
+        title=writer.pick(found.summary["name"]),
+        subtitle=writer.say(
+            "lab.subtitle", seeds=found.seeds, first=tables.day_of(first),
+            days=found.summary["days"],
+        ),
+        cautions=tuple(_cautions(found, names)),
+        tiles=tuple(_tiles(found, writer)),
+        sections=tuple(_section(name, names) for name in _SECTIONS),
+        made_by=writer.say("lab.made_by", version=found.version),
+    )  # fmt: skip
+
+
+def _section(name: str, names: Names) -> Section:
+    writer, found = names.writer, names.found
+    sentences = [writer.say(f"lab.{name}.lead")]
+    if name == "waits" and found.is_saturated:
+        sentences.append(writer.say("lab.waits.saturated"))
+    draw = drawings.DRAWINGS.get(name)
+    made = tables.TABLES[name](names)
+    return Section(
+        name=name,
+        title=writer.say(f"lab.{name}"),
+        sentences=sentences,
+        draw=draw(names) if draw else None,
+        description=writer.say(f"lab.{name}.description") if draw else "",
+        tables=[one for one in made if one.rows],
+    )
+
+
+def _cautions(found: Found, names: Names) -> Iterator[str]:
+    """Yield what must not be read out of the figures, the gravest first."""
+    writer = names.writer
+    for when in ("saturated", "saturated_without"):
+        if pools := found.summary["saturated"][when]:
+            named = writer.say("and").join(map(names.pool, pools))
+            yield writer.say(f"lab.{when}", pools=named)
+    for one in found.summary["programmes"]:
+        if one["edition"] == "reported":
+            yield render("lab.reported", writer.language, programme=writer.pick(one["name"]))
+    if found.seeds < SEEDS_MIN:
+        yield writer.say("lab.few_seeds", seeds=found.seeds, least=SEEDS_MIN)
+    yield render("lab.assumed", writer.language)
+
+
+def _tiles(found: Found, writer: Writer) -> Iterator[Tile]:
+    for name in _TILES:
+        figure, write = found.figure(name), write_as(name, writer)
+        value = write(figure.mean) if figure else writer.say("lab.unknown")
+        detail = writer.say("lab.interval", interval=interval(figure, write))
+        yield Tile(value, tables.figure_label(name, writer), detail)

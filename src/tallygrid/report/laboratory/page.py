@@ -1,0 +1,40 @@
+"""The report of the laboratory as one page: everything inline, nothing loaded from elsewhere."""
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from tallygrid.report.laboratory.content import Content, Section
+from tallygrid.report.page import stylesheet, template
+from tallygrid.report.shapes import WIDTHS
+from tallygrid.report.svg import svg
+from tallygrid.report.writer import Writer
+from tallygrid.settings import Language
+
+
+def page(told: Content, language: Language, others: Mapping[Language, str]) -> str:
+    """Return the page in one language, with links to the others' files."""
+    return template("laboratory.html").render(
+        told=told,
+        writer=Writer(language),
+        others=others,
+        css=Markup(stylesheet()),  # noqa: S704  # our own file
+        pictures={section.name: _pictures(section) for section in told.sections},
+    )
+
+
+def _pictures(section: Section) -> Sequence[tuple[str, Markup]]:
+    """Draw a section for every width."""
+    found = []
+    for width, pixels in WIDTHS.items():
+        chart = section.draw(pixels) if section.draw else None
+        if chart is not None:
+            drawn = svg(
+                chart,
+                key=f"{section.name}-{width}",
+                title=section.title,
+                description=section.description,
+            )
+            # Vega escapes the text it draws; title and description are escaped by `svg`.
+            found.append((width, Markup(drawn)))  # noqa: S704
+    return found

@@ -1,0 +1,136 @@
+"""`tallygrid lab report`, as it is typed: what it says is what the tables hold."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from fontTools.ttLib import TTFont
+from terminal import Terminal
+
+from tallygrid import report
+from tallygrid.text import catalogue
+
+SMALL = """
+id: small
+name: {en: Small, zh: 小型}
+first_day: 2026-01-01
+days: 60
+seeds: 3
+demand: {jobs: 600, firms: 40, load: 30%}
+assume: demonstration
+behaviour: {aware_bp: 10000, hazard_per_day_bp: 2000, paperwork_hours: 1, half_benefit_yuan: 1000}
+programmes: [{id: henan-compute-issued, budget_yuan: 200000, decision_days: 2}]
+"""
+CHARTS = ("budgets", "energy", "figures", "gain", "sites", "steps", "vouchers", "waits")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def results(home: Path) -> Path:
+    """Return the folder of a small run with its report."""
+    scenario, out = home / "small.yaml", home / "out"
+    scenario.write_text(SMALL, encoding="utf-8")
+    command = ("lab", "run", scenario, "--out", out, "--seeds", 3, "--jobs", 1, "--report")
+    Terminal(home).does(*command)
+    return out
+
+
+def _rows(results: Path, chart: str, **where: object) -> list[dict[str, Any]]:
+    rows = pl.read_parquet(results / "report" / "data" / f"{chart}.parquet").to_dicts()
+    return [row for row in rows if all(row[key] == value for key, value in where.items())]
+
+
+def _jobs(results: Path) -> list[dict[str, Any]]:
+    return pl.read_parquet(results / "jobs.parquet").to_dicts()
+
+
+def test_a_report_has_both_languages_and_the_data_of_every_chart(results: Path) -> None:
+    for language, words in (("en", "Who gained"), ("zh", "受益分布")):
+        page = (results / "report" / f"report.{language}.html").read_text(encoding="utf-8")
+        assert words in page
+        assert 'role="img"' in page
+        assert "src=" not in page, "nothing is loaded from elsewhere"
+        pdf = (results / "report" / f"report.{language}.pdf").read_bytes()
+        assert pdf.startswith(b"%PDF")
+    found = sorted(one.stem for one in (results / "report" / "data").glob("*.parquet"))
+    assert found == sorted(CHARTS)
+
+
+def test_fewer_than_ten_seeds_are_said_to_be_few(results: Path) -> None:
+    page = (results / "report" / "report.en.html").read_text(encoding="utf-8")
+    assert "Only 3 seeds were played" in page
+
+
+def test_parts_of_the_public_money_are_those_of_the_jobs(results: Path) -> None:
+    firms = pl.read_parquet(results / "firms.parquet").to_dicts()
+    size = {(one["seed"], one["firm"]): one["size"] for one in firms}
+    spent: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for job in _jobs(results):
+        spent[job["seed"]][size[job["seed"], job["firm"]]] += job["claimed_fen"]
+    paying = [by for by in spent.values() if sum(by.values())]
+    assert paying, "somebody is paid something"
+    for name in set(size.values()):
+        (row,) = _rows(results, "gain", way="size", name=name, measure="of_money")
+        shares = [by[name] / sum(by.values()) for by in paying]
+        assert row["mean"] == pytest.approx(sum(shares) / len(shares))
+        assert row["seeds"] == len(shares)
+
+
+def test_the_last_day_of_a_budget_has_what_the_jobs_were_paid(results: Path) -> None:
+    rows = _rows(results, "budgets", measure="payable_fen")
+    last = max(row["day"] for row in rows)
+    (row,) = [row for row in rows if row["day"] == last]
+    end = 60 * 86_400
+    paid = sum(
+        job["subsidy_fen"]
+        for job in _jobs(results)
+        if job["subsidy_fen"] and job["start_s"] + job["run_s"] <= end
+    )
+    assert row["mean"] == pytest.approx(paid / 3)
+    assert paid > 0
+
+
+def test_steps_only_ever_lose_firms_and_awards_agree(results: Path) -> None:
+    counts = [row["mean"] for row in _rows(results, "steps", measure="count")]
+    assert counts == sorted(counts, reverse=True)
+    (awarded,) = _rows(results, "steps", measure="count", step="awarded")
+    summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
+    given = summary["figures"]["awards.henan-compute-issued"]["mean"]
+    assert awarded["mean"] == pytest.approx(given)
+
+
+def test_bills_of_the_sides_come_to_those_of_the_jobs(results: Path) -> None:
+    sides = _rows(results, "sites", level="side", measure="revenue_fen")
+    billed = sum(job["billed_fen"] for job in _jobs(results))
+    assert sum(row["mean"] for row in sides) == pytest.approx(billed / 3)
+
+
+def test_one_language_alone_is_written_alone(results: Path, home: Path) -> None:
+    written = Terminal(home).reads("lab", "report", results, "--language", "zh")
+    assert [Path(one).name for one in written] == ["report.zh.html", "report.zh.pdf"]
+
+
+def test_a_folder_without_results_gets_a_sentence(home: Path) -> None:
+    told = Terminal(home).errs("lab", "report", home)
+    assert "There is no `summary.json`" in told
+    assert "lab run SCENARIO --out DIR" in told
+
+
+def test_a_report_needs_a_place_for_its_tables(home: Path) -> None:
+    assert "--out DIR" in Terminal(home).errs("lab", "run", "deduct", "--report")
+
+
+def test_the_packaged_font_has_every_character_of_the_report_but_those_with_a_plain_form() -> None:
+    font = Path(report.__file__).parent / "fonts" / "statement.otf"
+    with TTFont(font) as opened:
+        known = opened.getBestCmap()
+    told = [text for code, texts in catalogue().items() for text in texts.values()
+            if code.startswith(("report.lab.", "lab.figure."))]  # fmt: skip
+    assert {one for text in told for one in text if ord(one) not in known} == {"₂"}
