@@ -396,6 +396,7 @@ def test_every_outcome_has_a_sentence_in_both_languages() -> None:
         "kind": "pay",
         "source": "a",
         "target": "b",
+        "programme": "p",
         "waiting": 4096,
         "retry_after_s": 2,
     }

@@ -207,7 +207,7 @@ _CODE: Final = re.compile(
     r"(?P<kind>[a-z_]+)(?::(?P<holder>[^:@\s]*)(?::(?P<funder>[^:@\s]*)(?::(?P<group>[^:@\s]+))?)?)?"
     r"@(?P<year>[0-9]{4})"
 )
-_PART: Final = re.compile(r"[^:@\s]*")
+_PARTS: Final = re.compile(r"[^:@\s]*:[^:@\s]*:[^:@\s]*")
 
 
 @dataclass(frozen=True, order=True)
@@ -229,7 +229,7 @@ class Account:
     def __post_init__(self) -> None:
         assert self.kind in ACCOUNT_KINDS, self.kind
         assert 1000 <= self.year <= 9999, self.year  # noqa: PLR2004  # four digits in the code
-        assert all(_PART.fullmatch(part) for part in (self.holder, self.funder, self.group)), self
+        assert _PARTS.fullmatch(f"{self.holder}:{self.funder}:{self.group}"), self
 
     @property
     def code(self) -> str:

@@ -53,7 +53,9 @@ class AsyncPostingQueue:
             return ()
         lane = self._lanes.get((role, programme))
         if lane is None:
-            lane = self._lanes[role, programme] = _Lane(role, programme, self._post, self._room)
+            loop = asyncio.get_running_loop()
+            lane = _Lane(role, programme, self._post, self._room, loop)
+            self._lanes[role, programme] = lane
         return await lane.enter(tuple(events))
 
 
@@ -65,6 +67,8 @@ class _Lane:
     programme: str
     post: Post
     room: int
+    loop: asyncio.AbstractEventLoop
+    """Asking for it at every call is a call of the operating system each."""
     waiting: deque[_Call] = field(default_factory=deque)
     events_waiting: int = 0
     events_per_s: float = float(EVENTS_TOGETHER)
@@ -75,12 +79,11 @@ class _Lane:
         if self.waiting and self.events_waiting + len(events) > self.room:
             wait_s = patience_s(self.events_waiting, self.events_per_s)
             raise OverloadError(self.programme, self.events_waiting, wait_s)
-        loop = asyncio.get_running_loop()
-        outcomes: asyncio.Future[_Outcomes] = loop.create_future()
+        outcomes: asyncio.Future[_Outcomes] = self.loop.create_future()
         self.waiting.append((events, outcomes))
         self.events_waiting += len(events)
         if self.runner is None or self.runner.done():
-            self.runner = loop.create_task(self._run())
+            self.runner = self.loop.create_task(self._run())
         return outcomes
 
     async def _run(self) -> None:

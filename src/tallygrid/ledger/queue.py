@@ -245,6 +245,13 @@ def apart(calls: Iterable[Sequence[Event]]) -> Iterator[Event]:
     """Yield the events of all calls, with chains numbered anew, so that two calls' never join."""
     numbers = itertools.count(1)
     for events in calls:
-        for chain, linked in itertools.groupby(events, key=lambda event: event.chain):
-            number = next(numbers) if chain > 0 else chain
-            yield from (replace(event, chain=number) if chain else event for event in linked)
+        if any(event.chain for event in events):
+            yield from _renumbered(events, numbers)
+        else:
+            yield from events
+
+
+def _renumbered(events: Sequence[Event], numbers: Iterator[int]) -> Iterator[Event]:
+    for chain, linked in itertools.groupby(events, key=lambda event: event.chain):
+        number = next(numbers) if chain > 0 else chain
+        yield from (replace(event, chain=number) if chain else event for event in linked)
