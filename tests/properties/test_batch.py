@@ -24,6 +24,7 @@ from tallygrid.placement.batch.instance import Instance
 from tallygrid.placement.batch.knapsack import pack
 from tallygrid.placement.batch.packing import Packing
 from tallygrid.placement.batch.relaxation import Relaxation
+from tallygrid.placement.batch.repair import Assignment, inserted
 from tallygrid.placement.batch.solve import solve
 
 Rows = Sequence[tuple[object, ...]]
@@ -225,6 +226,27 @@ def test_any_prices_prove_a_bound(parts: tuple[Rows, Rows, Rows, Rows], drawn: l
 
     assert found == oracle.dual_bound(files, told(chosen, instance))
     assert found <= oracle.optimum(files)
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches(12), st.lists(st.integers(0, 3_000), min_size=5, max_size=5))
+def test_what_is_compiled_places_as_plain_python_does(
+    parts: tuple[Rows, Rows, Rows, Rows], drawn: list[int]
+) -> None:
+    """Python's own integers are never compiled."""
+    with TemporaryDirectory() as folder:
+        instance = Instance.of(read_batch(written(Path(folder), parts)))
+    relaxation = Relaxation.of(instance)
+    at = np.array(drawn[: len(relaxation.limits)], dtype=np.float64)
+    one, other = Assignment.empty(instance), Assignment.empty(instance)
+    other.room = other.room.astype(object)
+
+    inserted(one, relaxation, at)
+    inserted(other, relaxation, at)
+
+    assert (one.choice == other.choice).all()
+    assert (one.room == other.room).all()
+    assert (one.money == other.money).all()
 
 
 fees = st.floats(0, 5_000, allow_nan=False)

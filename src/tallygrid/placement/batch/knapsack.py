@@ -20,16 +20,16 @@ _NOTHING: Final = 1e-9
 """A gain, in fen, that is none."""
 
 
-def _compiled(function: _Function) -> _Function:
+def compiled(function: _Function) -> _Function:
     """Compile a function, and keep the result for the next run where a folder allows it."""
     try:
-        made = njit(cache=True)(function)
+        made = njit(cache=True, nogil=True)(function)
     except RuntimeError:  # neither the package's folder nor the user's can be written
-        made = njit(function)
+        made = njit(nogil=True)(function)
     return cast("_Function", made)
 
 
-@_compiled
+@compiled
 def pack(
     gain: Floats, work: Floats, room: float, near: float, steps_max: int, best: Flags
 ) -> float:
@@ -96,7 +96,7 @@ def pack(
         first = one + 1
 
 
-@_compiled
+@compiled
 def pack_pools(
     starts: Numbers,
     job: Numbers,
@@ -167,7 +167,7 @@ def pack_pools(
     return total
 
 
-@_compiled
+@compiled
 def choose(
     cost: Floats,
     subsidy: Floats,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallygrid.placement.batch.exact import Numbers, total
+from tallygrid.placement.batch.insertion import insert
 from tallygrid.placement.batch.instance import Instance
 from tallygrid.placement.batch.relaxation import Floats, Relaxation
 from tallygrid.placement.batch.tables import NONE
@@ -98,13 +99,43 @@ def inserted(made: Assignment, relaxation: Relaxation, prices: Floats) -> Assign
     Those that lose most by being left out, per unit of work, are placed first.
     """
     rows = np.flatnonzero(made.choice == NONE)
-    for job in rows[_by_density(relaxation, prices, rows)]:
+    order = rows[_by_density(relaxation, prices, rows)]
+    numbers = (made.room, made.money, made.instance.subsidy_fen)
+    if any(one.dtype == object for one in numbers):
+        _insert_great_numbers(made, relaxation, prices, order)
+    else:
+        _insert(made, relaxation, prices, order)
+    return made
+
+
+def _insert(made: Assignment, relaxation: Relaxation, prices: Floats, order: Choice) -> None:
+    """Place jobs in order."""
+    insert(
+        order,
+        relaxation.cost,
+        relaxation.subsidy,
+        relaxation.work,
+        relaxation.unplaced,
+        relaxation.programme,
+        prices,
+        made.instance.work,
+        made.instance.subsidy_fen,
+        made.room,
+        made.money,
+        made.choice,
+    )
+
+
+def _insert_great_numbers(
+    made: Assignment, relaxation: Relaxation, prices: Floats, order: Choice
+) -> None:
+    """Place jobs in order, where numbers are too great for what is compiled."""
+    for job in order:
         fits = _fits(made, job)
         cost = np.where(fits, relaxation.priced(prices, np.array([job]))[0], np.inf)
         pool = int(cost.argmin())
         if cost[pool] < relaxation.unplaced[job]:
             made.put(int(job), pool)
-    return made
 
 
 def improved(made: Assignment, relaxation: Relaxation, *, passes: int = 20) -> Assignment:

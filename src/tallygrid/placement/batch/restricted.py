@@ -1,7 +1,8 @@
 """Linear and integer programmes over some of the pairs of jobs and pools, solved by HiGHS."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import highspy
 import numpy as np
@@ -15,6 +16,8 @@ _COST_SCALE: Final = 100.0
 
 _ERROR: Final = 1e-7
 """The solver's tolerance for the sign of a reduced cost."""
+_ABSOLUTE: Final = 1e-6
+"""A gap, in its own unit, at which it stops."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,55 @@ def solve_integer(  # a programme, what bounds it, and where it begins
     model = _model(relaxation, pairs, whole[pairs.jobs])
     solver, unit = model.solver, model.unit
     solver.setOptionValue("mip_rel_gap", 0.0)
-    solver.setOptionValue("mip_abs_gap", max(gap / unit, 1e-6))
+    solver.setOptionValue("mip_abs_gap", max(gap / unit, _ABSOLUTE))
     known = highspy.HighsSolution()
     begun = (start[pairs.jobs] == pairs.pools).astype(np.float64)
     known.col_value = begun.tolist()
     known.value_valid = True
     solver.setSolution(known)
     return _run(model, relaxation, pairs, deadline)
+
+
+def solve_plain(
+    relaxation: Relaxation,
+    pairs: Pairs,
+    deadline: Deadline,
+    *,
+    hear: Callable[[Solved], None],
+    is_stopped: Callable[[], bool],
+) -> Solved:
+    """Solve the integer programme over some pairs from nothing, as one that can be stopped.
+
+    Args:
+        relaxation: Costs and limits.
+        pairs: What is allowed.
+        deadline: When to stop at the latest.
+        hear: Is told of every better assignment.
+        is_stopped: Whether to stop, asked now and then.
+    """
+    model = _model(relaxation, pairs, np.ones(len(pairs), dtype=bool))
+
+    def improved(event: Any) -> None:  # noqa: ANN401  # the solver's own
+        out = event.data_out
+        bound = model.fen(relaxation, out.mip_dual_bound)
+        share = np.array(out.mip_solution)
+        hear(Solved(share, np.zeros(len(model.scale)), bound, is_done=False))
+
+    def asked(event: Any) -> None:  # noqa: ANN401  # the solver's own
+        if is_stopped():
+            event.interrupt()
+
+    model.solver.setOptionValue("mip_rel_gap", 0.0)
+    model.solver.cbMipImprovingSolution += improved
+    model.solver.cbMipInterrupt += asked
+    return _run(model, relaxation, pairs, deadline)
+
+
+def proved(relaxation: Relaxation, value: int) -> float:
+    """Return the bound if the solver says that nothing is better, whichever pairs it had."""
+    unit = _unit(relaxation)
+    spread = _ERROR * (len(relaxation.limits) + 2 * len(relaxation.work)) + _ABSOLUTE
+    return value - spread * unit
 
 
 @dataclass(frozen=True)
@@ -88,6 +133,11 @@ class _Model:
     """What it counts each limit in."""
     is_integer: bool
 
+    def fen(self, relaxation: Relaxation, bound: float) -> float:
+        """Return a bound of the solver in fen, less its tolerances."""
+        spread = _ERROR * (self.solver.getNumRow() + len(relaxation.work))
+        return float(relaxation.unplaced.sum() + (bound - spread) * self.unit)
+
 
 def _run(model: _Model, relaxation: Relaxation, pairs: Pairs, deadline: Deadline) -> Solved:
     solver, unit, scale = model.solver, model.unit, model.scale
@@ -96,12 +146,11 @@ def _run(model: _Model, relaxation: Relaxation, pairs: Pairs, deadline: Deadline
     status, info = solver.getModelStatus(), solver.getInfo()
     found = solver.getSolution()
     value = info.mip_dual_bound if model.is_integer else info.objective_function_value
-    spread = _ERROR * (solver.getNumRow() + len(relaxation.work))
     prices = -np.array(found.row_dual[: len(scale)]) * unit / scale if found.dual_valid else None
     return Solved(
         share=np.array(found.col_value[: len(pairs)]) if found.value_valid else np.empty(0),
         prices=np.zeros(len(scale)) if prices is None else np.maximum(prices, 0.0),
-        bound=float(relaxation.unplaced.sum() + (value - spread) * unit),
+        bound=model.fen(relaxation, value),
         is_done=status == highspy.HighsModelStatus.kOptimal,
     )
 
@@ -113,7 +162,7 @@ def _model(relaxation: Relaxation, pairs: Pairs, whole: NDArray[np.bool_] | None
     job with one pair needs no row.
     """
     limits, jobs = relaxation.limits, pairs.jobs
-    unit = max(float(relaxation.unplaced.mean()), 1.0) / _COST_SCALE
+    unit = _unit(relaxation)
     scale = _scale(relaxation, unit)
     is_several = np.bincount(jobs, minlength=len(relaxation.work)) > 1
     columns = _pair_columns(relaxation, pairs, scale, is_several)
@@ -182,6 +231,11 @@ def _loaded(
         integrality,
     )
     return solver
+
+
+def _unit(relaxation: Relaxation) -> float:
+    """Return in what costs are counted, in fen."""
+    return max(float(relaxation.unplaced.mean()), 1.0) / _COST_SCALE
 
 
 def _scale(relaxation: Relaxation, unit: float) -> Floats:

@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 
 from tallygrid.placement.batch.answer import Answer, answered
+from tallygrid.placement.batch.beside import Beside, has_second_core
 from tallygrid.placement.batch.bound import Prices
-from tallygrid.placement.batch.columns import Mask, near, pairs_of, possible
+from tallygrid.placement.batch.columns import Mask, everything, near, pairs_of, possible
 from tallygrid.placement.batch.deadline import Deadline
 from tallygrid.placement.batch.dive import dived, dived_again
 from tallygrid.placement.batch.great import fill, great_jobs
@@ -21,8 +22,8 @@ from tallygrid.placement.batch.lagrangian import Priced, search
 from tallygrid.placement.batch.packing import Packing
 from tallygrid.placement.batch.packing import search as search_fees
 from tallygrid.placement.batch.relaxation import Floats, Relaxation
-from tallygrid.placement.batch.repair import Assignment, Choice, improved, inserted
-from tallygrid.placement.batch.restricted import Pairs, Solved, solve_integer
+from tallygrid.placement.batch.repair import Assignment, Choice, improved, inserted, value_fen
+from tallygrid.placement.batch.restricted import Pairs, Solved, proved, solve_integer
 from tallygrid.placement.batch.sifting import linear_optimum
 from tallygrid.placement.batch.tables import NONE
 
@@ -75,12 +76,15 @@ def solve(
     """
     search_ = _Search(instance, Relaxation.of(instance), deadline, gap)
     _greedy(search_)
-    for stage in (_price, _sift, _pack, _branch, _improve):
-        if search_.is_over:
-            break
-        stage(search_)
-        if tell:
-            tell(search_.value, search_.bound)
+    try:
+        for stage in (_price, _sift, _begin_beside, _pack, _branch, _improve):
+            if search_.is_over:
+                break
+            stage(search_)
+            if tell:
+                tell(search_.value, search_.bound)
+    finally:
+        _end_beside(search_)
     return search_.answer()
 
 
@@ -98,6 +102,7 @@ class _Search:
     solver_bound: float = -np.inf
     is_proved: bool = False
     """Whether the solver says that nothing is better; its bound stays lower by its tolerances."""
+    beside: Beside | None = None
 
     def __post_init__(self) -> None:
         self.best = Assignment.empty(self.instance)
@@ -111,7 +116,26 @@ class _Search:
     @property
     def is_over(self) -> bool:
         is_near = self.value - self.bound <= self.gap * self.value
-        return self.is_proved or is_near or self.deadline.is_over
+        return self.is_proved or is_near or self.deadline.is_over or self.is_matched
+
+    @property
+    def is_matched(self) -> bool:
+        """Whether the solver beside has come to its end, and found nothing better.
+
+        That it found something better does not end the search: when it did depends on the
+        machine. What is at hand when it found nothing better would also be there later.
+        """
+        if not (self.beside and self.beside.found.is_done):
+            return False
+        choice = self.whole(self.beside.pairs, self.beside.found.share)
+        return self.value <= value_fen(self.instance, choice)
+
+    def whole(self, pairs: Pairs, share: Floats) -> Choice:
+        """Return the choice of what was placed as a whole."""
+        choice = np.full(len(self.instance.work), NONE)
+        placed = share >= _WHOLE
+        choice[pairs.jobs[placed]] = pairs.pools[placed]
+        return choice
 
     def offer(self, made: Assignment) -> None:
         """Keep an assignment if it is the best so far."""
@@ -123,9 +147,7 @@ class _Search:
         """Make an assignment of what was placed as a whole, and keep it if it is the best."""
         if not len(solved_share):
             return
-        choice = np.full(len(self.instance.work), NONE)
-        placed = solved_share >= _WHOLE
-        choice[pairs.jobs[placed]] = pairs.pools[placed]
+        choice = self.whole(pairs, solved_share)
         made = Assignment.of(self.relaxation, self.instance, choice)
         self.offer(inserted(made, self.relaxation, self.priced.prices))
 
@@ -202,6 +224,28 @@ def _sift(search_: _Search) -> None:
     search_.rounded(found.pairs, found.share)
 
 
+def _begin_beside(search_: _Search) -> None:
+    """Let the solver try the whole programme on a second core, if it is small enough."""
+    relaxation = search_.relaxation
+    mask = everything(relaxation)
+    if relaxation.cost.size > _TINY and mask.sum() <= _FULL and has_second_core():
+        search_.beside = Beside(relaxation, pairs_of(mask), search_.deadline)
+
+
+def _end_beside(search_: _Search) -> None:
+    """Stop the solver beside, and take from it what is better if there was no time for more."""
+    if search_.beside is None:
+        return
+    is_matched = search_.is_matched
+    found = search_.beside.stop()
+    if is_matched:
+        # As it is proved here, so that nothing depends on who came first.
+        search_.solver_bound = proved(search_.relaxation, search_.value)
+    elif search_.deadline.is_over:
+        search_.rounded(search_.beside.pairs, found.share)
+        search_.solver_bound = max(search_.solver_bound, min(found.bound, search_.value))
+
+
 def _pack(search_: _Search) -> None:
     """Pack the great jobs whole, and let the small ones fill what is left."""
     relaxation = search_.relaxation
@@ -254,9 +298,13 @@ def _branch(search_: _Search) -> None:
     mask = possible(relaxation, priced.prices, search_.value - priced.value)
     if mask.sum() <= _FULL:
         solved = _integer(search_, mask, search_.deadline)
-        search_.solver_bound = max(search_.solver_bound, min(solved.bound, search_.value))
         is_kept = search_.value - solved.bound <= _ROUNDING * search_.value
         search_.is_proved = solved.is_done and is_kept
+        if search_.is_proved:
+            search_.solver_bound = min(solved.bound, proved(relaxation, search_.value))
+        else:
+            bound = min(solved.bound, search_.value)
+            search_.solver_bound = max(search_.solver_bound, bound)
 
 
 def _improve(search_: _Search) -> None:
