@@ -151,7 +151,17 @@ DEAR: tuple[Rows, Rows, Rows, Rows] = (
 """So dear that nobody is left out, though much is."""
 
 
+SCARCE: tuple[Rows, Rows, Rows, Rows] = (
+    [("8", "3.431444", "", "any", "", "r", "0", "", "g", 10**14)],
+    [("s", "H", "domestic", "8", "4", "15.044687", "0")],
+    [("0", "0")] * 4,
+    [(0, "145"), (0, "0")],
+)
+"""A budget of nothing, whose price is more than 64 bits hold."""
+
+
 @example(DEAR, 10_000)
+@example(SCARCE, 10_000)
 @settings(max_examples=40, deadline=None)
 @given(batches(5), weights)
 def test_the_value_is_that_of_brute_force(

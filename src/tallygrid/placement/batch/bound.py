@@ -49,12 +49,15 @@ def dual_bound(instance: Instance, prices: Prices) -> int:
 
 def _cheapest(instance: Instance, prices: Prices) -> Iterator[tuple[int, int]]:
     """Yield what the jobs cost at least: a sum of steps, and of parts of 1/unit of a step."""
-    pool, budget = np.array(prices.pool), np.array([*prices.budget, 0])
+    # Python's own integers first: numpy would make floats of those too great for it.
+    pool, budget = np.array(prices.pool, object), np.array([*prices.budget, 0], object)
     # Not `divmod`, which numpy does not know for Python's integers.
     hours, parts = instance.work // instance.unit, instance.work % instance.unit
     unplaced = instance.batch.jobs.unplaced_fen
-    if not _is_small(instance, prices):
-        pool, budget, unplaced = (one.astype(object) for one in (pool, budget, unplaced))
+    if _is_small(instance, prices):
+        pool, budget = pool.astype(np.int64), budget.astype(np.int64)
+    else:
+        unplaced = unplaced.astype(object)
     for first in range(0, len(unplaced), _ROWS):
         rows = slice(first, first + _ROWS)
         at = budget[instance.batch.jobs.programme[rows]]
@@ -73,14 +76,15 @@ def _cheapest(instance: Instance, prices: Prices) -> Iterator[tuple[int, int]]:
 
 def _is_small(instance: Instance, prices: Prices) -> bool:
     """Tell whether `int64` holds every number that the bound is made of."""
-    if object in {instance.work.dtype, instance.cost_fen.dtype}:
+    # Types of numpy equal `object`, but hash otherwise: in a set it would not be found.
+    if object in (instance.work.dtype, instance.cost_fen.dtype):
         return False
     unplaced = instance.batch.jobs.unplaced_fen
     most = [int(one.max(initial=0)) for one in (instance.cost_fen, unplaced, instance.subsidy_fen)]
     dearest = max(prices.pool, default=0), max(prices.budget, default=0)
     work = int(instance.work.max(initial=0)) // instance.unit + 1
     steps = STEP * (max(most[:2]) + 1) + work * dearest[0] + most[2] * dearest[1]
-    return steps < _FITS and instance.unit * dearest[0] < _FITS
+    return max(steps, instance.unit * dearest[0], *dearest) < _FITS
 
 
 def _steps(prices: Numbers) -> tuple[int, ...]:
