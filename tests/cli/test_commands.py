@@ -97,6 +97,7 @@ def test_every_error_of_ours_has_an_exit_code() -> None:
     }
 
     caught = {"ConditionError", "PendingError", "WrongValueError"}  # by files and use cases
+    caught |= {"TaxError"}  # a wrong value of a file, told as one
     caught |= {"KeptError", "OverspentError", "SeedError"}  # said by `allocate` in full
     caught |= {"BundleError", "TooDearError"}  # by `audit check` and `place`, which know the file
     caught |= {"BusyError", "NoListError", "TokenError"}  # answered over HTTP
