@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tallygrid.database import Server, embedded, resolve
@@ -25,6 +26,10 @@ from tallygrid.database.voice import Voice
 from tallygrid.settings import Settings
 
 _numbers = itertools.count(1)
+
+# a machine that is busy for a moment fails no promise
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
