@@ -11,6 +11,7 @@ import click
 
 from tallygrid.cli.calibrating import calibrate
 from tallygrid.cli.common import Desk, json_option, write_json
+from tallygrid.cli.fitting import fit
 from tallygrid.cli.policies import compare, run, scenarios, sweep
 from tallygrid.cli.reporting import report
 from tallygrid.core.money import BASIS_POINTS
@@ -32,7 +33,7 @@ def lab() -> None:
     """Try policies before they are law."""
 
 
-for _command in (run, compare, sweep, report, scenarios, calibrate):
+for _command in (run, compare, sweep, report, scenarios, calibrate, fit):
     lab.add_command(_command)
 
 

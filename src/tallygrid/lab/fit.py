@@ -212,3 +212,31 @@ def _ranks(trace: Trace) -> list[int]:
 
 def _seconds(trace: Trace, cards: int) -> list[int]:
     return [job.duration_s for job in trace.jobs if job.cards == cards]
+
+
+HOURS_OF_LAG: Final = 48
+"""Two days: an hour that is like the same hour of yesterday shows."""
+
+
+def hourly(trace: Trace) -> list[int]:
+    """Return how many jobs arrive in each hour, from the first midnight to the last arrival."""
+    counts = Counter(second // 3600 for second in _local(trace))
+    first = min(counts) // 24 * 24
+    return [counts[hour] for hour in range(first, max(counts) + 1)]
+
+
+def autocorrelation(counts: Sequence[int]) -> list[float]:
+    """Return how alike counts are to those so many hours before, from no hours on.
+
+    >>> autocorrelation([1, 0] * 100)[:3]
+    [1.0, -0.995, 0.99]
+    """
+    mean = sum(counts) / len(counts)
+    off = [count - mean for count in counts]
+    whole = sum(one * one for one in off)
+    lags = range(min(HOURS_OF_LAG + 1, len(counts)))
+    if not whole:
+        return [0.0 for _ in lags]
+    return [
+        round(sum(a * b for a, b in zip(off, off[lag:], strict=False)) / whole, 12) for lag in lags
+    ]

@@ -1,0 +1,86 @@
+"""How close a generated trace comes to the one it was fitted on: one page, clearly synthetic."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import altair as alt
+from markupsafe import Markup
+
+from tallygrid.report.page import stylesheet, template
+from tallygrid.report.shapes import PLAIN_COLOUR
+from tallygrid.report.svg import svg
+from tallygrid.report.writer import Writer
+from tallygrid.settings import Language
+
+Curve = Sequence[tuple[float, float]]
+_COLOURS: Final = (PLAIN_COLOUR, "#b4460f")
+_WIDTH, _HEIGHT = 760, 220
+
+
+def fitting_page(
+    name: str,
+    distances: Sequence[tuple[str, float]],
+    curves: Mapping[str, tuple[Curve, Curve]],
+    language: Language,
+) -> str:
+    """Return the page in one language; nothing is loaded from elsewhere.
+
+    Args:
+        name: Of the trace.
+        distances: Kolmogorov-Smirnov distances, figure by figure.
+        curves: By chart, a curve of the trace and one of the generated jobs.
+        language: Of the page.
+    """
+    writer = Writer(language)
+    charts = [
+        {
+            "title": writer.say(f"fit.{chart}"),
+            "svg": Markup(_chart(chart, pair, writer)),  # noqa: S704  # drawn by us
+        }
+        for chart, pair in curves.items()
+    ]
+    return template("fitting.html").render(
+        writer=writer,
+        css=Markup(stylesheet()),  # noqa: S704  # our own file
+        name=name,
+        charts=charts,
+        rows=[(_figure(figure, writer), f"{distance:.3f}") for figure, distance in distances],
+    )
+
+
+def _figure(figure: str, writer: Writer) -> str:
+    """Return what a distance is of."""
+    words = figure.split()
+    if words[0] == "duration" and len(words) > 1:
+        return writer.say("fit.of.duration_of", cards=int(words[2]))
+    return writer.say("fit.of." + figure.replace(" ", "_"))
+
+
+def _chart(name: str, pair: tuple[Curve, Curve], writer: Writer) -> str:
+    kinds = [writer.say("fit.trace"), writer.say("fit.made")]
+    values = [
+        {"x": x, "y": y, "of": kind}
+        for kind, curve in zip(kinds, pair, strict=True)
+        for x, y in curve
+    ]
+    scale = alt.Scale(type="log") if name == "durations" else alt.Scale(zero=False)
+    drawn = alt.LayerChart(
+        layer=[
+            alt.Chart(alt.InlineData(values=values))
+            .mark_line(strokeWidth=2)
+            .encode(
+                x=alt.X("x:Q", title=writer.say(f"fit.{name}.x"), scale=scale),
+                y=alt.Y("y:Q", title=writer.say(f"fit.{name}.y")),
+                color=alt.Color(
+                    "of:N",
+                    scale=alt.Scale(domain=kinds, range=list(_COLOURS)),
+                    legend=alt.Legend(orient="top"),
+                ),
+                strokeDash=alt.StrokeDash("of:N", sort=kinds, legend=None),
+            )
+        ],
+        width=_WIDTH,
+        height=_HEIGHT,
+    )
+    title = writer.say(f"fit.{name}")
+    return svg(drawn, key=name, title=title, description=writer.say("fit.description"))
