@@ -25,6 +25,8 @@ _SETTLED_AFTER: Final = timedelta(days=60)
 """Who began so long ago and has not applied will not."""
 _YEAR: Final = timedelta(days=365)
 _RUSH_CASES_MIN: Final = 100
+_LENGTH_CASES_MIN: Final = 500
+"""Of fewer a rush stands clear only where luck exaggerates it, and its length then misleads."""
 _SIDE_BINS: Final = 20
 _UNITS_MIN, _UNITS_MAX = 6, 24
 """Months and the like on each side of a threshold."""
@@ -172,7 +174,9 @@ def _timing(
         return
     found = rush(windows)
     yield _sets(boost, "deadline_boost_milli", found.boost, 1000, show=True)
-    if found.days is None:
+    if cases < _LENGTH_CASES_MIN:
+        yield replace(days, refused="few", parameter="")
+    elif found.days is None:
         yield replace(days, refused="no_rush", parameter="")
     else:
         yield _sets(days, "deadline_days", found.days, 1, show=True)
@@ -241,13 +245,13 @@ def _around(one: Estimate, threshold: Threshold, values: np.ndarray) -> Estimate
 def _bins(threshold: Threshold) -> tuple[np.ndarray, np.ndarray]:
     """Return the middles of bins, as distances from the threshold, and their edges."""
     at = threshold.at
+    if at < _UNITS_MIN:
+        return np.array([]), np.array([])
     if threshold.is_money:
         reach = 1.0 if threshold.role == "least" else 0.5
         edges = at * (1 + reach * np.arange(-_SIDE_BINS, _SIDE_BINS + 1) / _SIDE_BINS)
     else:
         reach_units = min(at, _UNITS_MAX)
-        if reach_units < _UNITS_MIN:
-            return np.array([]), np.array([])
         edges = np.arange(at - reach_units, at + reach_units + 1, dtype=np.float64)
     return (edges[1:] + edges[:-1]) / 2 - at, edges
 

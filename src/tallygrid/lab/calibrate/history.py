@@ -171,7 +171,11 @@ class _Reader:
         if not days:
             problem = "The row has no day of any step."
             self.mistakes.append(self.at(line, problem, "Give `submitted`, or remove the row."))
-        for (one, before), (other, after) in pairwise(days):
+        given_up = [("submitted", found.get("submitted")), ("dropped", found.get("dropped"))]
+        pairs = [*pairwise(days), given_up]
+        for (one, before), (other, after) in pairs:
+            if not isinstance(before, date) or not isinstance(after, date):
+                continue
             if after < before:
                 problem = f"`{other}` is {after}, before `{one}` on {before}."
                 self.mistakes.append(self.at(line, problem, "Check both days."))

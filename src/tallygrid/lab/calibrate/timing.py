@@ -27,7 +27,7 @@ _RUSHES: Final = 4
 _SEARCHED: Final = 1.3
 """Without a rush its length is free, and the best of several is found by luck: that there is
 none is believed up to the bar of 97.5 %."""
-_CLEAR: Final = 2.5
+_CLEAR: Final = 4
 """How many times the usual bar a rush must clear before its length is asked for."""
 _EXPECTED_MIN: Final = 5
 
