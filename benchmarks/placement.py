@@ -1,22 +1,28 @@
 """The batch optimum beside greedy, power of two choices, and plain HiGHS on the same files.
 
-    python benchmarks/placement.py [SIZE…] [--seconds S]
+    python benchmarks/placement.py [SIZE…] [--seconds S] [--skypilot PYTHON]
 
 A size is jobs × pools and `contended` or `slack`, such as 1000x20-contended; without one the
-two smallest are run. Gangs and durations come from the figures fitted on published traces;
-prices, pools and budgets are drawn with a seed. Every way runs in a process of its own, so
-that its processor time and its peak of memory are its own. A value is held against the best
-bound that any way proved.
+two smallest are run. Gangs and durations are drawn from the trace that `TALLYGRID_TRACE`
+names, else from the figures fitted on published traces; prices, pools and budgets are drawn
+with a seed. SkyPilot is installed into a throw-away environment (or PYTHON names one that has
+it); where it cannot be, that is said and left out. Plain HiGHS has as many threads as cores.
+
+Every way runs in a process of its own, so that its processor time and its peak of memory are
+its own. A value is held against the best bound that any way proved.
 """
 
 import csv
 import json
 import multiprocessing
+import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -24,7 +30,10 @@ from typing import Any, Final
 
 from tallygrid.lab.chance import stream
 from tallygrid.lab.demand import generate, read_table
+from tallygrid.lab.traces.read import read_jobs
 
+SKYPILOT: Final = "skypilot==0.14.1"
+PEER: Final = Path(__file__).parent / "peers" / "skypilot_chain.py"
 SECONDS: Final = 20.0
 SMALL: Final = ("1000x20-contended", "1000x20-slack")
 ALL: Final = (
@@ -62,42 +71,50 @@ class Result:
 def main() -> None:
     """Run the sizes asked for, and print one table."""
     arguments = sys.argv[1:]
-    seconds = SECONDS
-    if "--seconds" in arguments:
-        at = arguments.index("--seconds")
-        seconds = float(arguments[at + 1])
-        del arguments[at : at + 2]
+    seconds = float(_option(arguments, "--seconds") or SECONDS)
     print(f"{'instance, way':<40} {'value':>15} {'gap':>9} {'wall s':>7} {'CPU s':>7} {'MB':>6}")
-    for size in ALL if arguments == ["all"] else arguments or SMALL:
-        results = compared(size, seconds)
-        bound_fen = max(one.bound_fen for one in results)
-        for one in results:
-            gap = (one.value_fen - bound_fen) / max(one.value_fen, 1)
-            print(
-                f"{size + ', ' + one.way:<40} {one.value_fen:>15,} {gap:>9.4%} "
-                f"{one.wall_s:>7.1f} {one.cpu_s:>7.1f} {one.peak_mb:>6}"
-            )
+    with peer(_option(arguments, "--skypilot")) as python:
+        for size in ALL if arguments == ["all"] else arguments or SMALL:
+            results = compared(size, seconds, python)
+            bound_fen = max(one.bound_fen for one in results)
+            for one in results:
+                gap = (one.value_fen - bound_fen) / max(one.value_fen, 1)
+                print(
+                    f"{size + ', ' + one.way:<40} {one.value_fen:>15,} {gap:>9.4%} "
+                    f"{one.wall_s:>7.1f} {one.cpu_s:>7.1f} {one.peak_mb:>6}"
+                )
+
+
+def _option(arguments: list[str], name: str) -> str | None:
+    """Take an option and its value out of the arguments."""
+    if name not in arguments:
+        return None
+    at = arguments.index(name)
+    value = arguments[at + 1]
+    del arguments[at : at + 2]
+    return value
 
 
 def measure(seconds: float = SECONDS) -> list[tuple[str, float, float]]:
     """Return every way on the smallest sizes, jobs per second, and how it compares in value.
 
     The ratio is the value of plain HiGHS over the way's own: above 1 is better. This takes
-    about two minutes; the great sizes run by hand.
+    some minutes; the great sizes run by hand.
     """
     rows = []
-    for size in SMALL:
-        results = compared(size, seconds)
-        plain = next(one for one in results if one.way == "plain HiGHS")
-        jobs = int(size.split("x")[0])
-        rows += [
-            (f"{size}: {one.way}", jobs / one.wall_s, plain.value_fen / one.value_fen)
-            for one in results
-        ]
+    with peer(None) as python:
+        for size in SMALL:
+            results = compared(size, seconds, python)
+            plain = next(one for one in results if one.way == "plain HiGHS")
+            jobs = int(size.split("x")[0])
+            rows += [
+                (f"{size}: {one.way}", jobs / one.wall_s, plain.value_fen / one.value_fen)
+                for one in results
+            ]
     return rows
 
 
-def compared(size: str, seconds: float) -> list[Result]:
+def compared(size: str, seconds: float, python: str | None) -> list[Result]:
     """Run every way on one instance."""
     with tempfile.TemporaryDirectory(prefix="tallygrid-bench-") as name:
         folder = Path(name)
@@ -110,7 +127,70 @@ def compared(size: str, seconds: float) -> list[Result]:
             ("plain HiGHS", plain),
             ("tallygrid place", ours),
         )
-        return [apart(way, run, folder, seconds) for way, run in ways]
+        results = [apart(way, run, folder, seconds) for way, run in ways]
+        return [*([skypilot(folder, python)] if python else []), *results]
+
+
+@contextmanager
+def peer(python: str | None) -> Iterator[str | None]:
+    """Give a Python that has SkyPilot, or nothing where it cannot be installed."""
+    if python is not None:
+        yield python
+        return
+    with tempfile.TemporaryDirectory(prefix="tallygrid-skypilot-") as folder:
+        made = str(Path(folder) / "bin" / "python")
+        try:
+            for command in (
+                [sys.executable, "-m", "venv", folder],
+                [made, "-m", "pip", "install", "--quiet", SKYPILOT],
+            ):
+                subprocess.run(command, check=True, capture_output=True)  # fixed words
+        except (subprocess.CalledProcessError, OSError) as error:
+            print(f"SkyPilot is left out, it could not be installed here: {error}")
+            yield None
+            return
+        yield made
+
+
+def skypilot(folder: Path, python: str) -> Result:
+    """Let SkyPilot choose for one job after the other; its time is that of choosing alone."""
+    from tallygrid.placement.batch.repair import Assignment  # noqa: PLC0415  # see `ours`: each way loads its own
+
+    instance = _instance(folder)
+    made = Assignment.empty(instance)
+    asked = folder / "skypilot.json"
+    asked.write_text(json.dumps(_offers(instance)), encoding="utf-8")
+    done = subprocess.run(
+        [python, str(PEER), str(asked)], check=True, stdout=subprocess.PIPE
+    )  # our own script
+    told = json.loads(done.stdout)
+    for job, pool in enumerate(told["choices"]):
+        if pool >= 0:
+            assert made.holds(job, pool)
+            made.put(job, pool)
+    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1_024
+    return Result("SkyPilot", made.value_fen, 0, told["seconds"], told["seconds"], peak_mb)
+
+
+def _offers(instance: Any) -> dict[str, Any]:  # noqa: ANN401  # loaded by each way for itself
+    """Return what each job would cost in each pool that is better than leaving it out."""
+    unplaced = instance.batch.jobs.unplaced_fen
+    return {
+        "room": instance.capacity.tolist(),
+        "money": [*instance.batch.budgets.available_fen.tolist(), 0],
+        "jobs": [
+            {
+                "work": int(instance.work[job]),
+                "programme": int(instance.batch.jobs.programme[job]),
+                "offers": [
+                    (pool, int(instance.cost_fen[job, pool]), int(instance.subsidy_fen[job, pool]))
+                    for pool in range(len(instance.capacity))
+                    if instance.is_open[job, pool] and instance.cost_fen[job, pool] < unplaced[job]
+                ],
+            }
+            for job in range(len(unplaced))
+        ],
+    }
 
 
 def apart(way: str, run: Callable[..., None], folder: Path, seconds: float) -> Result:
@@ -182,7 +262,7 @@ def _place_in_order(folder: Path, sending: Any, choose: Callable[..., int]) -> N
 
 
 def plain(folder: Path, seconds: float, sending: Any) -> None:  # noqa: ANN401  # a connection
-    """Give every pair to HiGHS, with its own settings and on one thread."""
+    """Give every pair to HiGHS, with its own settings and all cores."""
     import highspy  # noqa: PLC0415  # see `ours`: each way loads its own
     import numpy as np  # noqa: PLC0415  # see `ours`: each way loads its own
 
@@ -200,7 +280,7 @@ def plain(folder: Path, seconds: float, sending: Any) -> None:  # noqa: ANN401  
     upper = np.concatenate(limits).astype(float)
     solver = highspy.Highs()  # type: ignore[no-untyped-call]  # its types are partial
     solver.setOptionValue("output_flag", False)  # noqa: FBT003  # the option takes no name
-    solver.setOptionValue("threads", 1)
+    solver.setOptionValue("threads", os.cpu_count() or 1)
     solver.passModel(
         len(jobs),
         len(upper),
@@ -276,13 +356,13 @@ def write(folder: Path, jobs: int, pools: int, demand: float) -> None:
 
 
 def _jobs(random: Random, jobs: int, sites: list[str]) -> Iterator[tuple[Any, ...]]:
-    for job in generate(read_table(), seed=SEED, jobs=jobs).jobs:
-        hours = min(job.duration_s, LONGEST_S) / 3_600
+    for number, (cards, duration_s) in enumerate(_gangs(random, jobs)):
+        hours = min(duration_s, LONGEST_S) / 3_600
         is_domestic = random.random() < 0.3  # noqa: PLR2004  # drawn, like all below
         names = [name for name, origin, _ in MODELS if origin == "domestic" or not is_domestic]
         yield (
-            f"j{job.number}",
-            job.cards,
+            f"j{number}",
+            cards,
             f"{hours:.6f}",
             "|".join(
                 random.choice([[], random.sample(names, random.randrange(1, len(names) + 1))])
@@ -293,8 +373,19 @@ def _jobs(random: Random, jobs: int, sites: list[str]) -> Iterator[tuple[Any, ..
             random.choice([0, 0, 1, 10, 100, 1_000]),
             random.choice([""] * 6 + [random.choice([10, 15, 20])]),
             random.choice(["", f"g{random.randrange(len(RATES_BP))}"]),
-            int(job.cards * hours * TYPICAL_FEN * random.uniform(1.2, 5)) + random.randrange(1_000),
+            int(cards * hours * TYPICAL_FEN * random.uniform(1.2, 5)) + random.randrange(1_000),
         )
+
+
+def _gangs(random: Random, jobs: int) -> list[tuple[int, float]]:
+    """Return the cards and the seconds of so many jobs."""
+    if named := os.environ.get("TALLYGRID_TRACE"):
+        trace = read_jobs(Path(named))
+        rows = sorted(random.choices(range(len(trace)), k=jobs))
+        return [(int(trace.gang[row]), max(1.0, float(trace.run_s[row]))) for row in rows]
+    return [
+        (job.cards, job.duration_s) for job in generate(read_table(), seed=SEED, jobs=jobs).jobs
+    ]
 
 
 def _pools(
