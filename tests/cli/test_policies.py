@@ -106,3 +106,22 @@ def test_an_unknown_scenario_gets_a_sentence_and_the_nearest_name(terminal: Term
     told = terminal.errs("lab", "run", "seven-places-as-isued")
     assert "no scenario `seven-places-as-isued`" in told
     assert "Did you mean `seven-places-as-issued`?" in told
+
+
+def test_a_search_tells_the_best_and_goes_on_where_it_stopped(
+    terminal: Terminal, scenario: Path, tmp_path: Path
+) -> None:
+    file, out = tmp_path / "search.yaml", tmp_path / "out"
+    file.write_text(
+        f"scenario: {scenario.name}\naim: take_up\nagainst: low_spending\npoints: 2\nkeep: 1\n"
+        "vary: {programmes.shanghai-compute-issued.decision_days: {from: 0, to: 60}}\n",
+        encoding="utf-8",
+    )
+    told = terminal.does("lab", "search", file, "--out", out, "--jobs", 1)
+    assert "programmes.shanghai-compute-issued.decision_days = " in told
+    assert pl.read_parquet(out / "candidates.parquet").height == 1
+    played = {one: one.stat().st_mtime_ns for one in (out / "parts").iterdir()}
+    assert terminal.does("lab", "search", file, "--out", out, "--jobs", 1) == told
+    assert {one: one.stat().st_mtime_ns for one in (out / "parts").iterdir()} == played
+    file.write_text(file.read_text(encoding="utf-8").replace("to: 60", "to: 50"), encoding="utf-8")
+    assert "another sweep or search" in terminal.fails("lab", "search", file, "--out", out)

@@ -14,6 +14,7 @@ from tallygrid.cli.common import Desk, json_option, write_json
 from tallygrid.cli.fitting import fit
 from tallygrid.cli.policies import compare, run, scenarios, sweep
 from tallygrid.cli.reporting import report
+from tallygrid.cli.searching import search
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.settings import Language
 from tallygrid.text import number, percent, render
@@ -33,7 +34,7 @@ def lab() -> None:
     """Try policies before they are law."""
 
 
-for _command in (run, compare, sweep, report, scenarios, calibrate, fit):
+for _command in (run, compare, sweep, search, report, scenarios, calibrate, fit):
     lab.add_command(_command)
 
 

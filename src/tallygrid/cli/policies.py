@@ -154,7 +154,7 @@ def sweep(desk: Desk, /, *, file: Path, out: Path, workers: int | None) -> None:
     from tallygrid.lab.sweep import read_sweep, run_sweep
 
     found = read_sweep(file)
-    with _progress(desk, "lab.sweeping", len(found.points)) as advance:
+    with progress(desk, "lab.sweeping", len(found.points)) as advance:
         before = 0
         for done, _ in run_sweep(found, out, workers=workers or _cores()):
             advance(done - before)
@@ -217,7 +217,7 @@ def _played(  # noqa: PLR0913  # what `run` and `compare` are given
         seeds = least
     scenario = replace(scenario, seeds=tuple(seeds_of(scenario, seeds)), calibrated=calibrated)
     found = {}
-    with _progress(desk, "lab.playing", len(scenario.seeds)) as advance:
+    with progress(desk, "lab.playing", len(scenario.seeds)) as advance:
         for seed, tables in run_seeds(scenario, workers=workers or _cores()):
             found[seed] = tables
             advance(1)
@@ -226,7 +226,7 @@ def _played(  # noqa: PLR0913  # what `run` and `compare` are given
 
 
 @contextmanager
-def _progress(desk: Desk, code: str, total: int) -> "Iterator[Callable[[int], None]]":
+def progress(desk: Desk, code: str, total: int) -> "Iterator[Callable[[int], None]]":
     """Show how far the work has come, on a terminal; silent in a pipe."""
     if not desk.log.is_terminal:
         yield lambda _: None

@@ -100,7 +100,8 @@ class OtherSweepError(Exception):
 
     def __init__(self, out: Path) -> None:
         super().__init__(
-            f"{out} holds the results of another sweep. Name another folder, or remove it."
+            f"{out} holds the results of another sweep or search. "
+            "Name another folder, or remove it."
         )
 
 
@@ -116,7 +117,7 @@ def read_sweep(path: Path) -> Sweep:
     mistakes = list(_mistakes(document, raw, count))
     if mistakes:
         raise FileError(mistakes)
-    scenario, folder = _scenario_document(raw.scenario, path.parent)
+    scenario, folder = scenario_document(raw.scenario, path.parent)
     sweep = Sweep(raw.scenario, scenario, folder, raw.seeds, tuple(_points(raw)))
     wrong = [one for point in {0, len(sweep.points) - 1} for one in _wrong_at(sweep, point)]
     if wrong:
@@ -156,24 +157,29 @@ def _points(raw: _File) -> Iterator[Mapping[str, int]]:
         for values in product(*lists):
             yield dict(zip(raw.vary, values, strict=True))
         return
-    yield from _latin(raw)
+    spans = {name: span for name, span in raw.vary.items() if isinstance(span, Span)}
+    yield from latin(spans, count=raw.points or 1, seed=raw.seed)
 
 
-def _latin(raw: _File) -> Iterator[Mapping[str, int]]:
+def latin(spans: Mapping[str, Span], *, count: int, seed: int) -> Iterator[Mapping[str, int]]:
     """Yield points of which each lies alone in its slice of every parameter."""
-    count, random = raw.points or 1, Random(raw.seed)  # noqa: S311  # it must repeat
+    random = Random(seed)  # noqa: S311  # it must repeat
     columns = []
-    for span in raw.vary.values():
-        assert isinstance(span, Span), span
+    for span in spans.values():
         slices = list(range(count))
         random.shuffle(slices)
         wide = span.most - span.least + 1
         columns.append([span.least + (n * wide + random.randrange(wide)) // count for n in slices])
     for values in zip(*columns, strict=True):
-        yield dict(zip(raw.vary, values, strict=True))
+        yield dict(zip(spans, values, strict=True))
 
 
-def _scenario_document(name: str, folder: Path) -> tuple[Document, Path]:
+def scenario_document(name: str, folder: Path) -> tuple[Document, Path]:
+    """Return a scenario's document, packaged or from a file, and the folder of its files.
+
+    Raises:
+        FileError: There is none of this name, or it cannot be read.
+    """
     if name.endswith(_SUFFIXES):
         path = folder / name
         return read(path), path.parent

@@ -62,7 +62,10 @@ class Ranges:
     def _marks(self, chart: alt.Chart, width: int) -> list[alt.Chart]:
         ticks = 4 if width <= WIDTHS["narrow"] else 7
         axis = alt.Axis(format=self.unit, tickCount=ticks)
-        x = alt.X("low:Q", title=self.axis, axis=axis, scale=alt.Scale(nice=True, zero=True))
+        least = min(0.0, *(row.figure.low for row in self.rows))
+        most = max(0.0, *(row.figure.high for row in self.rows)) or 1.0
+        span = alt.Scale(nice=True, domain=[least, most])
+        x = alt.X("low:Q", title=self.axis, axis=axis, scale=span)
         legend = alt.Legend(orient="top") if len(self.colours) > 1 else None
         scale = alt.Scale(domain=list(self.colours), range=list(self.colours.values()))
         colour = alt.Color("group:N", scale=scale, legend=legend)

@@ -84,7 +84,7 @@ class _Sheet(FPDF):
         self.ln(3)
         self.set_font(_FONT, size=9)
         self.set_draw_color(*_RULE)
-        with self._grid((96, 45, 45), ("LEFT", "RIGHT", "RIGHT"), heads=False) as grid:
+        with self._grid((84, 36, 66), ("LEFT", "RIGHT", "RIGHT"), heads=False) as grid:
             for tile in told.tiles:
                 grid.row(tuple(map(self._known, (tile.label, tile.value, tile.detail))))
 

@@ -1,0 +1,311 @@
+"""A search: the policy that serves a stated aim best under a budget, and what it costs in others.
+
+Points are drawn over the levers as a Latin hypercube and played on few seeds; after each round
+the better half goes on, on twice as many, the same seeds for all. What is reported of those
+that reach the end comes from seeds that chose nothing.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from math import ceil, inf
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from tallygrid.core.money import FEN_PER_YUAN
+from tallygrid.files.document import Document, FileError, Mistake, read
+from tallygrid.files.whole import whole
+from tallygrid.lab.behaviour import parameters
+from tallygrid.lab.network.summary import Figure, figure
+from tallygrid.lab.sweep import RUNS_MAX, OtherSweepError, Span, Sweep, latin, scenario_document
+
+Figures = Mapping[str, float | None]
+AIMS: Final[Mapping[str, Callable[[Figures], float | None]]] = {
+    "additional_card_hours": lambda one: _less(
+        one, "additional_card_hours", "displaced_card_hours"
+    ),
+    "additional_per_yuan": lambda one: _inverse(one.get("fen_per_additional_card_hour")),
+    "take_up": lambda one: one.get("take_up"),
+    "small_firms": lambda one: _sum(one, "gain.size.micro", "gain.size.small"),
+    "evenness": lambda one: _rest(one.get("gain.gini")),
+    "low_dead_weight": lambda one: _rest(one.get("dead_weight_share")),
+    "low_spending": lambda one: _negative(one.get("public_fen")),
+}
+"""What a search may strive for; of each, more is better. docs/algorithms/laboratory.md."""
+_FIRST_SEEDS: Final = 2
+_HELD_OUT: Final = 10
+"""The fewest seeds on which a result is reported."""
+Aim = Literal[
+    "additional_card_hours", "additional_per_yuan", "take_up", "small_firms", "evenness",
+    "low_dead_weight", "low_spending",
+]  # fmt: skip
+Play = Callable[[Sequence[int], Sequence[int]], Iterator[tuple[int, Sequence[Figures]]]]
+"""Plays points on seeds; yields each point with the figures of its seeds."""
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    scenario: str
+    aim: Aim
+    against: Aim | None = None
+    """The second axis of the front."""
+    spend_at_most_yuan: Annotated[int, Field(ge=1)] | None = None
+    points: Annotated[int, Field(ge=2, le=10_000)] = 32
+    keep: Annotated[int, Field(ge=1)] = 4
+    """How many reach the held-out seeds."""
+    held_out: Annotated[int, Field(ge=_HELD_OUT, le=1_000)] = _HELD_OUT
+    seed: int = 1
+    vary: dict[str, Span] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is to be searched."""
+
+    sweep: Sweep
+    aim: Aim
+    against: Aim | None
+    spend_at_most_fen: int | None
+    keep: int
+    held_out: int
+
+    @property
+    def rounds(self) -> tuple[tuple[int, int], ...]:
+        """Return how many points each round plays, and on how many seeds."""
+        found, left, seeds = [], len(self.sweep.points), _FIRST_SEEDS
+        while left > self.keep:
+            found.append((left, seeds))
+            left, seeds = max(self.keep, ceil(left / 2)), seeds * 2
+        return tuple(found)
+
+    @property
+    def runs(self) -> int:
+        """How many single runs it comes to at most."""
+        chosen = min(self.keep, len(self.sweep.points))
+        return sum(points * seeds for points, seeds in self.rounds) + chosen * self.held_out
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A point that reached the held-out seeds."""
+
+    point: int
+    levers: Mapping[str, int]
+    aim: Figure | None
+    against: Figure | None
+    spent_fen: Figure | None
+    is_within: bool
+    """Whether it spends no more than allowed, on average."""
+    on_front: bool = False
+
+
+def read_search(path: Path) -> Search:
+    """Read a search file.
+
+    Raises:
+        FileError: With every mistake in it, and in the scenario where its levers stand least.
+    """
+    document = read(path)
+    raw = document.parsed(_File)
+    mistakes = list(_mistakes(document, raw))
+    if mistakes:
+        raise FileError(mistakes)
+    scenario, folder = scenario_document(raw.scenario, path.parent)
+    points = tuple(latin(raw.vary, count=raw.points, seed=raw.seed))
+    sweep = Sweep(raw.scenario, scenario, folder, 1, points)
+    for bound in ("least", "most"):  # a lever out of bounds is found at its ends
+        edge = {name: getattr(span, bound) for name, span in raw.vary.items()}
+        Sweep(raw.scenario, scenario, folder, 1, (edge,)).at(0)
+    limit = raw.spend_at_most_yuan
+    limit_fen = None if limit is None else limit * FEN_PER_YUAN
+    found = Search(sweep, raw.aim, raw.against, limit_fen, raw.keep, raw.held_out)
+    if found.runs > RUNS_MAX:
+        problem = f"That is {found.runs:,} runs."
+        remedy = f"At most {RUNS_MAX:,} are run; ask for fewer `points` or `held_out` seeds."
+        raise FileError([document.mistake(("vary",), problem, remedy)])
+    return found
+
+
+def _mistakes(document: Document, raw: _File) -> Iterator[Mistake]:
+    known = parameters()
+    for name in raw.vary:
+        if name in known:
+            problem = f"`{name}` is how people behave; no policy sets it."
+            remedy = "Vary what a programme or the network sets, by its way in the scenario."
+            yield document.mistake(("vary", name), problem, remedy)
+        elif "." not in name:
+            problem = f"`{name}` is no way to a whole number in the scenario."
+            remedy = "Write it as `programmes.PROGRAMME.budget_yuan`, for example."
+            yield document.mistake(("vary", name), problem, remedy)
+    if raw.against == raw.aim:
+        problem = f"`{raw.aim}` stands against itself."
+        yield document.mistake(("against",), problem, "Name another aim, or leave it out.")
+    if raw.keep > raw.points:
+        problem = f"{raw.keep} of {raw.points} points cannot be kept."
+        yield document.mistake(("keep",), problem, f"Give {raw.points} at most.")
+
+
+def halve(search: Search, play: Play) -> Iterator[tuple[int, list[Candidate]]]:
+    """Yield the runs done so far; the last time with the candidates, the best first.
+
+    Args:
+        search: What is searched.
+        play: Plays points on seeds; yields each point with the figures of its seeds.
+    """
+    left, done = list(range(len(search.sweep.points))), 0
+    first = 1
+    for count, seeds in search.rounds:
+        # Later rounds see new luck beside the old, so that nobody is kept for a lucky start.
+        scored: dict[int, tuple[float, float]] = {}
+        for point, figures in play(left, range(first, first + seeds)):
+            scored[point] = _score(search, figures)
+            done += seeds
+            yield done, []
+        assert len(scored) == count, (len(scored), count)
+        left = sorted(left, key=lambda point: (scored[point], -point), reverse=True)
+        left = left[: max(search.keep, ceil(count / 2))]
+        first += seeds
+    held_out = range(first, first + search.held_out)
+    found = []
+    for point, figures in play(left, held_out):
+        found.append(_candidate(search, point, figures))
+        done += search.held_out
+        yield done, []
+    yield done, ranked(found)
+
+
+def _score(search: Search, figures: Sequence[Figures]) -> tuple[float, float]:
+    """Return how good a point is: within the budget first, then by the aim."""
+    spent = figure([one.get("public_fen") for one in figures])
+    over = 0.0
+    if search.spend_at_most_fen is not None and spent is not None:
+        over = max(0.0, spent.mean - search.spend_at_most_fen)
+    aim = figure([AIMS[search.aim](one) for one in figures])
+    return -over, aim.mean if aim else -inf
+
+
+def _candidate(search: Search, point: int, figures: Sequence[Figures]) -> Candidate:
+    spent = figure([one.get("public_fen") for one in figures])
+    against = search.against
+    limit = search.spend_at_most_fen
+    return Candidate(
+        point=point,
+        levers=search.sweep.points[point],
+        aim=figure([AIMS[search.aim](one) for one in figures]),
+        against=figure([AIMS[against](one) for one in figures]) if against else None,
+        spent_fen=spent,
+        is_within=limit is None or spent is None or spent.mean <= limit,
+    )
+
+
+def ranked(found: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates, the best first, with those marked that no other beats in both aims."""
+    marked = [replace(one, on_front=not any(_beats(o, one) for o in found)) for one in found]
+    return sorted(marked, key=lambda one: (not one.is_within, -_mean(one.aim), one.point))
+
+
+def _beats(one: Candidate, other: Candidate) -> bool:
+    """Tell whether one is as good in both aims, and better in one; only those within count."""
+    if not one.is_within:
+        return False
+    ours, theirs = ((_mean(c.aim), _mean(c.against)) for c in (one, other))
+    is_as_good = all(a >= b for a, b in zip(ours, theirs, strict=True))
+    return not other.is_within or (is_as_good and ours != theirs)
+
+
+def _mean(figure_: Figure | None) -> float:
+    return figure_.mean if figure_ else -inf
+
+
+def run_search(search: Search, out: Path, *, workers: int) -> Iterator[tuple[int, list[Candidate]]]:
+    """Run a search; yield the runs done, at the end with the candidates, the best first.
+
+    Every point and round is a file of its own, so that a search that was cut short goes on.
+
+    Raises:
+        OtherSweepError: The folder holds another search.
+    """
+    parts = out / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    _claim(search, out)
+    # Forked processes would share locks that threads of numba and polars hold.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+
+        def play(
+            points: Sequence[int], seeds: Sequence[int]
+        ) -> Iterator[tuple[int, Sequence[Figures]]]:
+            waiting = {pool.submit(_figures, search.sweep, n, seeds, parts): n for n in points}
+            for finished in as_completed(waiting):
+                yield waiting[finished], finished.result()
+
+        candidates: list[Candidate] = []
+        for done, found in halve(search, play):
+            candidates = found
+            yield done, found
+    table(candidates).write_parquet(out / "candidates.parquet")
+
+
+def table(candidates: Sequence[Candidate]) -> pl.DataFrame:
+    """Return the candidates as a table, the best first."""
+    rows = []
+    for one in candidates:
+        row: dict[str, Any] = {"point": one.point, **one.levers}
+        named = (("aim", one.aim), ("against", one.against), ("spent_fen", one.spent_fen))
+        for name, found in named:
+            for part in ("mean", "low", "high"):
+                row[f"{name}_{part}"] = getattr(found, part) if found else None
+        rows.append({**row, "is_within": one.is_within, "on_front": one.on_front})
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _claim(search: Search, out: Path) -> None:
+    path = out / "search.json"
+    stamp = [search.sweep.stamp, search.aim, search.against, search.spend_at_most_fen]
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != stamp:
+        raise OtherSweepError(out)
+    path.write_text(json.dumps(stamp), encoding="utf-8")
+
+
+def _figures(sweep: Sweep, point: int, seeds: Sequence[int], parts: Path) -> list[Figures]:
+    """Return the figures of a point on some seeds, played unless they lie there already."""
+    from tallygrid.lab.network.results import tables_of  # noqa: PLC0415  # loaded where it runs
+    from tallygrid.lab.network.simulate import play, stage_of  # noqa: PLC0415
+    from tallygrid.lab.network.summary import figures_of  # noqa: PLC0415
+
+    path = parts / f"point-{point:06d}-seeds-{seeds[0]}-{seeds[-1]}.json"
+    if path.is_file():
+        known: list[Figures] = json.loads(path.read_text(encoding="utf-8"))
+        return known
+    stage = stage_of(sweep.at(point))
+    found: list[Figures] = [figures_of(tables_of(stage, play(stage, seed))) for seed in seeds]
+    with whole(path) as part:
+        part.write_text(json.dumps(found), encoding="utf-8")
+    return found
+
+
+def _less(one: Figures, name: str, other: str) -> float | None:
+    more, fewer = one.get(name), one.get(other)
+    return None if more is None or fewer is None else more - fewer
+
+
+def _inverse(fen: float | None) -> float:
+    # Where nothing was added for the money there is no price of it, and no use either.
+    return FEN_PER_YUAN / fen if fen else 0.0
+
+
+def _sum(one: Figures, *names: str) -> float:
+    return sum(one.get(name) or 0.0 for name in names)
+
+
+def _rest(part: float | None) -> float | None:
+    return None if part is None else 1 - part
+
+
+def _negative(amount: float | None) -> float | None:
+    return None if amount is None else -amount
