@@ -48,7 +48,9 @@ def test_what_was_estimated_is_what_a_run_plays(
     assert set(found["behaviour"]) == {"dropout_per_hour_bp", "dropout_per_day_bp"}
     for name, one in found["behaviour"].items():
         told = played["behaviour"][name]
-        assert told == {part: one[part] for part in ("value", "range", "source")}
+        assert {part: told[part] for part in ("value", "range", "source")} == {
+            part: one[part] for part in ("value", "range", "source")
+        }
         assert told["source"].startswith(f"calibrated on {PROGRAMME} as seen on ")
     assert played["behaviour"]["elasticity_milli"]["source"] == "assumed"
 
