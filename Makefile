@@ -17,13 +17,13 @@ demo: $(READY) ## Run the main job on real input: policy to paid provider, with 
 	$(BIN)/tallygrid demo --seed $(SEED) $(if $(TRACE),--trace "$(TRACE)")
 
 test: $(READY) ## Pass the tests.
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not soak"
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 check: $(READY) lint types layers ## Everything that must pass before a change is merged.
 	$(MAKE) test
 
 soak: $(READY) ## All seeds and all fault cycles; takes a while.
-	$(BIN)/pytest -q -n 2 --dist loadfile
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 serve: $(READY) ## Show the last demonstration's report on this machine only.
 	$(BIN)/tallygrid serve --host 127.0.0.1 --port 8000

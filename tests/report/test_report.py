@@ -268,7 +268,7 @@ def test_every_sentence_of_the_report_is_used() -> None:
         if path.suffix in {".py", ".html"}
     )
     by_name = re.compile(
-        r"report\.(state|stage|job|side|kind|redeem|origin|summary|journal|way|class"
+        r"report\.(state|stage|job|side|kind|redeem|origin|summary|journal|way|class|fit"
         r"|lab\.(kind|province|edition|figure))\.[\w.-]+"
     )
     # The laboratory says `lab.column.…`, `lab.….lead` and so on by the last word alone.

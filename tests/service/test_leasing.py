@@ -2,14 +2,19 @@
 
 import multiprocessing
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 import racing
 from desk import AT, FIRM, Desk, wanted
+from psycopg import Connection, OperationalError
 
-from tallygrid.service import buying, leasing, reservations
+from tallygrid.core.books import Event, Outcome
+from tallygrid.service import buying, intent, leasing, reservations
 from tallygrid.service.leasing import CardsError
+from tallygrid.service.office import Office
 from tallygrid.service.purchase import Cards
 
 HOUR_S = 3_600
@@ -40,6 +45,33 @@ def test_processes_that_race_for_one_site_never_share_a_card(funded: Desk) -> No
     assert len(kept) == LISTED // 8 // 3
     assert set(used.values()) == {1}
     assert all(len(nodes) == 3 for _, nodes in kept)
+
+
+@dataclass(frozen=True)
+class CutOffice(Office):
+    """An office that loses its connection before it learns what came of a posting."""
+
+    def post(self, role: str, programme: str, events: Sequence[Event]) -> tuple[Outcome, ...]:
+        """Lose the connection."""
+        raise OperationalError(f"{role}, {programme}: {len(events)} events")
+
+
+def test_what_is_settled_while_another_looks_is_not_overlooked(
+    funded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = CutOffice(funded.office.sessions, funded.office.catalogue, funded.office.site)
+    with pytest.raises(OperationalError):
+        buying.buy(cut, wanted("FIRST", cards=cards(LISTED)), at=AT)
+    between = reservations.between
+
+    def settled_meanwhile(connection: Connection, *period: datetime, purchase: str) -> object:
+        found = between(connection, *period, purchase=purchase)
+        assert intent.recover(funded.office) == 1
+        return found
+
+    monkeypatch.setattr(reservations, "between", settled_meanwhile)
+
+    assert not leasing.lease(funded.office, "OTHER", cards(1), "zhongwei", at=AT)
 
 
 def test_a_lease_keeps_the_cards_for_its_purchase_only(funded: Desk) -> None:

@@ -64,10 +64,7 @@ def take(
         site, cards.model, cards.cards, at, end, kept.nodes
     ):
         return kept.nodes
-    others = (
-        *reservations.between(connection, at, end, purchase=purchase),
-        *_promised(connection, office, purchase),
-    )
+    others = _taken(connection, office, purchase, at, end)
     taken = [one for one in others if (one.site, one.model) == (site, cards.model)]
     listed = office.catalogue.sites[site].cards[cards.model]
     free = free_nodes(listed, taken, start=at, end=end)
@@ -75,6 +72,19 @@ def take(
     if nodes is None:
         raise CardsError(purchase, cards, site, free)
     return nodes
+
+
+def _taken(
+    connection: Connection, office: Office, purchase: str, at: datetime, end: datetime
+) -> tuple[Reservation, ...]:
+    """Return what others have or are promised; each once, where it is known on which nodes.
+
+    Promises are read first: one that is settled between the two readings, which needs no lock
+    of the pool, is then seen twice and not overlooked.
+    """
+    promised = tuple(_promised(connection, office, purchase))
+    reserved = reservations.between(connection, at, end, purchase=purchase)
+    return (*reserved, *(one for one in promised if not one.nodes or one not in reserved))
 
 
 def _promised(connection: Connection, office: Office, purchase: str) -> Iterator[Reservation]:
