@@ -81,8 +81,8 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         ("readings: [true, false]", "readings: [true, 2]", "2 cannot stand"),
         ("- purpose IN ('training', 'fine_tuning')\n", "- purpose IN ('trainings')\n",
          "'trainings' is not a value of `purpose`"),
-        ("when: {startup: [true]}", "when: {startup: [true, false]}", "both cover startup = False"),
-        ("when: {startup: [false]}", "when: {startup: [true]}", "No row covers startup = False"),
+        ("when: {startup: [true]}", "when: {startup: [true, false]}", "both cover startup = false"),
+        ("when: {startup: [false]}", "when: {startup: [true]}", "No row covers startup = false"),
         ("when: {startup: [true]}", "when: {startup: [yes]}", "needs a list of boolean values"),
         ("when: {startup: [true]}", "when: {startup: {from: 0}}", "needs a list of boolean"),
         ("by: [startup]", "by: [start_up]", "no fact `start_up`. Did you mean `startup`?"),
@@ -105,6 +105,18 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_its_remedy(tmp_path: Path, old: str, new: str, told: str) -> None:
     mistakes = _mistakes(tmp_path, (old, new))
 
+    assert any(told in mistake for mistake in mistakes), mistakes
+
+
+def test_a_misspelt_value_of_a_row_is_told_with_the_nearest(tmp_path: Path) -> None:
+    mistakes = _mistakes(
+        tmp_path,
+        ("by: [startup]", "by: [purpose]"),
+        ("when: {startup: [true]}", "when: {purpose: [trainings]}"),
+        ("when: {startup: [false]}", "when: {purpose: [inference]}"),
+    )
+
+    told = "`trainings` is not a value of `purpose`. Did you mean `training`?"
     assert any(told in mistake for mistake in mistakes), mistakes
 
 

@@ -184,8 +184,8 @@ def test_a_bad_figure_does_not_hide_what_is_wrong_elsewhere(tmp_path: Path) -> N
     )
 
     for told in (
-        "`colour` is not known here", "at most two decimals", "No row covers startup = False",
-        "both cover startup = True", "more than the budget", "no time zone", "'contrakt'",
+        "`colour` is not known here", "at most two decimals", "No row covers startup = false",
+        "both cover startup = true", "more than the budget", "no time zone", "'contrakt'",
     ):  # fmt: skip
         assert _has(told, mistakes), (told, mistakes)
 

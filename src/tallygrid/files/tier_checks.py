@@ -18,7 +18,11 @@ _ANY_OTHER: Final = "any other"
 def tier_mistakes(document: Document, programme: Programme) -> Iterator[Mistake]:
     """Yield unknown dimensions, ill-typed cells, gaps, overlaps and rows never reached."""
     kinds = _kinds(programme)
-    wrong = [*_unknown(document, programme, kinds), *_ill_typed(document, programme, kinds)]
+    wrong = [
+        *_unknown(document, programme, kinds),
+        *_ill_typed(document, programme, kinds),
+        *_misspelt(document, programme),
+    ]
     yield from wrong
     if not wrong:
         yield from _coverage(document, programme)
@@ -55,6 +59,18 @@ def _ill_typed(
             if problem := _misfit(cell, kinds[name]):
                 where = ("rate", "tiers", position, "when", name)
                 yield document.mistake(where, f"`{name}` {problem}", _remedy(kinds[name]))
+
+
+def _misspelt(document: Document, programme: Programme) -> Iterator[Mistake]:
+    """Yield cells with a word that is none of the values of their fact."""
+    for position, tier in enumerate(programme.rate.tiers):
+        for name, cell in tier.when.items():
+            known = programme.facts[name].values if name in programme.facts else None
+            for value in cell.any_of:
+                if known and isinstance(value, str) and value not in known:
+                    where = ("rate", "tiers", position, "when", name)
+                    problem = f"`{value}` is not a value of `{name}`."
+                    yield document.mistake(where, problem, nearest(value, known))
 
 
 def _misfit(cell: Cell, kind: Kind) -> str:
@@ -135,4 +151,8 @@ def _inside(cell: Cell, value: Scalar) -> bool:
 
 
 def _said(case: Mapping[str, Scalar]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in case.items()) or "any case"
+    return ", ".join(f"{name} = {_as_yaml(value)}" for name, value in case.items()) or "any case"
+
+
+def _as_yaml(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
