@@ -302,11 +302,6 @@ def _paid_account(of: Evidence) -> tuple[str, str] | None:
     return one["programme"], account.code
 
 
-def _is_payable(code: str, share: Plain) -> bool:
-    account = Account.of(code)
-    return (account.kind, account.holder) == ("payable", share["payee"])
-
-
 def _payments(of: Evidence) -> Checked:
     """Every payment is what the books sent; of the one asked for, what it pays is all here."""
     sent = {said["id"]: (name, event, said) for name, event, said in of.said("payment_sent")}

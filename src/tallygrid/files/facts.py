@@ -44,11 +44,6 @@ def packaged_vocabulary() -> Vocabulary:
         return _Vocabulary.model_validate_json(remembered("vocabulary", [path], made)).root
 
 
-def read_vocabulary(path: Path) -> Vocabulary:
-    """Read a vocabulary file."""
-    return read(path).parsed(_Vocabulary).root
-
-
 def read_facts(path: Path, vocabulary: Vocabulary | None = None) -> Facts:
     """Read a facts file; money may be given in yuan under the name ending in `_yuan`.
 

@@ -6,7 +6,7 @@ than would come at the listed price; each carries the price below which it comes
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil
@@ -317,8 +317,3 @@ def _plans(jobs: Table, gross: Whole, worth: Whole, firms: int, days: int) -> Wh
     ).astype(np.int64)
     found: Whole = np.maximum(spent * 365 // days, _CONTRACT_FEN_MIN)
     return found
-
-
-def with_plan(firm: Firm, plan_fen: int) -> Firm:
-    """Return a firm that says it will spend what it plans."""
-    return replace(firm, facts={**firm.facts, "spend_year_fen": plan_fen})
