@@ -292,7 +292,13 @@ def _zombie() -> Iterator[int]:
 
 
 def _links(directory: Path) -> list[str]:
-    return [os.readlink(entry) for entry in directory.iterdir() if entry.is_symlink()]  # noqa: PTH115  # "socket:[1]" is no path
+    """Where each entry points; a process or a file that is gone by now points nowhere."""
+    links = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for entry in directory.iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                links.append(os.readlink(entry))  # noqa: PTH115  # "socket:[1]" is no path
+    return links
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
