@@ -37,6 +37,10 @@ COMMANDS: Final = {
         "serve",
         "Serve the last report, the signed heads, and under /api the rows of a token's bearer.",
     ),
+    "worker": _Command(
+        "working",
+        "Finish what was left lying, end what is over, publish heads, solve prices, until stopped.",
+    ),
     "programme": _Command("programme", "Read, check, compare and publish programmes."),
     "match": _Command("deciding", "Hold every programme in the country against one applicant."),
     "decide": _Command("deciding", "Decide one case, or every row of a table, with every finding."),

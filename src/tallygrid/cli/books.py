@@ -1,7 +1,6 @@
 """`tallygrid books`: verify, export, heads, statements; `treasury.py` moves budgets."""
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,6 @@ from tallygrid import clock, ledger
 from tallygrid.cli import treasury
 from tallygrid.cli.common import REFUSED, ZONE, Desk, json_option, require_published, write_json
 from tallygrid.cli.trusting import trusted_beside
-from tallygrid.core.books import Problem
 from tallygrid.core.heads import problems_of, signed
 from tallygrid.core.statement import Month, Statement
 from tallygrid.files.heads import read_heads, write_heads
@@ -160,15 +158,16 @@ def statement(desk: Desk, *, provider: str, written: str, out: Path, font: Path 
 
 
 @books.command()
-@click.option("--every", metavar="MINUTES", type=click.IntRange(1), help="Go on until stopped.")
 @click.pass_obj
-def publish(desk: Desk, *, every: int | None) -> None:
+def publish(desk: Desk) -> None:
     """Sign every head that is new, and add it to the folder that `serve` shows to everybody."""
-    while True:
-        problems = _published(desk)
-        if every is None:
-            break
-        time.sleep(every * 60)
+    home = desk.settings.home
+    key, folder = signing_key(home, at=clock.now()), published_folder(home)
+    with desk.server().connect("auditor") as connection:
+        new, problems = ledger.publish(connection, folder, key, at=clock.now())
+    for one in problems:
+        click.echo(render(one.code, desk.language, **one.values), err=True)
+    click.echo(render("cli.heads_published", desk.language, count=len(new), folder=folder))
     if problems:
         sys.exit(REFUSED)
 
@@ -180,18 +179,6 @@ def rotate(desk: Desk) -> None:
     key = rotate_key(desk.settings.home, at=clock.now())
     file = published_folder(desk.settings.home) / KEYS_FILE
     click.echo(render("cli.key_rotated", desk.language, key=key.id, file=file))
-
-
-def _published(desk: Desk) -> tuple[Problem, ...]:
-    """Publish once, and tell what was published and what was kept back."""
-    home = desk.settings.home
-    key, folder = signing_key(home, at=clock.now()), published_folder(home)
-    with desk.server().connect("auditor") as connection:
-        new, problems = ledger.publish(connection, folder, key, at=clock.now())
-    for one in problems:
-        click.echo(render(one.code, desk.language, **one.values), err=True)
-    click.echo(render("cli.heads_published", desk.language, count=len(new), folder=folder))
-    return problems
 
 
 def _month(desk: Desk, written: str) -> Month:

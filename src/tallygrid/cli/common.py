@@ -81,11 +81,18 @@ class Desk:
         return server
 
     @contextmanager
-    def office(self, *, slots: int | None = None) -> "Iterator[Office]":
-        """Open the office: the books, the catalogue, and this machine's site."""
+    def office(
+        self, *, slots: int | None = None, patience_s: float | None = None
+    ) -> "Iterator[Office]":
+        """Open the office: the books, the catalogue, and this machine's site.
+
+        Args:
+            slots: How many cards this machine's site has; as many as it has cores if left out.
+            patience_s: How long to wait for a server that is away.
+        """
         import os
 
-        from tallygrid.database.again import Sessions
+        from tallygrid.database.again import PATIENCE_S, Sessions
         from tallygrid.files.catalogue import read_catalogue
         from tallygrid.files.weights import read_weights
         from tallygrid.service.office import Office
@@ -93,7 +100,8 @@ class Desk:
 
         site = LocalSite(self.settings.home / "sites" / "local", slots=slots or os.cpu_count() or 1)
         weights = read_weights(self.settings.weights)
-        with Sessions(self.server(), self.say) as sessions:
+        patience_s = PATIENCE_S if patience_s is None else patience_s
+        with Sessions(self.server(), self.say, patience_s=patience_s) as sessions:
             yield Office(sessions, read_catalogue(), site, weights)
 
 

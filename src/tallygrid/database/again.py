@@ -19,7 +19,7 @@ from tallygrid.database.server import Server
 from tallygrid.database.voice import Voice
 
 T = TypeVar("T")
-_PATIENCE_S: Final = 600
+PATIENCE_S: Final = 600
 _PAUSE_S_MAX: Final = 5
 _REPETITIONS_MAX: Final = 5
 _PASSING: Final = frozenset({"database.unreachable", "database.did_not_start"})
@@ -29,7 +29,7 @@ class Sessions:
     """One open connection per role and thread, renewed when it is lost."""
 
     def __init__(
-        self, server: Server, report: Callable[[str], None], *, patience_s: float = _PATIENCE_S
+        self, server: Server, report: Callable[[str], None], *, patience_s: float = PATIENCE_S
     ) -> None:
         self._server = server
         self._voice = Voice(report, server.source.voice.language)

@@ -20,6 +20,7 @@ from tallygrid.core.books import Outcome
 from tallygrid.core.key import key_of
 from tallygrid.ledger.queue import OverloadError
 from tallygrid.service import outbox
+from tallygrid.service.each import each
 from tallygrid.service.office import Office
 from tallygrid.service.wish import (
     Answer,
@@ -76,12 +77,12 @@ def carry_out(office: Office, wish: Wish, compose: Compose, *, anew: bool = Fals
 
 
 def recover(office: Office) -> int:
-    """Carry out again every intent that was interrupted; return how many there were."""
+    """Carry out again every intent that was interrupted; return how many there were.
+
+    One that cannot be finished now keeps no other waiting; what it raises is raised at the end.
+    """
     office.transact("web", outbox.drain)
-    waiting = office.transact("web", unsettled)
-    for intent in waiting:
-        _finish(office, intent)
-    return len(waiting)
+    return len(each(office.transact("web", unsettled), lambda one: _finish(office, one)))
 
 
 def resume(office: Office, *kinds: str, **body: str) -> int:

@@ -1,0 +1,158 @@
+"""Working: what nobody waits for and has to happen all the same, task by task, at its pace.
+
+Nothing here is trusted to happen in time: a hold that is overdue pays nothing, a voucher
+whose time is over buys nothing, and an intent goes on whoever asks next. A worker sees to it
+that what was left lying does not lie for ever.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from psycopg import Connection
+
+from tallygrid import ledger
+from tallygrid.core.job import JobState
+from tallygrid.core.turn import Turn
+from tallygrid.files.keys import published_folder, signing_key
+from tallygrid.service import buying, ending, intent, pricing, publishing, running
+from tallygrid.service import purchase as purchases
+from tallygrid.service.each import each
+from tallygrid.service.evidence import HistoryError
+from tallygrid.service.holding import is_open
+from tallygrid.service.office import Office
+from tallygrid.service.purchase import Purchase
+
+_HOLDS_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something that is done again and again, and how often."""
+
+    name: str
+    every: timedelta
+    do: Callable[[datetime], int]
+    """Does it as of an instant; returns how much there was to do."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a turn came to: how much was done, or why it failed and when it is tried again."""
+
+    task: str
+    count: int = 0
+    error: Exception | None = None
+    again: datetime | None = None
+
+
+def tasks(office: Office, home: Path) -> tuple[Task, ...]:
+    """Return what a worker does, in the order in which it is done when all of it is due."""
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    return (
+        Task("outcomes", minute / 6, lambda _: intent.recover(office)),
+        Task("jobs", minute / 6, lambda _: finish_jobs(office)),
+        Task("holds", minute, lambda at: expire_holds(office, at)),
+        Task("vouchers", hour, lambda at: expire_vouchers(office, at)),
+        Task("heads", 10 * minute, lambda at: publish_heads(office, home, at)),
+        Task("prices", hour, lambda at: _priced(office, at)),
+    )
+
+
+def work(
+    wanted: Iterable[Task],
+    *,
+    now: Callable[[], datetime],
+    wait: Callable[[timedelta], bool],
+    tell: Callable[[Done], None],
+) -> None:
+    """Do every task when it is due, one at a time, until told to stop.
+
+    Args:
+        wanted: The tasks; all of them are due at once.
+        now: Tells the time.
+        wait: Waits for so long, or until work shall stop; returns whether it shall.
+        tell: Is told of every turn. A task that failed is tried again, ever more slowly.
+    """
+    turns = {task: Turn(now()) for task in wanted}
+    while True:
+        task = min(turns, key=lambda one: turns[one].due)  # the first of those that are due
+        if wait(max(timedelta(0), turns[task].due - now())):
+            return
+        done = attempt(task, now())
+        failed = done.error is not None
+        turns[task] = turns[task].after(every=task.every, failed=failed, at=now())
+        tell(Done(task.name, done.count, done.error, turns[task].due if failed else None))
+
+
+def attempt(task: Task, at: datetime) -> Done:
+    """Let a task have its turn; what it raises is told and harms no other."""
+    try:
+        return Done(task.name, task.do(at))
+    except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
+        return Done(task.name, error=error)
+
+
+def finish_jobs(office: Office) -> int:
+    """Settle the jobs that have ended and that nobody follows any more; return how many."""
+    begun = office.transact("web", lambda connection: purchases.of_state(connection, "running"))
+    ours = [one for one in begun if "command" in one.workload and not one.is_staged]
+    followed = each(ours, lambda one: running.follow(office, one))
+    return sum(1 for one in followed if one.ended or one.state is JobState.UNKNOWN)
+
+
+def expire_holds(office: Office, at: datetime) -> int:
+    """Expire overdue holds, and give up the purchases that they were for; return how many.
+
+    Every posting expires holds by itself; this is for programmes that lie still, for the cards
+    that were reserved, and for what was paid in.
+    """
+    books = office.transact("worker", ledger.programmes)
+    expired = sum(each(books, lambda programme: _expired(office, programme)))
+    lapsed = office.transact("web", _lapsed)
+    why = "its hold expired before it began"
+    each(lapsed, lambda one: buying.give_up(office, one, at=at, why=why))
+    return max(expired, len(lapsed))
+
+
+def expire_vouchers(office: Office, at: datetime) -> int:
+    """End the vouchers of every programme whose validity is over; return how many."""
+    known = publishing.published(office)
+    ended = each(known, lambda programme: ending.expire(office, programme, at=at))
+    return sum(len(some) for some in ended)
+
+
+def publish_heads(office: Office, home: Path, at: datetime) -> int:
+    """Sign and publish the heads that are new; return how many.
+
+    Raises:
+        HistoryError: The books contradict a head that was published; the others are published.
+    """
+    key, folder = signing_key(home, at=at), published_folder(home)
+    new, problems = office.transact("auditor", lambda it: ledger.publish(it, folder, key, at=at))
+    if problems:
+        raise HistoryError(problems)
+    return len(new)
+
+
+def _priced(office: Office, at: datetime) -> int:
+    worth = pricing.solve_prices(office, at=at).worth
+    return len(worth.pools_fen) + len(worth.budgets_bp)
+
+
+def _expired(office: Office, programme: str) -> int:
+    """Expire all that is overdue in one programme's books, so many at a time."""
+    count = 0
+    while some := office.transact(
+        "worker", lambda it: ledger.expire_holds(it, programme, limit=_HOLDS_AT_ONCE)
+    ):
+        count += some
+    return count
+
+
+def _lapsed(connection: Connection) -> tuple[Purchase, ...]:
+    """Return the purchases that have not begun and for which no more than a part is held."""
+    held = purchases.of_state(connection, "held")
+    return tuple(one for one in held if not all(is_open(connection, share) for share in one.shares))

@@ -1,0 +1,172 @@
+"""What was left lying is done by the worker, task by task, each at its pace, whatever fails."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from desk import AT, CITY, FIRM, PROVINCE, Desk, DiedError, wanted
+from town import CARDS
+
+from tallygrid.core.job import JobState
+from tallygrid.service import buying, pricing, running, working
+from tallygrid.service.each import each
+from tallygrid.service.evidence import HistoryError
+from tallygrid.service.working import Done, Task
+from tallygrid.sites.payload import training_step
+
+MINUTE = timedelta(minutes=1)
+
+
+def _never(_: datetime) -> int:
+    raise RuntimeError("no")
+
+
+class Day:
+    """A clock that goes as far as somebody waits, until the day is over."""
+
+    def __init__(self, lasts: timedelta) -> None:
+        self.now = AT
+        self._end = AT + lasts
+
+    def wait(self, pause: timedelta) -> bool:
+        """Let time go by; tell whether the day is over."""
+        self.now += pause
+        return self.now >= self._end
+
+
+def _turns(lasts: timedelta, *tasks: Task) -> list[tuple[str, int, bool]]:
+    """Return what was done in a day: which task, in which minute, and whether it failed."""
+    day, told = Day(lasts), list[tuple[str, int, bool]]()
+
+    def tell(done: Done) -> None:
+        told.append((done.task, (day.now - AT) // MINUTE, done.error is not None))
+
+    working.work(tasks, now=lambda: day.now, wait=day.wait, tell=tell)
+    return told
+
+
+def _task(name: str, minutes: int, do: Callable[[datetime], int] = lambda _: 1) -> Task:
+    return Task(name, minutes * MINUTE, do)
+
+
+def test_every_task_has_its_turn_at_its_pace() -> None:
+    turns = _turns(5 * MINUTE, _task("slow", 3), _task("fast", 2))
+
+    assert turns == [
+        *(("slow", 0, False), ("fast", 0, False)),
+        *(("fast", 2, False), ("slow", 3, False), ("fast", 4, False)),
+    ]
+
+
+def test_what_fails_is_told_and_tried_again_ever_later_and_keeps_nobody_waiting() -> None:
+    turns = _turns(65 * MINUTE, _task("broken", 1, _never), _task("sound", 30))
+
+    broken = [minute for name, minute, failed in turns if failed]
+    assert {name for name, _, failed in turns if failed} == {"broken"}
+    pauses = [after - before for before, after in pairwise(broken)]
+    assert pauses[-3:] == [10, 10, 10]
+    assert len(broken) < 15, "10 s, 20 s, 40 s …, never more than ten minutes"
+    assert [minute for name, minute, _ in turns if name == "sound"] == [0, 30, 60]
+
+
+def test_of_many_things_all_have_their_turn_before_any_failure_is_raised() -> None:
+    done = []
+
+    def do(n: int) -> int:
+        if n % 2:
+            raise ValueError(n)
+        done.append(n)
+        return n
+
+    with pytest.raises(ValueError, match="1"):
+        each([0, 1, 2], do)
+    with pytest.raises(ExceptionGroup) as caught:
+        each([1, 2, 3, 4], do)
+
+    assert done == [0, 2, 2, 4]
+    assert [error.args for error in caught.value.exceptions] == [(1,), (3,)]
+
+
+def test_what_was_interrupted_is_carried_to_its_end(funded: Desk, tmp_path: Path) -> None:
+    voucher = funded.voucher(CITY, "A-1", 15_000_000)
+    with suppress(DiedError):
+        buying.buy(funded.dying(3), wanted("O-1", voucher, contract="A-1"), at=AT)
+    assert funded.rows("SELECT id FROM service.purchase") == []
+
+    (outcomes,) = (one for one in working.tasks(funded.office, tmp_path) if one.name == "outcomes")
+
+    assert (outcomes.do(AT), outcomes.do(AT)) == (1, 0)
+    assert funded.purchase("O-1").state == "held"
+
+
+def test_a_purchase_whose_hold_has_lapsed_is_given_up_and_its_cards_are_free(funded: Desk) -> None:
+    voucher = funded.voucher(CITY, "A-1", 7_500_000)
+    funded.buy(wanted("O-1", voucher, contract="A-1", **CARDS))
+    funded.buy(wanted("O-2", contract="C-2", **CARDS))
+    assert working.expire_holds(funded.office, AT) == 0
+    funded.administer("UPDATE books.hold SET deadline = now() - interval '1 day'")
+
+    assert working.expire_holds(funded.office, AT) == 1
+    assert working.expire_holds(funded.office, AT) == 0
+
+    assert funded.purchase("O-1").state == "failed"
+    assert funded.purchase("O-2").state == "held", "nobody's hold: it waits for its applicant"
+    assert funded.rows("SELECT purchase FROM service.reservation") == [("O-2",)]
+    assert funded.balance(CITY, f"copay_received:{FIRM}").total_fen == 0
+    assert funded.held_fen(CITY) == 0
+
+
+def test_a_job_that_nobody_follows_any_more_is_settled(funded: Desk) -> None:
+    voucher = funded.voucher(CITY, "A-1", 7_500_000)
+    workload = {"cards": 8, "command": list(training_step(1)), "time_limit_s": 60}
+    purchase = funded.buy(wanted("J-1", voucher, contract="A-1", workload=workload, **CARDS))
+    running.start(funded.office, purchase, at=AT)
+
+    deadline = time.monotonic() + 60
+    while not working.finish_jobs(funded.office):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+    assert funded.purchase("J-1").state == "settled"
+    assert funded.office.site.find(running.job_key(purchase)).state is JobState.DONE
+    assert working.finish_jobs(funded.office) == 0
+
+
+def test_vouchers_whose_time_is_over_are_ended_in_every_programme(funded: Desk) -> None:
+    for programme in (PROVINCE, CITY):
+        funded.voucher(programme, f"A-{programme}", 15_000_000)
+
+    assert working.expire_vouchers(funded.office, AT) == 0
+    later = AT + timedelta(days=400)
+    assert working.expire_vouchers(funded.office, later) == 2
+    assert working.expire_vouchers(funded.office, later) == 0
+    assert funded.rows("SELECT DISTINCT state FROM service.voucher") == [("expired",)]
+
+
+def test_heads_are_published_and_nothing_is_signed_against_what_was(
+    funded: Desk, tmp_path: Path
+) -> None:
+    assert working.publish_heads(funded.office, tmp_path, AT) > 0
+    assert working.publish_heads(funded.office, tmp_path, AT) == 0
+
+    funded.voucher(CITY, "A-1", 15_000_000)
+    assert working.publish_heads(funded.office, tmp_path, AT) > 0
+    funded.administer(
+        "SET session_replication_role = replica; UPDATE books.batch SET hash = '\\x00'"
+    )
+    with pytest.raises(HistoryError):
+        working.publish_heads(funded.office, tmp_path, AT)
+
+
+def test_prices_are_solved_for_placements_to_use(funded: Desk, tmp_path: Path) -> None:
+    voucher = funded.voucher(CITY, "A-1", 7_500_000)
+    funded.buy(wanted("O-1", voucher, contract="A-1", **CARDS))
+    (prices,) = (one for one in working.tasks(funded.office, tmp_path) if one.name == "prices")
+
+    prices.do(AT)
+
+    assert funded.office.transact("web", lambda it: pricing.latest(it, AT)) is not None
