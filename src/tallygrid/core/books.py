@@ -207,6 +207,9 @@ _CODE: Final = re.compile(
     r"(?P<kind>[a-z_]+)(?::(?P<holder>[^:@\s]*)(?::(?P<funder>[^:@\s]*)(?::(?P<group>[^:@\s]+))?)?)?"
     r"@(?P<year>[0-9]{4})"
 )
+_REVERSES: Final = re.compile(
+    r"reverses ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}): "
+)
 _PARTS: Final = re.compile(r"[^:@\s]*:[^:@\s]*:[^:@\s]*")
 
 
@@ -347,6 +350,17 @@ class Event:
         )
 
 
+def reversal_key(original: UUID) -> UUID:
+    """Return the key under which an entry is undone: it follows from the entry's, so it is once."""
+    return UUID(bytes=hashlib.sha256(f"reverse:{original}".encode()).digest()[:16])
+
+
+def reversed_by(reason: str) -> UUID | None:
+    """Return the key of the entry that a reversal undoes, as its reason names it."""
+    named = _REVERSES.match(reason)
+    return UUID(named[1]) if named else None
+
+
 def reversal_of(
     original: UUID, kind: str, legs: Sequence[Leg], *, at: datetime, reason: str
 ) -> Event:
@@ -358,9 +372,8 @@ def reversal_of(
     >>> undone.kind, undone.reason
     ('reverse_budget', 'reverses 00000000-0000-0000-0000-000000000001: a slip')
     """
-    digest = hashlib.sha256(f"reverse:{original}".encode()).digest()
     return Event(
-        key=UUID(bytes=digest[:16]),
+        key=reversal_key(original),
         kind=REVERSED_BY[kind],
         legs=tuple(Leg(leg.target, leg.source, leg.amount_fen) for leg in legs if leg.amount_fen),
         occurred_at=at,

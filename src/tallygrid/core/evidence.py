@@ -11,8 +11,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final
+from uuid import UUID
 
-from tallygrid.core.books import MONEY_TABLE, Account, Problem
+from tallygrid.core.books import (
+    MONEY_TABLE,
+    REVERSED_BY,
+    Account,
+    Problem,
+    reversal_key,
+    reversed_by,
+)
 from tallygrid.core.canonical import canonical_json, genesis_of, leaf_of, link_of, sha256_of
 from tallygrid.core.heads import SignedHead, is_genuine
 from tallygrid.core.key import key_of
@@ -37,7 +45,7 @@ AWARDS: Final = frozenset({"award", "award_ex_post"})
 PARTS: Final = frozenset(
     {
         "subject", "programmes", "applications", "vouchers", "purchases", "lines", "payments",
-        "events", "chain", "keys",
+        "clawbacks", "events", "chain", "keys",
     }
 )  # fmt: skip
 """What a bundle holds."""
@@ -318,19 +326,75 @@ def _payments(of: Evidence) -> Checked:
             fen != one["amount_fen"]
         ):
             yield "payment_differs", one["id"]
-        if of.parts["subject"] == {"kind": "payment", "id": one["id"]}:
-            owed_fen = _owed(of, one["programme"], source, before=event["seq"])
-            if owed_fen != one["amount_fen"]:
-                yield "payment_unexplained", one["id"]
+        owed = _owed(of, one["programme"], source, before=event["seq"])
+        is_subject = of.parts["subject"] == {"kind": "payment", "id": one["id"]}
+        if is_subject and one["amount_fen"] not in owed:
+            yield "payment_unexplained", one["id"]
 
 
-def _owed(of: Evidence, programme: str, account: str, *, before: int) -> int:
-    """Return what the events that are here leave on an account before one of them."""
-    legs = (leg for event in of.parts["events"][programme] if event["seq"] < before
-            and MONEY_TABLE[event["kind"]].phase in {"direct", "capture"}
-            for leg in event["legs"])  # fmt: skip
+def _owed(of: Evidence, programme: str, source: str, *, before: int) -> set[int]:
+    """Return what can have been owed on an account when it was paid out.
+
+    A payment takes all that came in since one before it, which has not come back: what these
+    events add up to since then, or since ever.
+    """
+    moved = [(event, _change_fen(event, source)) for event in of.parts["events"][programme]
+             if event["seq"] < before]  # fmt: skip
+    failed = {(said["payment"], event["seq"]) for _, event, said in of.said("payment_failed")}
+    starts = [0]
+    for event, _ in moved:
+        if event["kind"] == "pay" and event["legs"][0][0] == source:
+            said = json.loads(event["outbox"])
+            name = said.get("payment") or said["id"]
+            if not any(one == name and event["seq"] < seq < before for one, seq in failed):
+                starts.append(event["seq"])
+    return {sum(fen for event, fen in moved if event["seq"] > start) for start in starts}
+
+
+def _change_fen(event: Plain, account: str) -> int:
+    """Return by how much an event changes what is owed on an account."""
+    if MONEY_TABLE[event["kind"]].phase not in {"direct", "capture"}:
+        return 0
     return sum(
-        (target == account) * fen - (source == account) * fen for source, target, fen in legs
+        (target == account) * fen - (source == account) * fen
+        for source, target, fen in event["legs"]
+    )
+
+
+def _clawbacks(of: Evidence) -> Checked:
+    """Every demand is what the books moved, of a payment here, and so is what became of it."""
+    demanded = {
+        said["id"]: (name, event, said) for name, event, said in of.said("clawback_demanded")
+    }
+    for one in of.parts["clawbacks"]:
+        name, event, said = demanded.get(one["id"], ("", {"legs": []}, {}))
+        payment = of.of("payments")[one["payment"]]
+        whose = [payment[part] for part in ("payee", "funder", "fiscal_year")]
+        paid = [[account.holder, account.funder, account.year] for account in
+                (Account.of(code) for leg in event["legs"] for code in leg[:2])]  # fmt: skip
+        moved_fen = sum(fen for source, _, fen in event["legs"])
+        if (
+            {key: value for key, value in said.items() if key != "does"} != one
+            or name != payment["programme"]
+            or paid != [whose, whose]
+            or moved_fen != one["amount_fen"]
+            or _settled_fen(of, one["id"]) > one["amount_fen"]
+        ):
+            yield "clawback_differs", one["id"]
+    events = {event["key"] for _, event in of.events if event["kind"] == "claw_back"}
+    told = {demanded[one["id"]][1]["key"] for one in of.parts["clawbacks"] if one["id"] in demanded}
+    for key in sorted(events ^ told):
+        yield "clawback_differs", key
+
+
+def _settled_fen(of: Evidence, clawback: str) -> int:
+    """Return how much of a demand has come back, was dropped or given up."""
+    return sum(
+        fen
+        for _, event, said in of.said("clawback_moved")
+        if said["clawback"] == clawback
+        for source, _, fen in event["legs"]
+        if Account.of(source).kind == "recoverable"
     )
 
 
@@ -345,8 +409,25 @@ def _events(of: Evidence) -> Checked:
                 end.funder,
             ):
                 yield "unlawful", f"{name} {event['seq']}"
+        if event["kind"] in REVERSED_BY.values() and not _is_mirror(of, name, event):
+            yield "no_mirror", f"{name} {event['seq']}"
     for voucher in of.parts["vouchers"]:
         yield from _overdrawn(of, voucher)
+
+
+def _is_mirror(of: Evidence, programme: str, event: Plain) -> bool:
+    """Tell whether a reversal undoes exactly the entry that it names, which is here too."""
+    for one in of.parts["events"][programme]:
+        key = UUID(one["key"])
+        if key == reversed_by(event["reason"]):
+            back = sorted([target, source, fen] for source, target, fen in one["legs"] if fen)
+            return (
+                event["key"] == str(reversal_key(key))
+                and one["seq"] < event["seq"]
+                and REVERSED_BY.get(one["kind"]) == event["kind"]
+                and sorted(map(list, event["legs"])) == back
+            )
+    return False
 
 
 def _overdrawn(of: Evidence, voucher: Plain) -> Checked:
@@ -446,6 +527,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Evidence], Checked]], ...]] = (
     ("purchases", _purchases),
     ("lines", _lines),
     ("payments", _payments),
+    ("clawbacks", _clawbacks),
     ("events", _events),
     ("chain", _chain),
 )

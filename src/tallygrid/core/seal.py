@@ -13,7 +13,7 @@ from tallygrid.core.canonical import canonical_json, fields, sha256_of
 from tallygrid.core.signature import ALGORITHM, SigningKey, is_signed
 
 FORMAT: Final = "tallygrid evidence"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class BundleError(Exception):

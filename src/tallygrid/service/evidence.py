@@ -15,7 +15,7 @@ import yaml
 from psycopg import Connection
 
 from tallygrid import ledger
-from tallygrid.core.books import Problem
+from tallygrid.core.books import Problem, reversal_key, reversed_by
 from tallygrid.core.canonical import instant, sha256_of
 from tallygrid.core.evidence import AWARDS, application_of
 from tallygrid.core.heads import SignedHead
@@ -101,6 +101,7 @@ def bundle(connection: Connection[Any], kind: Kind, name: str, seal: Seal, *, at
         "purchases": purchases,
         "lines": list(_lines(connection, purchases, events)),
         "payments": _told(said, "payment_sent"),
+        "clawbacks": _told(said, "clawback_demanded"),
         "events": events,
         "chain": {
             programme: list(_segments(connection, programme, of, heads))
@@ -157,7 +158,21 @@ def places(connection: Connection[Any], kind: Kind, name: str) -> dict[str, set[
     _add(found, connection.execute(_TOLD, told))
     if kind == "voucher":
         _add(found, connection.execute(_PAID_AFTER, {"voucher": name}))
+    for programme, seqs in found.items():
+        values = {"programme": programme, "seqs": list(seqs)}
+        seqs.update(seq for (seq,) in connection.execute(_CLAWED_BACK, values))
+        seqs.update(_undone(connection, programme, seqs))
     return found
+
+
+def _undone(connection: Connection[Any], programme: str, seqs: set[int]) -> set[int]:
+    """Return the places of what undoes these events, and of what they undo."""
+    values = {"programme": programme, "seqs": list(seqs)}
+    rows = connection.execute(_KEYS_OF, values).fetchall()
+    keys = [reversal_key(key) for key, _ in rows]
+    keys += [key for _, reason in rows if (key := reversed_by(reason))]
+    found = connection.execute(_OF_KEYS, {"programme": programme, "keys": keys})
+    return {seq for (seq,) in found}
 
 
 def _paid_vouchers(
@@ -331,10 +346,9 @@ _OF_VOUCHER: Final = """
 _TOLD: Final = """
     SELECT programme.code, outbox.seq
     FROM books.outbox JOIN books.programme ON programme.id = outbox.programme
-    WHERE (payload ->> 'does' = 'voucher_issued' AND payload ->> 'id' = ANY (%(vouchers)s))
-       OR (payload ->> 'does' = 'bought' AND payload #>> '{purchase,id}' = ANY (%(purchases)s))
-       OR (payload ->> 'does' = 'line_accepted'
-           AND payload #>> '{line,purchase}' = ANY (%(purchases)s))
+    WHERE books.told_of(payload) = ANY (%(vouchers)s) AND payload ->> 'does' = 'voucher_issued'
+       OR books.told_of(payload) = ANY (%(purchases)s)
+          AND payload ->> 'does' IN ('bought', 'line_accepted')
 """
 _PAID_AFTER: Final = """
     WITH captured AS (
@@ -363,8 +377,7 @@ _PAID_AFTER: Final = """
     FROM paid
     JOIN books.programme ON programme.id = paid.programme
     JOIN books.outbox ON outbox.programme = paid.programme
-      AND (outbox.payload ->> 'payment' = paid.payment
-        OR outbox.payload ->> 'does' = 'payment_sent' AND outbox.payload ->> 'id' = paid.payment)
+      AND books.told_of(outbox.payload) = paid.payment
 """
 _OF_PAYMENT: Final = """
     WITH pay AS (
@@ -390,28 +403,52 @@ _OF_PAYMENT: Final = """
       FROM moved
       JOIN books.outbox AS back USING (programme, seq)
       JOIN books.outbox AS sent ON sent.programme = back.programme
+        AND books.told_of(sent.payload) = back.payload ->> 'payment'
         AND sent.payload ->> 'does' = 'payment_sent'
-        AND sent.payload ->> 'id' = back.payload ->> 'payment'
       WHERE back.payload ->> 'does' = 'payment_failed'
     ), start AS (
-      SELECT coalesce(max(standing.seq), 0) AS seq FROM standing, pay
-      WHERE standing.seq < pay.seq AND left_fen = 0 AND NOT EXISTS (
+      SELECT coalesce(max(standing.seq), 0) AS seq
+      FROM pay
+      CROSS JOIN standing
+      JOIN books.event ON event.programme = pay.programme AND event.seq = standing.seq
+      WHERE standing.seq < pay.seq AND left_fen = 0 AND event.kind = 'pay' AND NOT EXISTS (
         SELECT FROM came_back WHERE sent_seq <= standing.seq AND back_seq > standing.seq)
     )
     SELECT programme.code, wanted.seq
     FROM (
-      SELECT moved.programme, moved.seq FROM moved, start WHERE moved.seq > start.seq
+      SELECT moved.programme, moved.seq FROM moved, start WHERE moved.seq >= start.seq
       UNION
       SELECT outbox.programme, outbox.seq FROM books.outbox JOIN pay USING (programme)
-      WHERE payload ->> 'payment' = %(payment)s
+      WHERE books.told_of(payload) = %(payment)s
     ) AS wanted
     JOIN books.programme ON programme.id = wanted.programme
 """
 _VOUCHERS_OF: Final = """
-    SELECT DISTINCT source.holder
+    SELECT DISTINCT account.holder
     FROM books.leg
     JOIN books.programme ON programme.id = leg.programme
-    JOIN books.account AS source ON source.programme = leg.programme AND source.id = leg.source
+    JOIN books.account ON account.programme = leg.programme
+      AND account.id IN (leg.source, leg.target)
     WHERE programme.code = %(programme)s AND leg.seq = ANY (%(seqs)s)
-      AND source.kind = 'committed'
+      AND account.kind = 'committed'
+"""
+_CLAWED_BACK: Final = """
+    SELECT moved.seq
+    FROM books.programme
+    JOIN books.outbox AS demanded ON demanded.programme = programme.id
+    JOIN books.outbox AS moved ON moved.programme = programme.id
+      AND books.told_of(moved.payload) = demanded.payload ->> 'id'
+      AND moved.payload ->> 'does' = 'clawback_moved'
+    WHERE programme.code = %(programme)s AND demanded.seq = ANY (%(seqs)s)
+      AND demanded.payload ->> 'does' = 'clawback_demanded'
+"""
+_KEYS_OF: Final = """
+    SELECT event.key, event.reason
+    FROM books.event JOIN books.programme ON programme.id = event.programme
+    WHERE programme.code = %(programme)s AND event.seq = ANY (%(seqs)s)
+"""
+_OF_KEYS: Final = """
+    SELECT event.seq
+    FROM books.event JOIN books.programme ON programme.id = event.programme
+    WHERE programme.code = %(programme)s AND event.key = ANY (%(keys)s)
 """
