@@ -1,20 +1,24 @@
 """Where the work went, what cards are worth, and what sites tell: as the books know it."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 import pytest
 from desk import AT, CATALOGUE, CITY, FACTS, Desk, scheme, wanted
+from psycopg import Connection
 
+from tallygrid.core import steering as core
 from tallygrid.core.placement import Request
-from tallygrid.core.steering import class_of
+from tallygrid.core.steering import Placed, class_of
+from tallygrid.placement.forecast import DAY, NONE, WEEK, History
+from tallygrid.placement.nodes import Reservation
 from tallygrid.report.steering import steering_page
-from tallygrid.service import pricing, steering
+from tallygrid.service import pricing, reservations, steering
 from tallygrid.service.plain import dump
 from tallygrid.service.purchase import Cards
 from tallygrid.service.quoting import Counter, admitted
 
-DAY = timedelta(days=1)
 JOB = Request(cards=64, seconds=86_400, place="zhongwei", models=frozenset({"H100"}))
 
 
@@ -99,9 +103,11 @@ def test_prices_are_kept_and_count_for_two_days(funded: Desk, counter: Counter) 
 def test_a_price_moves_the_work_away(funded: Desk, counter: Counter) -> None:
     first = counter.place(JOB, (), at=AT)
     assert first.offer is not None
+    solution = "INSERT INTO service.price_solution VALUES (%s, 168, 1, 1)"
+    price = "INSERT INTO service.price VALUES (%s, 'pool', %s, 'H100', 100000)"
     row = (AT - DAY, first.offer.site)
-    statement = "INSERT INTO service.price VALUES (%s, 'pool', %s, 'H100', 100000)"
-    funded.office.transact("web", lambda connection: connection.execute(statement, row))
+    funded.office.transact("web", lambda connection: connection.execute(solution, row[:1]))
+    funded.office.transact("web", lambda connection: connection.execute(price, row))
 
     second = counter.place(JOB, (), at=AT)
 
@@ -148,3 +154,50 @@ def test_every_offer_is_admitted_or_refused_by_a_clause() -> None:
     assert found.offers | set(found.refused) == compute
     assert not found.offers & set(found.refused)
     assert all(found.refused.values())
+
+
+def test_prices_rest_on_whole_weeks_once_there_are_any(funded: Desk, counter: Counter) -> None:
+    """Nothing within a day of the first placement, days within a week, then weeks."""
+    bought(funded, counter, "R-1")
+    ends = [AT + timedelta(hours=20), AT + 3 * DAY, AT + 16 * DAY]
+
+    found = [pricing.solve_prices(funded.office, at=at).history for at in ends]
+
+    assert found == [History(NONE, 0, 0), History(DAY, 3, 1), History(WEEK, 2, 0)]
+
+
+def test_what_came_at_these_hours_before_gives_scarce_cards_their_price(
+    funded: Desk, counter: Counter
+) -> None:
+    """The site's cards are taken for the week that is priced, and the same is expected again."""
+    for n in range(20):
+        bought(funded, counter, f"R-{n}")
+    busy = Reservation("x", "H100", 1, AT, AT + DAY)  # of a site that is listed no longer
+    with_more = (*_everywhere(AT + 7 * DAY, AT + 14 * DAY), busy)
+
+    def keep(connection: Connection) -> None:
+        for n, one in enumerate(with_more):
+            reservations.keep(connection, f"L-{n}", one)
+
+    funded.office.transact("web", keep)
+
+    solved = pricing.solve_prices(funded.office, at=AT + 7 * DAY)
+
+    assert solved.history == History(WEEK, 1, 20)
+    assert {model for (_, model), fen in solved.worth.pools_fen.items() if fen} == {"H100"}
+
+
+def _everywhere(start: datetime, end: datetime) -> Iterator[Reservation]:
+    for site in CATALOGUE.sites.values():
+        if cards := site.cards.get("H100"):
+            yield Reservation(site.id, "H100", cards, start, end)
+
+
+def test_work_at_a_site_that_is_listed_no_longer_is_told_too() -> None:
+    placed = [Placed("gone", 3_600, 10, 5, None), Placed("zhongwei", 7_200, 10, 5, None)]
+
+    found = core.steering(CATALOGUE, placed, start=AT, end=AT + DAY)
+
+    for way in ("site", "province", "side", "provider"):
+        assert {one.name: one.card_hours for one in found.by[way] if one.jobs}["unlisted"] == 1
+    assert "sites no longer listed" in steering_page(found, CATALOGUE, "en")

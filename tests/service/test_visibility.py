@@ -148,6 +148,7 @@ CLOSED: Final = frozenset(
         "service.intent",
         "service.lease",
         "service.price",
+        "service.price_solution",
         "service.site_report",
         "service.progress",
         "service.setting",

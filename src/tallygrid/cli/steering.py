@@ -14,6 +14,7 @@ from tallygrid.core.catalogue import Catalogue, Name
 from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN
 from tallygrid.files.nearest import nearest
 from tallygrid.files.whole import whole
+from tallygrid.placement.forecast import WEEK, History
 from tallygrid.service import pricing, steering
 from tallygrid.service.pricing import Solved
 from tallygrid.settings import Language
@@ -67,7 +68,9 @@ def prices() -> None:
 
 
 @prices.command("solve")
-@_days
+@click.option(
+    "--days", type=click.IntRange(1, 31), default=7, show_default=True, help="How far ahead."
+)
 @click.option(
     "--every",
     type=click.IntRange(1, 24 * 60),
@@ -78,7 +81,7 @@ def prices() -> None:
 @json_option
 @click.pass_obj
 def solve_(desk: Desk, *, days: int, every: int | None, at: str | None, as_json: bool) -> None:
-    """Solve the prices of the next days on what came in the last, for placements to use."""
+    """Solve the prices of the next days on queue and forecast, for placements to use."""
     if every and at:
         message = "--every solves at each moment that comes. Leave out --at."
         raise click.UsageError(message)
@@ -164,6 +167,9 @@ def _price_lines(
     """Yield a line for everything that is scarce, the scarcest first."""
     worth = sorted(solved.worth.pools_fen.items(), key=lambda one: (-one[1], one[0]))
     yield render("prices.solved", language, at=solved.at)
+    yield _basis(solved.history, language)
+    if not solved.history.times:
+        return
     for (site, model), fen in worth:
         if fen and provider in {None, catalogue.sites[site].provider}:
             said = _said(catalogue.sites[site].name, language)
@@ -177,6 +183,14 @@ def _price_lines(
             fen = bp * FEN_PER_YUAN // BASIS_POINTS
             yield render("prices.budget", language, programme=name, worth=fen)
     yield render("prices.plenty", language)
+
+
+def _basis(history: History, language: Language) -> str:
+    """Return what the forecast rested on: how much of it there was, and how it was read."""
+    if not history.times:
+        return render("prices.basis.none", language)
+    code = "week" if history.period == WEEK else "day"
+    return render(f"prices.basis.{code}", language, jobs=history.jobs, times=history.times)
 
 
 def _hints(
@@ -211,6 +225,11 @@ def _hints(
 def _prices_json(solved: Solved, catalogue: Catalogue, provider: str | None) -> dict[str, object]:
     return {
         "solved_at": solved.at.isoformat(),
+        "history": {
+            "period_h": solved.history.period // timedelta(hours=1),
+            "periods": solved.history.times,
+            "jobs": solved.history.jobs,
+        },
         "pools": [
             {"site": site, "model": model, "fen_per_card_hour": fen}
             for (site, model), fen in sorted(solved.worth.pools_fen.items())

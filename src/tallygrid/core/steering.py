@@ -9,6 +9,9 @@ from tallygrid.core.catalogue import CARDS_PER_NODE, Catalogue, Site
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.core.placement import Request
 
+UNLISTED: Final = "unlisted"
+"""The name of sites that the catalogue no longer has, though work was placed there."""
+
 _HOUR_S: Final = 3_600
 
 
@@ -108,8 +111,9 @@ def _shares(
         capacity[name] = capacity.get(name, 0) + sum(site.cards.values()) * seconds
     groups: dict[str, list[Placed]] = {name: [] for name in capacity}
     for one in placed:
-        groups[name_of(catalogue.sites[one.site])].append(one)
-    return _ranked(groups, capacity)
+        name = name_of(catalogue.sites[one.site]) if one.site in catalogue.sites else UNLISTED
+        groups.setdefault(name, []).append(one)
+    return _ranked(groups, {UNLISTED: 0, **capacity})
 
 
 def _classes(placed: Iterable[Placed]) -> tuple[Share, ...]:

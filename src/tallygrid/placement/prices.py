@@ -27,11 +27,11 @@ _LEFT_OUT_BP = 15_000
 
 @dataclass(frozen=True)
 class Expected:
-    """A job that may come, as far as it lies within the horizon."""
+    """A job that may come, as far as it is likely and lies within the horizon."""
 
     request: Request
     within: float = 1.0
-    """The part of its time before the horizon."""
+    """The part of its time before the horizon, times how often it is expected."""
     programme: str = ""
     """The budget that pays part of it; empty: none."""
     rate_bp: int = 0

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup
 
 from tallygrid.core.catalogue import Catalogue
-from tallygrid.core.steering import Share, Steering
+from tallygrid.core.steering import UNLISTED, Share, Steering
 from tallygrid.report.page import stylesheet, template
 from tallygrid.report.shapes import PLAIN_COLOUR, WIDTHS, Change, Dumbbells, Panel
 from tallygrid.report.svg import svg
@@ -55,6 +55,8 @@ def steering_lines(found: Steering, catalogue: Catalogue, language: Language) ->
 
 def name_of(way: str, name: str, catalogue: Catalogue, writer: Writer) -> str:
     """Return what a share is called in a language."""
+    if name == UNLISTED:
+        return writer.say("steering.unlisted")
     if way == "side":
         return writer.say(f"side.{name}")
     if way == "class":

@@ -1,7 +1,7 @@
 """Pricing: what cards and budgets are worth to later work, solved anew from time to time.
 
-What was placed in the last days is expected again in the next; there is room where nothing
-is reserved, and as much money as the year has left for so many days.
+Work is what the last weeks let expect, hour by hour of the week; there is room where nothing
+is placed or queues, and as much money as the year has left for so many days.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,15 +13,15 @@ from psycopg import Connection
 
 from tallygrid import ledger
 from tallygrid.core.catalogue import Catalogue
-from tallygrid.core.placement import Placement
+from tallygrid.core.placement import Request
 from tallygrid.placement.capacity import Told
+from tallygrid.placement.forecast import WEEK, WEEKS_MAX, Came, History, forecast
 from tallygrid.placement.nodes import Reservation
-from tallygrid.placement.prices import Expected, Worth, solve
+from tallygrid.placement.prices import Worth, solve
 from tallygrid.placement.shelf import PoolKey, Shelf
 from tallygrid.service import reservations
 from tallygrid.service.office import Office
 from tallygrid.service.plain import load
-from tallygrid.service.purchase import Purchase, recent
 
 VALID: Final = timedelta(days=2)
 """How long prices count after they were solved."""
@@ -36,23 +36,25 @@ class Solved:
 
     at: datetime
     worth: Worth
+    history: History
+    """What the forecast rested on."""
 
 
 def solve_prices(office: Office, *, at: datetime, days: int = 7) -> Solved:
-    """Solve the prices of the next days on what came in the last, and keep them."""
-    span = timedelta(days=days)
+    """Solve the prices of the next days on queue and forecast, and keep them."""
+    until = at + timedelta(days=days)
     shelf = Shelf.of(office.catalogue)
 
     def load_all(connection: Connection) -> Solved:
-        came = recent(connection, at - span, at)
-        expected = [one for purchase in came for one in _expected(purchase, at)]
-        taken = reservations.between(connection, at, at + span)
-        free = _free(office.catalogue, taken, at, at + span)
+        came = _came(connection, at - WEEK * WEEKS_MAX, at)
+        found = forecast(came, since=_first(connection), at=at, until=until)
+        taken = reservations.between(connection, at, until)
+        free = _free(office.catalogue, taken, at, until)
         budgets = {
-            name: _spendable_fen(connection, name, at, span)
-            for name in sorted({one.programme for one in expected if one.programme})
+            name: _spendable_fen(connection, name, at, until - at)
+            for name in sorted({one.programme for one in found.expected if one.programme})
         }
-        return Solved(at, solve(shelf, expected, free, budgets))
+        return Solved(at, solve(shelf, found.expected, free, budgets), found.history)
 
     solved = office.transact("web", load_all)
     office.transact("web", lambda connection: _keep(connection, solved))
@@ -61,24 +63,25 @@ def solve_prices(office: Office, *, at: datetime, days: int = 7) -> Solved:
 
 def latest(connection: Connection, at: datetime) -> Solved | None:
     """Return the prices that count at an instant; none if none were solved lately."""
-    rows = connection.execute(
+    solution = connection.execute(
         """
-        SELECT solved_at, kind, site, model, worth FROM service.price
-        WHERE solved_at = (
-            SELECT max(solved_at) FROM service.price WHERE solved_at <= %s AND solved_at > %s
-        )
+        SELECT solved_at, period_h, periods, jobs FROM service.price_solution
+        WHERE solved_at <= %s AND solved_at > %s ORDER BY solved_at DESC LIMIT 1
         """,
         (at, at - VALID),
-    ).fetchall()
-    if not rows:
+    ).fetchone()
+    if solution is None:
         return None
-    return Solved(
-        rows[0][0].astimezone(at.tzinfo),
-        Worth(
-            {(site, model): worth for _, kind, site, model, worth in rows if kind == "pool"},
-            {name: worth for _, kind, name, _, worth in rows if kind == "budget"},
-        ),
+    solved_at, period_h, periods, jobs = solution
+    rows = connection.execute(
+        "SELECT kind, site, model, worth FROM service.price WHERE solved_at = %s", (solved_at,)
+    ).fetchall()
+    worth = Worth(
+        {(site, model): worth for kind, site, model, worth in rows if kind == "pool"},
+        {name: worth for kind, name, _, worth in rows if kind == "budget"},
     )
+    history = History(timedelta(hours=period_h), periods, jobs)
+    return Solved(solved_at.astimezone(at.tzinfo), worth, history)
 
 
 def report(office: Office, site: str, used_bp: int, *, at: datetime) -> None:
@@ -116,18 +119,32 @@ def told(connection: Connection, at: datetime) -> Told:
     )
 
 
-def _expected(purchase: Purchase, at: datetime) -> Iterable[Expected]:
-    """Yield a purchase as it may come again, as much later as the horizon, and cut off there."""
-    if not purchase.placement or purchase.reserved is None:
-        return
-    request = load(Placement, purchase.placement).request
-    lasting = timedelta(seconds=request.seconds)
-    within = min(1.0, (at - purchase.placed_at) / lasting)
-    grants = purchase.terms.grants
-    programme, rate_bp = (grants[0].programme, grants[0].rate_bp) if grants else ("", 0)
-    if within:
-        again = replace(request, wait_seconds_max=0, budget_bp=0)
-        yield Expected(again, within, programme, rate_bp)
+def _came(connection: Connection, start: datetime, end: datetime) -> Iterable[Came]:
+    """Return the jobs that were placed in a period, whatever became of them."""
+    rows = connection.execute(
+        """
+        SELECT placed_at, document #> '{placement,request}', document #> '{terms,grants,0}'
+        FROM service.purchase
+        WHERE placed_at >= %s AND placed_at < %s AND document #> '{placement,request}' IS NOT NULL
+        ORDER BY placed_at, id
+        """,
+        (start, end),
+    ).fetchall()
+    for at, asked, grant in rows:
+        request = replace(load(Request, asked), wait_seconds_max=0, budget_bp=0)
+        programme, rate_bp = (grant["programme"], grant["rate_bp"]) if grant else ("", 0)
+        yield Came(at, request, programme, rate_bp)
+
+
+def _first(connection: Connection) -> datetime | None:
+    """Return when the first job of all was placed: what came before nobody knows."""
+    row = connection.execute(
+        """
+        SELECT min(placed_at) FROM service.purchase
+        WHERE document #> '{placement,request}' IS NOT NULL
+        """
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _free(
@@ -142,7 +159,8 @@ def _free(
     }
     for one in taken:
         overlap = min(one.end, end) - max(one.start, start)
-        free[one.site, one.model] -= one.cards * (overlap / timedelta(hours=1))
+        if (one.site, one.model) in free:  # else it is listed no longer
+            free[one.site, one.model] -= one.cards * (overlap / timedelta(hours=1))
     return {key: max(0.0, left) for key, left in free.items()}
 
 
@@ -159,6 +177,12 @@ def _spendable_fen(connection: Connection, programme: str, at: datetime, span: t
 
 
 def _keep(connection: Connection, solved: Solved) -> None:
+    history = solved.history
+    period_h = history.period // timedelta(hours=1)
+    connection.execute(
+        "INSERT INTO service.price_solution VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (solved.at, period_h, history.times, history.jobs),
+    )
     rows = [
         *((solved.at, "pool", *key, fen) for key, fen in solved.worth.pools_fen.items()),
         *((solved.at, "budget", name, "", bp) for name, bp in solved.worth.budgets_bp.items()),
