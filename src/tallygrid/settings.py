@@ -5,6 +5,7 @@
 | `TALLYGRID_DATABASE_URL` | a PostgreSQL server of your own, 15 to 18 | the embedded server |
 | `TALLYGRID_HOME` | where the embedded server and the local site keep their files | below |
 | `TALLYGRID_LANGUAGE` | `en` or `zh` | from `LANG`, else `en` |
+| `TALLYGRID_CATALOGUE` | a folder with a catalogue of your own | the packaged one |
 | `TALLYGRID_WEIGHTS` | a YAML file with what the operator weighs in placements | the defaults |
 
 What can be made again, such as the packaged programmes once checked, is kept in
@@ -31,6 +32,7 @@ class Settings:
     home: Path
     database_url: str | None = None
     language: Language = "en"
+    catalogue: Path | None = None
     weights: Path | None = None
 
 
@@ -44,7 +46,8 @@ def read(environment: Mapping[str, str], *, is_root: bool) -> Settings:
         home=_home(environment, is_root=is_root),
         database_url=environment.get("TALLYGRID_DATABASE_URL") or None,
         language=_language(environment),
-        weights=Path(named) if (named := environment.get("TALLYGRID_WEIGHTS")) else None,
+        catalogue=_path(environment, "TALLYGRID_CATALOGUE"),
+        weights=_path(environment, "TALLYGRID_WEIGHTS"),
     )
 
 
@@ -63,6 +66,10 @@ def cache_home(environment: Mapping[str, str]) -> Path | None:
         return Path(chosen) / "tallygrid"
     home = environment.get("HOME", "")
     return Path(home) / ".cache" / "tallygrid" if home.startswith("/") else None
+
+
+def _path(environment: Mapping[str, str], name: str) -> Path | None:
+    return Path(named) if (named := environment.get(name)) else None
 
 
 def _home(environment: Mapping[str, str], *, is_root: bool) -> Path:

@@ -145,7 +145,7 @@ def statement(desk: Desk, *, provider: str, written: str, out: Path, font: Path 
     from tallygrid.service import statement as drawing  # noqa: PLC0415
 
     write = _writer(desk, out, font)
-    known = read_catalogue().providers
+    known = read_catalogue(desk.settings.catalogue).providers
     party = known[provider].credit_code if provider in known else provider
     with desk.server().connect("auditor") as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ

@@ -120,17 +120,17 @@ def quote(  # noqa: PLR0913  # one argument per option
 ) -> None:
     """Quote a workload: where it would go, who pays what, in cash and when. Changes nothing."""
     when = instant(at)
-    asked, known = _read(file, facts)
+    asked, known = _read(desk, file, facts)
     with desk.office() as office:
         counter = _counter(office, assume, asked)
         given = _given(counter, known)
         found = prospect(counter, asked.workload, given, programmes=asked.programmes, at=when)
+        why = counter.why(found.proposal, when, unit=asked.workload.unit) if explain else None
         if as_json:
-            write_json(prospect_json(found))
+            write_json(prospect_json(found, why))
         else:
             tell_prospect(desk, counter, found, when, shown=None if explain else 5)
-            if explain:
-                tell_why(desk, counter, found, asked.workload.unit, when)
+            tell_why(desk, counter, found, why)
     if found.proposal.offer is None:
         sys.exit(REFUSED)
 
@@ -169,7 +169,7 @@ def run(  # noqa: PLR0913  # one argument per option
     What is ordered without a job is held for and begun; `deliver` brings it in.
     """
     when = instant(at)
-    asked, known = _read(file, facts)
+    asked, known = _read(desk, file, facts)
     with desk.office() as office:
         counter = _counter(office, assume, asked)
         given = _given(counter, known)
@@ -222,7 +222,7 @@ def apply(  # noqa: PLR0913  # one argument per option
 ) -> None:
     """Apply for the vouchers that help a workload, and show every decision."""
     when = instant(at)
-    asked, known = _read(file, facts)
+    asked, known = _read(desk, file, facts)
     with desk.office() as office:
         counter = _counter(office, assume, asked)
         given = _given(counter, known)
@@ -329,9 +329,9 @@ def _counter(office: Office, assume: str, asked: WorkloadFile) -> Counter:
     return Counter(office, schemes)
 
 
-def _read(file: Path, facts: Path | None) -> tuple[WorkloadFile, Document]:
+def _read(desk: Desk, file: Path, facts: Path | None) -> tuple[WorkloadFile, Document]:
     """Read a workload and its facts' file, before anything is opened."""
-    on_offer = read_catalogue()
+    on_offer = read_catalogue(desk.settings.catalogue)
     names = {
         "region": on_offer.places,
         "sites": on_offer.sites,

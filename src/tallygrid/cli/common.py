@@ -100,9 +100,10 @@ class Desk:
 
         site = LocalSite(self.settings.home / "sites" / "local", slots=slots or os.cpu_count() or 1)
         weights = read_weights(self.settings.weights)
+        catalogue = read_catalogue(self.settings.catalogue)
         patience_s = PATIENCE_S if patience_s is None else patience_s
         with Sessions(self.server(), self.say, patience_s=patience_s) as sessions:
-            yield Office(sessions, read_catalogue(), site, weights)
+            yield Office(sessions, catalogue, site, weights)
 
 
 def write_json(data: object) -> None:

@@ -1,12 +1,13 @@
 """Showing a purchase on a terminal: where it goes, who pays what, what has been delivered."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from fractions import Fraction
 from typing import Final
 
 from tallygrid.cli.common import Desk
-from tallygrid.core.catalogue import Unit
+from tallygrid.core.placement import Placement
 from tallygrid.service import lines, publishing
 from tallygrid.service.applying import Applied
 from tallygrid.service.asking import Asked
@@ -17,7 +18,7 @@ from tallygrid.service.plain import dump
 from tallygrid.service.prospect import Prospect
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.purchase import Purchase
-from tallygrid.service.quoting import Counter, Proposal
+from tallygrid.service.quoting import Counter, Proposal, Why
 from tallygrid.settings import Language
 from tallygrid.text import money, render
 from tallygrid.text.decision import outcome_said
@@ -67,14 +68,14 @@ def _tell_proposal(
         desk.out.print(assumed, markup=False, soft_wrap=True)
 
 
-def tell_why(desk: Desk, counter: Counter, found: Prospect, unit: Unit, at: datetime) -> None:
+def tell_why(desk: Desk, counter: Counter, found: Prospect, why: Why | None) -> None:
     """Tell what decided a placement, and which weights would have decided otherwise."""
-    placement, office = found.proposal.placement, counter.office
-    if placement is None or placement.chosen is None:
+    placement = found.proposal.placement
+    if placement is None or why is None:
         return
-    changes = counter.flips(placement, unit, at)
     desk.out.print()
-    for line in explained(placement, changes, office.weights, office.catalogue, desk.language):
+    catalogue = counter.office.catalogue
+    for line in explained(placement, why.flips, why.weights, catalogue, desk.language):
         desk.out.print(line, markup=False, soft_wrap=True)
 
 
@@ -202,8 +203,8 @@ def beside_json(one: Match) -> dict[str, object]:
     }
 
 
-def prospect_json(found: Prospect) -> dict[str, object]:
-    """Return a prospect as one JSON document."""
+def prospect_json(found: Prospect, why: Why | None = None) -> dict[str, object]:
+    """Return a prospect as one JSON document, with what decided it if that was asked for."""
     proposal = found.proposal
     quoted = proposal.quote
     return {
@@ -217,7 +218,28 @@ def prospect_json(found: Prospect) -> dict[str, object]:
             "refund_fen": quoted.refund_fen,
             "worst_case_fen": quoted.worst_case_fen,
         },
-        "placement": dump(proposal.placement) if proposal.placement else None,
+        "placement": _placement_json(proposal.placement) if proposal.placement else None,
+        **(
+            {}
+            if why is None
+            else {"weights": asdict(why.weights), "flips": [asdict(f) for f in why.flips]}
+        ),
+    }
+
+
+def _placement_json(placement: Placement) -> dict[str, object]:
+    """Return a placement with the names of the reasons and of the parts of each cost."""
+    return {
+        "request": dump(placement.request),
+        "chosen": placement.chosen,
+        "verdicts": [
+            {
+                **one._asdict(),
+                "reasons": one.codes,
+                "cost": one.cost and {**one.cost._asdict(), "total_fen": one.cost.total_fen},
+            }
+            for one in placement.verdicts
+        ],
     }
 
 

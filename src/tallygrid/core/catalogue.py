@@ -33,6 +33,9 @@ CARD_MS_PER_CARD_HOUR: Final = 3_600_000
 CARD_HOURS_PER_SERVER_MONTH: Final = CARDS_PER_NODE * 24 * 30
 """The market's month: 30 days of 24 hours on a server of 8 cards."""
 
+CERTIFIED: Final = "certified"
+"""The fact of an offer whose cards' speed was measured, and not only published."""
+
 INVENTED: Final = "invented"
 """The source of a value that no published text gives."""
 

@@ -97,6 +97,8 @@ class Workload:
     origin: WantedOrigin = "any"
     sites: tuple[str, ...] = ()
     """Where the data may be worked on (residency); none named means anywhere."""
+    certified: bool = False
+    """Whether only cards will do whose speed was measured and certified."""
 
     def __post_init__(self) -> None:
         assert self.gang is not None or self.order is not None, self

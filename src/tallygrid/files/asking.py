@@ -104,6 +104,7 @@ class Asking(BaseModel):
     latency_ms_max: int | None = Field(default=None, ge=0)
     origin: WantedOrigin = "any"
     sites: _Words = ()
+    certified: bool = False
     order: OrderIn | None = None
 
 

@@ -168,7 +168,7 @@ def _wrong_offers(written: _Written) -> Iterator[Mistake]:
     file = written.offers
     sites = {site.id: site for site in written.sites.content.sites}
     providers = {provider.id for provider in written.providers.content.providers}
-    cards = {card.id for card in written.cards.content.cards}
+    cards = {card.id: card for card in written.cards.content.cards}
     for model in file.content.references:
         yield from _unknown(file, ("references", model), model, "card model", cards)
     for n, offer in enumerate(file.content.offers):
@@ -180,6 +180,32 @@ def _wrong_offers(written: _Written) -> Iterator[Mistake]:
             listed = sites[offer.site].cards
             kind = f"card at the site `{offer.site}` of model"
             yield from _unknown(file, (*where, "model"), offer.model or "", kind, listed)
+        yield from _wrong_certificate(file, where, offer, cards)
+
+
+def _wrong_certificate(
+    file: _File[schema.OffersFile],
+    where: Where,
+    offer: schema.OfferIn,
+    cards: Mapping[str, schema.CardIn],
+) -> Iterator[Mistake]:
+    """Yield a mistake if a speed is certified of what has none, above it, or by nobody."""
+    if core.CERTIFIED in offer.facts:
+        yield file.document.mistake(
+            (*where, "facts", core.CERTIFIED),
+            "Nobody vouches for this certificate.",
+            "Write what was measured, and its source, as `certified_tflops`.",
+        )
+    if offer.certified_tflops is None:
+        return
+    measured, card = offer.certified_tflops.value, cards.get(offer.model or "")
+    if card is None or not 0 < measured <= card.fp16_tflops.value:
+        published = "no card" if card is None else f"{card.fp16_tflops.value} TFLOPS published"
+        yield file.document.mistake(
+            (*where, "certified_tflops", "value"),
+            f"{measured} TFLOPS were measured of {offer.model}, with {published}.",
+            "Write a speed above 0 and not above the published one of a card.",
+        )
 
 
 def _wrong_unit(
@@ -307,7 +333,9 @@ def _offer(offer: schema.OfferIn, cards: Mapping[str, core.CardModel]) -> core.O
         origin=card.origin if card else "domestic",
         memory_gb=card.memory_gb if card else 0,
         discount_bp=offer.discount_bp.value if offer.discount_bp else 0,
-        facts=offer.facts,
+        facts=offer.facts
+        if offer.certified_tflops is None
+        else {**offer.facts, core.CERTIFIED: True},
     )
 
 

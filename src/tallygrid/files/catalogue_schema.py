@@ -173,6 +173,8 @@ class OfferIn(Part):
     model: Id | None = None
     price: PriceIn
     discount_bp: Rate | None = None
+    certified_tflops: Figure | None = None
+    """Dense FP16 TFLOPS of these cards as measured; without it their speed is only published."""
     facts: dict[str, int | bool | str] = {}
 
 

@@ -80,6 +80,7 @@ def _workload(read: task.Task, spelled: Mapping[str, str]) -> Workload:
         latency_ms_max=asking.latency_ms_max,
         origin=asking.origin,
         sites=asking.sites,
+        certified=asking.certified,
     )
 
 

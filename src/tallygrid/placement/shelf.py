@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from tallygrid.core.catalogue import Catalogue, Offer
+from tallygrid.core.catalogue import CERTIFIED, Catalogue, Offer
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.core.placement import SEEDS, Request, Weights
 from tallygrid.placement.kernel import MASKS, WORD_BITS
@@ -226,7 +226,7 @@ def _entry(offer: Offer, catalogue: Catalogue) -> Entry:
         provider=offer.provider,
         model=offer.model,
         domestic=offer.origin == "domestic",
-        certified=bool(offer.facts.get("certified", False)),
+        certified=bool(offer.facts.get(CERTIFIED, False)),
         memory_gb=offer.memory_gb,
         price_fen=one_second.numerator,
         price_card_seconds=one_second.denominator,

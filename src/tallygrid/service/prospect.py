@@ -108,6 +108,7 @@ def request_of(workload: Workload, facts: Facts, catalogue: Catalogue) -> Reques
         data_gb=ceil(workload.data_gb),
         latency_ms_max=workload.latency_ms_max,
         related=catalogue.related(code),
+        certified=workload.certified,
         seed=key_of("placement", code, workload.name).int % SEEDS,
     )
 

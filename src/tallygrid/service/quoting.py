@@ -12,7 +12,7 @@ from tallygrid.core.condition import Facts
 from tallygrid.core.decision import decide
 from tallygrid.core.finding import Finding
 from tallygrid.core.money import BASIS_POINTS
-from tallygrid.core.placement import Flip, Placement, PoolState
+from tallygrid.core.placement import Flip, Placement, PoolState, Weights
 from tallygrid.core.placement import Request as PlacementRequest
 from tallygrid.core.quote import Quote, quote
 from tallygrid.core.rating import Grant
@@ -58,6 +58,16 @@ class Proposal:
     quote: Quote | None
     vouchers: tuple[str, ...]
     placement: Placement | None
+
+
+@dataclass(frozen=True)
+class Why:
+    """What decided a placement beside the prices."""
+
+    weights: Weights
+    """What the operator weighs."""
+    flips: tuple[Flip, ...]
+    """What each weight would have to be for another choice."""
 
 
 @dataclass
@@ -153,10 +163,13 @@ class Counter:
             self.office.catalogue, taken, at=at, lasting=lasting, wanted=asked.cards, told=told
         )
 
-    def flips(self, placement: Placement, unit: Unit, at: datetime) -> tuple[Flip, ...]:
-        """Return what each of the operator's weights would have to be for another choice."""
+    def why(self, proposal: Proposal, at: datetime, *, unit: Unit) -> Why | None:
+        """Return what decided a proposal; None where no site was chosen among several."""
+        placement, weights = proposal.placement, self.office.weights
+        if placement is None or placement.chosen is None:
+            return None
         state = self._state(placement.request, at)
-        return flips(placement.request, self._shelves[unit], state, self.office.weights)
+        return Why(weights, flips(placement.request, self._shelves[unit], state, weights))
 
     def _purses(
         self,
