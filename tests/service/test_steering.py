@@ -201,3 +201,13 @@ def test_work_at_a_site_that_is_listed_no_longer_is_told_too() -> None:
     for way in ("site", "province", "side", "provider"):
         assert {one.name: one.card_hours for one in found.by[way] if one.jobs}["unlisted"] == 1
     assert "sites no longer listed" in steering_page(found, CATALOGUE, "en")
+
+
+def test_the_page_is_drawn_for_wide_and_narrow_and_names_provinces_in_its_language() -> None:
+    found = core.steering(CATALOGUE, [], start=AT, end=AT + DAY)
+
+    page = steering_page(found, CATALOGUE, "zh")
+
+    for width in ("wide", "narrow"):
+        assert page.count(f'<figure class="{width}">') == 4
+    assert not {one.province for one in CATALOGUE.places.values() if one.province in page}

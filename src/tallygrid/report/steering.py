@@ -11,6 +11,7 @@ from tallygrid.report.shapes import PLAIN_COLOUR, WIDTHS, Change, Dumbbells, Pan
 from tallygrid.report.svg import svg
 from tallygrid.report.writer import Writer
 from tallygrid.settings import Language
+from tallygrid.text import catalogue as sentences
 
 
 def steering_page(found: Steering, catalogue: Catalogue, language: Language) -> str:
@@ -19,7 +20,10 @@ def steering_page(found: Steering, catalogue: Catalogue, language: Language) -> 
     sections = [
         {
             "title": writer.say(f"way.{way}"),
-            "chart": Markup(_chart(way, shares, catalogue, writer)),  # noqa: S704  # drawn by us
+            "charts": {
+                width: Markup(_chart(way, shares, catalogue, writer, width))  # noqa: S704  # drawn by us
+                for width in WIDTHS
+            },
             "rows": [_row(way, one, catalogue, writer) for one in shares],
             "has_cards": way != "class",
         }
@@ -61,13 +65,22 @@ def name_of(way: str, name: str, catalogue: Catalogue, writer: Writer) -> str:
         return writer.say(f"side.{name}")
     if way == "class":
         return writer.say(f"class.{name}")
-    if way not in {"site", "provider"}:
-        return name
+    if way == "province":
+        return _province(name, catalogue, writer)
     words = (catalogue.sites[name] if way == "site" else catalogue.providers[name]).name
     return words.zh if writer.language == "zh" else words.en
 
 
-def _chart(way: str, shares: Sequence[Share], catalogue: Catalogue, writer: Writer) -> str:
+def _province(name: str, catalogue: Catalogue, writer: Writer) -> str:
+    """Return what a province is called, by its code (GB/T 2260), which a place in it has."""
+    codes = {one.code[:2] for one in catalogue.places.values() if one.province == name}
+    said = f"lab.province.{min(codes, default='')}"
+    return writer.say(said) if f"report.{said}" in sentences() else name
+
+
+def _chart(
+    way: str, shares: Sequence[Share], catalogue: Catalogue, writer: Writer, width: str
+) -> str:
     """Draw how far each one's part of the work is from its part of the cards."""
     changes = [
         Change(
@@ -80,10 +93,11 @@ def _chart(way: str, shares: Sequence[Share], catalogue: Catalogue, writer: Writ
         for one in shares
     ]
     title = writer.say(f"way.{way}")
-    panel = Panel(title, PLAIN_COLOUR, changes)
-    drawn = Dumbbells([panel], axis=writer.say("steering.axis"))(WIDTHS["wide"])
+    panel = Panel("", PLAIN_COLOUR, changes)
+    drawn = Dumbbells([panel], axis=writer.say("steering.axis"))(WIDTHS[width])
     assert drawn is not None, "there is a line for each share"
-    return svg(drawn, key=way, title=title, description=writer.say("steering.description"))
+    description = writer.say("steering.description")
+    return svg(drawn, key=f"{way}-{width}", title=title, description=description)
 
 
 def _amount(way: str, one: Share, writer: Writer) -> str:
