@@ -6,9 +6,10 @@ from typing import Final
 import altair as alt
 from markupsafe import Markup
 
-from tallygrid.report.page import stylesheet, template
+from tallygrid.report.page import filled
 from tallygrid.report.shapes import PLAIN_COLOUR
 from tallygrid.report.svg import svg
+from tallygrid.report.tables import Column, Table
 from tallygrid.report.writer import Writer
 from tallygrid.settings import Language
 
@@ -39,13 +40,20 @@ def fitting_page(
         }
         for chart, pair in curves.items()
     ]
-    return template("fitting.html").render(
-        writer=writer,
-        css=Markup(stylesheet()),  # noqa: S704  # our own file
+    return filled(
+        "fitting.html",
+        writer,
+        title=writer.say("fit.title"),
         name=name,
         charts=charts,
-        rows=[(_figure(figure, writer), f"{distance:.3f}") for figure, distance in distances],
+        distances=_table(distances, writer),
     )
+
+
+def _table(distances: Sequence[tuple[str, float]], writer: Writer) -> Table:
+    heads = (Column(writer.say("fit.figure")), Column(writer.say("fit.distance"), is_number=True))
+    rows = tuple((_figure(figure, writer), f"{distance:.3f}") for figure, distance in distances)
+    return Table(writer.say("fit.distances"), heads, rows)
 
 
 def _figure(figure: str, writer: Writer) -> str:

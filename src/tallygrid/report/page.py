@@ -32,16 +32,22 @@ def page(figures: Figures, language: Language, languages: Sequence[Language]) ->
     """Return the page in one language, with links to the others."""
     writer = Writer(language)
     headline, detail = prose.verdict(figures, writer)
-    return template().render(
-        figures=figures,
-        writer=writer,
+    sections = _sections(figures, writer)
+    named = [*(section.name for section in sections), "sources", "next"]
+    return filled(
+        "page.html",
+        writer,
+        title=writer.say("title"),
+        subtitle=writer.say("subtitle", at=figures.run.made_at),
         others={other: _file_name(other) for other in languages if other != language},
-        css=Markup(stylesheet()),  # noqa: S704  # our own file
+        made_by=prose.made_by(figures, writer),
+        figures=figures,
+        headings=[(name, writer.say(name)) for name in named],
         headline=headline,
         detail=detail,
         problems=prose.problems(figures, writer),
         prose=prose,
-        sections=_sections(figures, writer),
+        sections=sections,
     )
 
 
@@ -103,9 +109,41 @@ def _file_name(language: Language) -> str:
     return f"report.{language}.html"
 
 
+def filled(
+    name: str,
+    writer: Writer,
+    /,
+    *,
+    title: str,
+    subtitle: str = "",
+    others: Mapping[Language, str] | None = None,
+    made_by: str = "",
+    **values: object,
+) -> str:
+    """Return a page: the frame that all share, and in it a template with its values.
+
+    Args:
+        name: Of the template; it extends `frame.html` and takes its tables from `parts.html`.
+        writer: Of the page's language.
+        title: In the heading and the window.
+        subtitle: Under the heading, if there is one.
+        others: The files that say the same in other languages.
+        made_by: What made the page.
+        values: What the template itself asks for.
+    """
+    return _template(name).render(
+        writer=writer,
+        css=Markup(_stylesheet()),  # noqa: S704  # our own file
+        title=title,
+        subtitle=subtitle,
+        others=others or {},
+        made_by=made_by,
+        **values,
+    )
+
+
 @cache
-def template(name: str = "page.html") -> Template:
-    """Return a page to be filled in."""
+def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("tallygrid", "report"),
         autoescape=True,
@@ -116,6 +154,5 @@ def template(name: str = "page.html") -> Template:
     return environment.get_template(name)
 
 
-def stylesheet() -> str:
-    """Return the looks of every page."""
+def _stylesheet() -> str:
     return files("tallygrid.report").joinpath("page.css").read_text(encoding="utf-8")

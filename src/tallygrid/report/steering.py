@@ -6,9 +6,10 @@ from markupsafe import Markup
 
 from tallygrid.core.catalogue import Catalogue
 from tallygrid.core.steering import UNLISTED, Share, Steering
-from tallygrid.report.page import stylesheet, template
+from tallygrid.report.page import filled
 from tallygrid.report.shapes import PLAIN_COLOUR, WIDTHS, Change, Dumbbells, Panel
 from tallygrid.report.svg import svg
+from tallygrid.report.tables import Column, Table
 from tallygrid.report.writer import Writer
 from tallygrid.settings import Language
 from tallygrid.text import catalogue as sentences
@@ -19,22 +20,20 @@ def steering_page(found: Steering, catalogue: Catalogue, language: Language) -> 
     writer = Writer(language)
     sections = [
         {
-            "title": writer.say(f"way.{way}"),
             "charts": {
                 width: Markup(_chart(way, shares, catalogue, writer, width))  # noqa: S704  # drawn by us
                 for width in WIDTHS
             },
-            "rows": [_row(way, one, catalogue, writer) for one in shares],
-            "has_cards": way != "class",
+            "table": _table(way, shares, catalogue, writer),
         }
         for way, shares in found.by.items()
         if shares
     ]
-    return template("steering.html").render(
-        writer=writer,
-        css=Markup(stylesheet()),  # noqa: S704  # our own file
-        start=found.start,
-        end=found.end,
+    return filled(
+        "steering.html",
+        writer,
+        title=writer.say("steering.title"),
+        subtitle=writer.say("steering.period", start=found.start, end=found.end),
         sections=sections,
     )
 
@@ -106,8 +105,24 @@ def _amount(way: str, one: Share, writer: Writer) -> str:
     return writer.say("steering.amount", work=one.work_bp, capacity=one.capacity_bp)
 
 
-def _row(way: str, one: Share, catalogue: Catalogue, writer: Writer) -> list[str]:
-    return [
+def _table(way: str, shares: Sequence[Share], catalogue: Catalogue, writer: Writer) -> Table:
+    cards = ("steering.capacity", "steering.used") if way != "class" else ()
+    titles = (
+        *("steering.jobs", "steering.card_hours", "steering.work", *cards),
+        *("steering.gross", "steering.subsidy"),
+    )
+    return Table(
+        writer.say(f"way.{way}"),
+        (
+            Column(writer.say("steering.name")),
+            *(Column(writer.say(title), is_number=True) for title in titles),
+        ),
+        tuple(_row(way, one, catalogue, writer) for one in shares),
+    )
+
+
+def _row(way: str, one: Share, catalogue: Catalogue, writer: Writer) -> tuple[str, ...]:
+    return (
         name_of(way, one.name, catalogue, writer),
         writer.number(one.jobs),
         writer.number(one.card_hours),
@@ -115,4 +130,4 @@ def _row(way: str, one: Share, catalogue: Catalogue, writer: Writer) -> list[str
         *([writer.percent(one.capacity_bp), writer.percent(one.used_bp)] if way != "class" else []),
         writer.money(one.gross_fen),
         writer.money(one.subsidy_fen),
-    ]
+    )

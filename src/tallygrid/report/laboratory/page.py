@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from tallygrid.report.laboratory.content import Content, Section
-from tallygrid.report.page import stylesheet, template
+from tallygrid.report.page import filled
 from tallygrid.report.shapes import WIDTHS
 from tallygrid.report.svg import svg
 from tallygrid.report.writer import Writer
@@ -14,11 +14,15 @@ from tallygrid.settings import Language
 
 def page(told: Content, language: Language, others: Mapping[Language, str]) -> str:
     """Return the page in one language, with links to the others' files."""
-    return template("laboratory.html").render(
-        told=told,
-        writer=Writer(language),
+    return filled(
+        "laboratory.html",
+        Writer(language),
+        title=told.title,
+        subtitle=told.subtitle,
         others=others,
-        css=Markup(stylesheet()),  # noqa: S704  # our own file
+        made_by=told.made_by,
+        told=told,
+        headings=[(section.name, section.title) for section in told.sections],
         pictures={section.name: _pictures(section) for section in told.sections},
     )
 
