@@ -1,15 +1,18 @@
 """Scenarios: what is wrong in a file is told at once; the same seed gives the same world."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from tallygrid.files.mistake import FileError
 from tallygrid.lab.behaviour import behaviour, parameters
-from tallygrid.lab.network.results import tables_of
-from tallygrid.lab.network.simulate import play, stage_of
+from tallygrid.lab.network import rows
+from tallygrid.lab.network.results import saturated, tables_of
+from tallygrid.lab.network.simulate import catalogue_of, play, stage_of
 from tallygrid.lab.network.summary import summary_of
 from tallygrid.lab.scenario import Scenario, open_scenario, packaged
 from tallygrid.lab.sweep import OtherSweepError, read_sweep, run_sweep
@@ -188,6 +191,74 @@ def test_providers_that_raise_prices_take_a_part_of_the_subsidy(tmp_path: Path) 
         other.world.offers[0, 1] / other.world.offers[0, 2]
     )
     assert (one.without.fates == other.without.fates).all()
+
+
+def test_providers_that_list_more_cards_do_so_only_with_the_programmes(tmp_path: Path) -> None:
+    still = stage_of(_small(tmp_path))
+    text = SMALL.replace("BUDGET", "1000000").replace("PROGRAMME", "shanghai-compute-issued")
+    text = text.replace("paperwork_hours: 8", "paperwork_hours: 8, capacity_response_bp: 10000")
+    growing = stage_of(open_scenario(str(_written(tmp_path, text))))
+    one, other = play(still, 1), play(growing, 1)
+    assert sum(other.world.shelf.cards.values()) > sum(one.world.shelf.cards.values())
+    assert other.with_.tables["pools"][:, rows.CARDS].sum() > (
+        one.with_.tables["pools"][:, rows.CARDS].sum()
+    )
+    assert (one.without.fates == other.without.fates).all()
+
+
+def test_a_price_of_a_side_holds_for_a_site_that_changes_something_else(tmp_path: Path) -> None:
+    more = "network: {sides: {west: {price: 900}}, sites: {guian: {pue_milli: 1150}}}\n"
+    scenario = _small(tmp_path, more=more)
+    catalogue, factors = catalogue_of(scenario)
+    west = {id_ for id_, offer in catalogue.offers.items()
+            if catalogue.sites[offer.site].side == "west"}  # fmt: skip
+    assert set(factors) == west
+    assert set(factors.values()) == {900}
+    assert catalogue.sites["guian"].pue_milli == 1150
+
+
+def test_a_city_and_its_districts_stand_beside_one_another_by_their_own_terms() -> None:
+    """Both pay a share of the same rent, and never more than all of it."""
+    scenario = open_scenario("shanghai-30-and-district")
+    small = scenario.demand.model_copy(update={"jobs": 800, "firms": 60})
+    eager = {"aware_bp": 10_000, "hazard_per_day_bp": 2_000, "paperwork_hours": 1}
+    stage = stage_of(replace(scenario, demand=small, behaviour=eager))
+    tables = tables_of(stage, play(stage, 1))
+    steps, jobs = tables["steps"], tables["jobs"]
+
+    both = steps.filter(pl.col("paid_fen") > 0).group_by("firm").len().filter(pl.col("len") == 2)
+    assert len(both) > 0
+    # Amounts are rounded on the contract's running total, so the whole counts and not the line.
+    bills = jobs.group_by("firm").agg(pl.col("subsidy_fen", "billed_fen").sum())
+    assert (bills["subsidy_fen"] <= bills["billed_fen"]).all()
+    assert (jobs["subsidy_fen"] > jobs["billed_fen"] * 0.9).any()
+    used = steps["step"].cast(pl.String).is_in(["used", "claimed"])
+    assert used.to_list() == (steps["paid_fen"] > 0).to_list()
+
+
+def test_a_budget_of_the_scenario_answers_what_the_text_leaves_open(tmp_path: Path) -> None:
+    scenario = _small(tmp_path, 300_000, "ningbo-compute-issued")
+    (one,) = scenario.programmes
+    assert one.budget_fen == 30_000_000
+    assert one.assumptions.of(one.programme.id)["budget"] == 300_000
+
+
+@pytest.mark.parametrize(
+    ("waits", "is_saturated"),
+    [
+        (np.arange(100) * np.arange(100), True),  # it grows to the end, and all wait
+        (np.where(np.arange(100) % 3, 0, np.arange(100) ** 2), True),  # only the wide ones wait
+        (np.repeat([0, 9_000_000], [97, 3]), False),  # three late ones, however long
+        (np.arange(49) * np.arange(49), False),  # too few to tell
+        (np.repeat([0, 119], [80, 20]), False),  # less than two minutes
+        (np.repeat([0, 121], [80, 20]), True),
+        (np.repeat([5_000, 10_000], [60, 40]), False),  # twice, and no more
+    ],
+)
+def test_a_queue_that_grows_is_saturated_and_a_burst_is_not(
+    waits: np.ndarray, *, is_saturated: bool
+) -> None:
+    assert saturated(waits) is is_saturated
 
 
 SWEEP = """

@@ -72,7 +72,7 @@ class SiteGiven(_Part):
     cards: dict[str, Annotated[int, Field(ge=0, le=PLACEHOLDER_CARDS_MAX)]] = Field(
         default_factory=dict
     )
-    price: Annotated[int, Field(ge=100, le=10_000)] = 1000
+    price: Annotated[int, Field(ge=100, le=10_000)] | None = None
     """In thousandths of what is listed."""
     pue_milli: Annotated[int, Field(ge=1000, le=3000)] | None = None
     power_price_milli_yuan: Annotated[int, Field(ge=1, le=10_000)] | None = None
@@ -302,7 +302,11 @@ class _Reading:
             if programme.id in seen:
                 self.wrong(where, f"`{programme.id}` stands twice.", "Keep one.")
             seen.add(programme.id)
-            fills = {**(assumed.of(programme.id) if assumed else {}), **given.fills}
+            fills = {
+                **(assumed.of(programme.id) if assumed else {}),
+                **_budget_fills(given, programme),
+                **given.fills,
+            }
             if found := self._filled(where, given, programme, fills):
                 yield found
 
@@ -372,6 +376,14 @@ class _Reading:
             self.wrong(where, problem, "Give `budget_yuan`.")
             return None
         return amount * FEN_PER_YUAN
+
+
+def _budget_fills(given: ProgrammeGiven, programme: Programme) -> Mapping[str, Scalar]:
+    """Return the budget of a scenario as the reading of the item that asks for it, if one does."""
+    if given.budget_yuan is None:
+        return {}
+    asking = (item.id for item in programme.open if item.field == "budget.amount_yuan")
+    return dict.fromkeys(asking, given.budget_yuan)
 
 
 _NEEDED: Final[Mapping[str, Callable[[Programme], Any]]] = {

@@ -26,11 +26,10 @@ _MILLIWATT_S_PER_KWH: Final = 3_600_000_000
 def tables_of(stage: Stage, played: Played) -> dict[str, pl.DataFrame]:
     """Return the tables of one seed."""
     jobs = _jobs(stage, played)
-    steps = _steps(played, jobs)
     return {
         "jobs": jobs,
         "firms": _firms(played, jobs),
-        "steps": steps,
+        "steps": _steps(played),
         "sites": _sites(stage, played),
         "waits": _waits(jobs),
         "budgets": _budgets(stage, played),
@@ -114,31 +113,23 @@ def claiming(played: Played) -> NDArray[np.bool_]:
     return found
 
 
-def _steps(played: Played, jobs: pl.DataFrame) -> pl.DataFrame:
+def _steps(played: Played) -> pl.DataFrame:
     """One row per firm and programme that had to do with one another: how far it came."""
     answered = {one.application.id: one for one in played.answered}
-    used = dict(
-        jobs.filter(pl.col("subsidy_fen") > 0)
-        .group_by("firm")
-        .agg(pl.col("programme").unique())
-        .iter_rows()
-    )
     claims = claiming(played)
     found = []
     for one in played.intake.attempts:
-        step, why, waited = one.step, one.why, None
+        step, why, waited, amount, paid = one.step, one.why, None, 0, 0
         answer = answered.get(one.application.id) if one.application else None
         if answer is not None and one.application is not None:
             step, why = "answered", f"{answer.result} {answer.why}".strip()
             waited = (answer.at - one.application.at) / timedelta(days=1)
             if answer.result == "awarded":
+                voucher = played.with_.vouchers[answer.voucher]
+                amount, paid = answer.amount_fen, int(voucher[rows.PAID_FEN])
                 step, why = "awarded", ""
-                if one.programme in used.get(one.firm, ()):
-                    row = played.with_.vouchers[answer.voucher]
-                    claimed = claims[one.firm] or row[rows.IS_DEDUCTED]
-                    step = "claimed" if claimed else "used"
-        amount = answer.amount_fen if answer else 0
-        paid = int(played.with_.vouchers[answer.voucher, rows.PAID_FEN]) if amount and answer else 0
+                if paid:  # a job may draw on two vouchers: each tells for itself
+                    step = "claimed" if claims[one.firm] or voucher[rows.IS_DEDUCTED] else "used"
         found.append(
             (
                 played.seed,
@@ -276,14 +267,23 @@ def _use(run: Run, end_s: int) -> Mapping[str, NDArray[np.float64]]:
 def saturated(wait: NDArray[np.int64]) -> bool:
     """Tell whether the last fifth of the jobs waits more than twice as long as the middle fifth.
 
-    Jobs stand by arrival; of fewer than fifty nothing is said.
+    Jobs stand by arrival; of fewer than fifty nothing is said. A queue that does not settle
+    makes at least a quarter of the late jobs wait, be it only the wide ones; where fewer wait,
+    however long, that was a burst. Less than two minutes on average are no queue at all.
+
+    >>> saturated(np.arange(100) ** 2), saturated(np.repeat([0, 9_000_000], [98, 2]))
+    (True, False)
     """
-    if len(wait) < 50:  # noqa: PLR2004  # ten jobs in a fifth
+    if len(wait) < _JOBS_MIN:
         return False
-    fifths = np.array_split(wait, 5)
-    return bool(fifths[4].mean() > 2 * max(fifths[2].mean(), _MINUTE_S))
+    _, _, middle, _, last = np.array_split(wait, 5)
+    if np.count_nonzero(last) < len(last) / 4:
+        return False
+    return bool(last.mean() > 2 * max(middle.mean(), _MINUTE_S))
 
 
+_JOBS_MIN: Final = 50
+"""Ten jobs in a fifth."""
 _MINUTE_S: Final = 60
 
 

@@ -123,7 +123,8 @@ def catalogue_of(scenario: Scenario) -> tuple[Catalogue, Mapping[str, int]]:
         changes = [network.sides.get(site.side), network.sites.get(id_)]
         for change in [one for one in changes if one is not None]:
             site = _changed(site, change)  # noqa: PLW2901  # the side first, then the site
-            factors[id_] = change.price
+            if change.price is not None:
+                factors[id_] = change.price
         sites[id_] = site
     offers = {
         id_: offer
