@@ -8,6 +8,9 @@ transaction per transfer, which locks the budget's row, then the voucher's, chec
 both and inserts the transfer, over five round trips. The books do more per event (key, hold,
 chain of hashes, role); posting together makes up for it.
 
+As the books grow (`--growth`), so does the server's share: a ratio by its processor time says
+what grew, one by rate also who else was at work.
+
 Three things are posted: single legs; pairs of a hold and its capture; and complete redemptions,
 which hold and capture on a voucher of two funders, the applicant's cap of the year and the
 budget of a class, with evidence and a message for the application. A pair and a redemption
@@ -31,7 +34,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,10 +44,10 @@ from uuid import uuid4
 from psycopg import Connection
 
 from tallygrid import database, ledger
-from tallygrid.core.books import Account, Event, Leg
+from tallygrid.core.books import Account, Event, Leg, Outcome
 from tallygrid.database import Server
 from tallygrid.database.binaries import choose
-from tallygrid.ledger.async_queue import AsyncPostingQueue
+from tallygrid.ledger.async_queue import UNDER_WAY, AsyncPostingQueue
 from tallygrid.settings import Settings
 
 SECONDS: Final = 3.0
@@ -144,12 +147,12 @@ def measure(seconds: float = SECONDS) -> list[tuple[str, float, float]]:
             rows.append((f"{name}, ratio by processor time", 1e6 / middle.cpu_us, spared))
         for way in WAYS:
             for size in SIZES:
-                per_s = batches(server, seconds / 3, way, size)
+                per_s, _ = batches(server, seconds / 3, way, size)
                 rows.append(
                     (f"one connection, {way.name}, batches of {size}", per_s, per_s / baseline)
                 )
-        per_s = verification(server)
-        rows.append(("verify", per_s, per_s / baseline))
+        per_s, _ = verification(server)
+        rows.append(("verify, in legs", per_s, per_s / baseline))
     return rows
 
 
@@ -172,13 +175,14 @@ def growth(sizes: Sequence[int], seconds: float) -> list[tuple[str, float, float
             with server.connect("web", autocommit=True) as connection:
                 while ledger.heads(connection)[0].seq < size:
                     post(connection, single_legs.make(1000))
-            for name, per_s in (
+            for name, (per_s, server_us) in (
                 ("single legs, batches of 256", batches(server, seconds, single_legs, 256)),
                 ("verify", verification(server)),
             ):
-                ratio = per_s / first.setdefault(name, per_s)
-                found.append((f"{name}, {size:,} transfers", per_s, ratio))
-                print(found[-1], flush=True)
+                for what, figure in ((name, per_s), (f"{name}, by server CPU", 1e6 / server_us)):
+                    ratio = figure / first.setdefault(what, figure)
+                    found.append((f"{what}, {size:,} transfers", figure, ratio))
+                    print(found[-1], flush=True)
     return found
 
 
@@ -269,29 +273,46 @@ def open_vouchers(connection: Connection[Any]) -> None:
             post(connection, [event("issue", leg) for leg in legs])
 
 
-def batches(server: Server, seconds: float, way: Way, size: int) -> float:
-    """Post batches of so many events from one connection; return how many of it per second."""
+def batches(server: Server, seconds: float, way: Way, size: int) -> tuple[float, float]:
+    """Post batches of so many events from one connection; return how many of it, and their CPU.
+
+    Returns:
+        So many per second, and the microseconds of the server's process for one.
+    """
     with server.connect(way.role, autocommit=True) as connection:
         number = max(1, size // way.events_each)
         for _ in range(8):
             post(connection, way.make(number))  # plans are made, files are warm
-        return rate(seconds, lambda: post(connection, way.make(number))) / way.events_each
+        before, done, start = processor_us(connection), 0, time.perf_counter()
+        while (spent := time.perf_counter() - start) < seconds:
+            done += post(connection, way.make(number)) // way.events_each
+        return done / spent, (processor_us(connection) - before) / done
 
 
 def queued(server: Server, seconds: float, way: Way) -> Found:
     """Let many callers post through the queue, each one of it at a time."""
-    with (
-        server.connect(way.role, autocommit=True) as connection,
-        server.administer(server.database) as administrator,
-    ):
-        for _ in range(8):
-            post(connection, way.make(CALLERS // 2))
-        before = cost(connection, administrator)
-        posting = AsyncPostingQueue(
-            lambda _, programme, events: ledger.post(connection, programme=programme, events=events)
-        )
-        spent_s, per_s = asyncio.run(crowd(posting, seconds, way))
-        after = cost(connection, administrator)
+    with ExitStack() as stack:
+        administrator = stack.enter_context(server.administer(server.database))
+        connections = [
+            stack.enter_context(server.connect(way.role, autocommit=True)) for _ in range(UNDER_WAY)
+        ]
+        for connection in connections:
+            for _ in range(8):
+                post(connection, way.make(CALLERS // 2))
+        free: queue.SimpleQueue[Connection[Any]] = queue.SimpleQueue()
+        for connection in connections:
+            free.put(connection)
+
+        def lent(_: str, programme: str, events: Sequence[Event]) -> tuple[Outcome, ...]:
+            connection = free.get()
+            try:
+                return ledger.post(connection, programme=programme, events=events)
+            finally:
+                free.put(connection)
+
+        before = cost(connections, administrator)
+        spent_s, per_s = asyncio.run(crowd(AsyncPostingQueue(lent), seconds, way))
+        after = cost(connections, administrator)
     return Found(
         per_s,
         p99_ms(spent_s),
@@ -315,12 +336,14 @@ async def crowd(posting: AsyncPostingQueue, seconds: float, way: Way) -> tuple[l
 
 
 def cost(
-    connection: Connection[Any], administrator: Connection[Any]
+    connections: Sequence[Connection[Any]], administrator: Connection[Any]
 ) -> tuple[float, float, float, float]:
-    """Return CPU so far, of the server's process and ours, in us; WAL bytes; and fsyncs."""
-    schedule = Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text(encoding="ascii")
-    connection.execute("SELECT pg_stat_force_next_flush()")
-    connection.execute("SELECT 1")
+    """Return CPU so far, of the server's processes and ours, in us; WAL bytes; and fsyncs."""
+    server_us = 0.0
+    for connection in connections:
+        server_us += processor_us(connection)
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        connection.execute("SELECT 1")
     is_18 = administrator.info.server_version >= 180_000  # noqa: PLR2004  # where it moved
     fsyncs = (
         "(SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal')"
@@ -333,8 +356,13 @@ def cost(
     administrator.rollback()  # the next reading sees new statistics
     assert found is not None
     wal_bytes, fsyncs_done = map(float, found)
-    server_us = int(schedule.split()[0]) / 1e3
     return server_us, time.process_time() * 1e6, wal_bytes, fsyncs_done
+
+
+def processor_us(connection: Connection[Any]) -> float:
+    """Return the CPU so far of the server's process of a connection, in us."""
+    schedule = Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text(encoding="ascii")
+    return int(schedule.split()[0]) / 1e3
 
 
 def p99_ms(spent_s: Sequence[float]) -> float:
@@ -427,22 +455,17 @@ def transfer(connection: Connection[Any]) -> int:
     return 1
 
 
-def verification(server: Server) -> float:
-    """Verify the programme; return events per second."""
-    with server.connect("auditor", autocommit=True) as connection:
+def verification(server: Server) -> tuple[float, float]:
+    """Verify the programme; return legs per second, and the server's microseconds for one."""
+    with ended_processes(server) as cpu, server.connect("auditor", autocommit=True) as connection:
         start = time.perf_counter()
         problems = ledger.verify(connection, PROGRAMME)
         spent = time.perf_counter() - start
         assert problems == ()
-        return ledger.heads(connection)[0].seq / spent
-
-
-def rate(seconds: float, work: Callable[[], int]) -> float:
-    """Repeat a piece of work for some seconds; return how much of it was done per second."""
-    done, start = 0, time.perf_counter()
-    while (spent := time.perf_counter() - start) < seconds:
-        done += work()
-    return done / spent
+        found = connection.execute("SELECT count(*) FROM books.leg").fetchone()
+        assert found is not None
+        (legs,) = found
+    return legs / spent, cpu[0] / legs
 
 
 def post(connection: Connection[Any], events: list[Event]) -> int:

@@ -9,7 +9,7 @@ from bookkeeping import Books, event
 
 from tallygrid import ledger
 from tallygrid.core.books import Event, Outcome
-from tallygrid.ledger.async_queue import AsyncPostingQueue
+from tallygrid.ledger.async_queue import UNDER_WAY, AsyncPostingQueue
 from tallygrid.ledger.queue import EVENTS_TOGETHER, OverloadError
 
 MOVE = "appropriation > available"
@@ -63,6 +63,29 @@ def test_who_waits_together_is_posted_together_and_gets_its_own_outcomes(books: 
     assert max(till.batches) <= EVENTS_TOGETHER
     assert len(till.batches) < EVENTS_TOGETHER // 8
     assert books.balance("available") == (sum(range(1, EVENTS_TOGETHER + 1)), 0)
+
+
+def test_while_one_batch_is_written_the_next_is_sent_but_no_third() -> None:
+    met = threading.Barrier(UNDER_WAY)
+    at_work: set[int] = set()
+    most: list[int] = []
+
+    def post(_role: str, _programme: str, events: Sequence[Event]) -> tuple[Outcome, ...]:
+        at_work.add(threading.get_ident())
+        met.wait(10)  # in vain, if the second is not sent before the first is answered
+        most.append(len(at_work))
+        met.wait(10)
+        at_work.discard(threading.get_ident())
+        return tuple(Outcome(each.key, "posted", 1) for each in events)
+
+    async def made() -> None:
+        posting = AsyncPostingQueue(post)
+        calls = [[event("appropriate", {MOVE: 1})] * EVENTS_TOGETHER for _ in range(2 * UNDER_WAY)]
+        await asyncio.gather(*(posting.post("web", "p", call) for call in calls))
+
+    asyncio.run(made())
+
+    assert most == [UNDER_WAY] * 2 * UNDER_WAY
 
 
 def test_chains_of_two_callers_do_not_join(books: Books) -> None:

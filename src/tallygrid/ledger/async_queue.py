@@ -3,6 +3,10 @@
 The same bounded lanes as in `queue`, for a server that answers its requests in one event loop.
 Waiting costs a caller there a tenth of what it costs a thread, which at hundreds of callers is
 more than the books themselves cost.
+
+The books decide and write one batch at a time, under the programme's lock, but they read what is
+asked before they take it. So two batches are under way, on two connections: neither core waits
+for the other, nor for the disk.
 """
 
 import asyncio
@@ -18,6 +22,8 @@ import psycopg
 from tallygrid.core.books import Event, Outcome
 from tallygrid.ledger.queue import EVENTS_TOGETHER, ROOM, OverloadError, Post, apart, patience_s
 
+UNDER_WAY: Final = 2
+"""So many batches of a lane at a time: while the books write one, the next is sent and read."""
 _SMALLEST: Final = 64
 """A batch of fewer events is not worth a commit while more of them wait."""
 _Outcomes = tuple[Outcome, ...]
@@ -32,7 +38,8 @@ class AsyncPostingQueue:
         """Open a queue.
 
         Args:
-            post: Posts one batch, in a thread; never twice at a time for one lane.
+            post: Posts one batch, in a thread; at most twice at a time for one lane, so it
+                needs two connections.
             room: How many events may wait in a lane; at least one call always may.
         """
         self._post = post
@@ -72,8 +79,8 @@ class _Lane:
     waiting: deque[_Call] = field(default_factory=deque)
     events_waiting: int = 0
     events_per_s: float = float(EVENTS_TOGETHER)
-    last_size: int = 0
-    runner: "asyncio.Task[None] | None" = None
+    events_under_way: int = 0
+    runners: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def enter(self, events: tuple[Event, ...]) -> "asyncio.Future[_Outcomes]":
         if self.waiting and self.events_waiting + len(events) > self.room:
@@ -82,8 +89,10 @@ class _Lane:
         outcomes: asyncio.Future[_Outcomes] = self.loop.create_future()
         self.waiting.append((events, outcomes))
         self.events_waiting += len(events)
-        if self.runner is None or self.runner.done():
-            self.runner = self.loop.create_task(self._run())
+        if len(self.runners) < UNDER_WAY:
+            runner = self.loop.create_task(self._run())
+            self.runners.add(runner)
+            runner.add_done_callback(self.runners.discard)
         return outcomes
 
     async def _run(self) -> None:
@@ -92,20 +101,21 @@ class _Lane:
             began = time.monotonic()
             await self._settle(batch)
             posted = sum(len(events) for events, _ in batch)
+            self.events_under_way -= posted
             pace = posted / max(time.monotonic() - began, 1e-6)
             self.events_per_s += (pace - self.events_per_s) / 8
 
     def _batch(self) -> _Batch:
-        """Take half of what is about: who was just answered prepares the other half meanwhile."""
-        about = self.events_waiting + self.last_size
-        most = min(EVENTS_TOGETHER, max(_SMALLEST, about // 2))
+        """Take a share of what is about: the next batch forms while others are under way."""
+        about = self.events_waiting + self.events_under_way
+        most = min(EVENTS_TOGETHER, max(_SMALLEST, about // (UNDER_WAY + 1)))
         batch = [self.waiting.popleft()]
         size = len(batch[0][0])
         while self.waiting and size + len(self.waiting[0][0]) <= most:
             batch.append(self.waiting.popleft())
             size += len(batch[-1][0])
         self.events_waiting -= size
-        self.last_size = size
+        self.events_under_way += size
         return batch
 
     async def _settle(self, batch: _Batch) -> None:

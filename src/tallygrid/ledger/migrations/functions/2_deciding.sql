@@ -26,16 +26,21 @@ RETURN CASE
 END;
 
 CREATE FUNCTION books.decide(
-  ledger_time timestamptz, events books.candidate[], legs books.numbered_leg[],
+  ledger_time timestamptz, asked books.asked, known books.known, legs books.numbered_leg[],
   places books.place[], slots books.slot[], helds books.held[]
 ) RETURNS books.decision LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   bottomless CONSTANT bigint := 4000000000000000000;  -- what a source has to give
+  events CONSTANT books.candidate[] := asked.events;
+  held_nos CONSTANT integer[] := asked.held_nos;
+  namesakes CONSTANT integer[] := asked.namesakes;
+  known_seqs CONSTANT bigint[] := known.seqs;
+  known_bodies CONSTANT bytea[] := known.bodies;
   result books.decision;
   verdicts text[] := '{}';
   details jsonb[] := '{}';
   twins integer[];
-  posted_at_position integer[];  -- per first event of a key: the event that was posted under it
+  posted_under integer[];        -- per first event of a key: the event that was posted under it
   available bigint[];            -- per place
   rest bigint[];                 -- per slot
   states text[];                 -- per hold
@@ -43,12 +48,17 @@ DECLARE
   available_before bigint[];     -- the same three, as the current chain found them
   rest_before bigint[];
   states_before text[];
+  chain_first integer;           -- the event with which the current chain begins
+  chain_goes_on boolean := false;
   chain_is_broken boolean;
   event books.candidate;
   leg books.numbered_leg;
   held books.held;
+  held_no integer;
+  flaw jsonb;
   verdict text;
   detail jsonb;
+  first_of_key integer;
   earlier integer;
   short_leg integer;
   asked_fen bigint;
@@ -62,9 +72,14 @@ BEGIN
     INTO states, deadlines FROM unnest(helds) AS h;
 
   FOREACH event IN ARRAY events LOOP
-    IF event.chain_first = event.position THEN
+    IF chain_goes_on THEN
+      chain_goes_on := coalesce(events[event.position + 1].chain = event.chain, false);
+    ELSE
+      chain_first := event.position;
       chain_is_broken := false;
-      IF event.chain_last > event.position THEN
+      chain_goes_on := event.chain > 0
+        AND coalesce(events[event.position + 1].chain = event.chain, false);
+      IF chain_goes_on THEN
         available_before := available;
         rest_before := rest;
         states_before := states;
@@ -73,25 +88,33 @@ BEGIN
 
     verdict := NULL;
     detail := '{}';
-    earlier := posted_at_position[event.twin];
+    flaw := event.flaw;
+    held_no := held_nos[event.position];
+    first_of_key := coalesce(namesakes[event.position], event.position);
+    earlier := posted_under[first_of_key];
+    FOR n IN event.first_leg .. event.last_leg LOOP
+      EXIT WHEN flaw IS NOT NULL;
+      flaw := '{"code": "invalid"}'::jsonb || legs[n].flaw;
+    END LOOP;
 
     -- What is wrong whatever the state; then whether it has happened already.
-    IF event.flaw IS NOT NULL THEN
-      verdict := event.flaw ->> 'code';
-      detail := event.flaw - 'code';
-    ELSIF event.known_seq IS NOT NULL THEN
-      verdict := CASE WHEN event.known_body = event.body THEN 'exists' ELSE 'conflict' END;
+    IF flaw IS NOT NULL THEN
+      verdict := flaw ->> 'code';
+      detail := flaw - 'code';
+    ELSIF known_seqs[event.position] IS NOT NULL THEN
+      verdict := CASE
+        WHEN known_bodies[event.position] = event.body THEN 'exists' ELSE 'conflict' END;
     ELSIF verdicts[earlier] = 'posted' THEN  -- not if its chain was undone
       verdict := CASE WHEN events[earlier].body = event.body THEN 'exists' ELSE 'conflict' END;
       twins[event.position] := earlier;
     ELSIF event.phase <> 'direct' THEN
       verdict := books.hold_refusal(
-        event.phase, states[event.held_no], deadlines[event.held_no], ledger_time);
+        event.phase, states[held_no], deadlines[held_no], ledger_time);
       IF verdict IS NOT NULL THEN
-        held := helds[event.held_no];
+        held := helds[held_no];
         detail := jsonb_build_object(
-          'hold', held.key, 'state', coalesce(states[event.held_no], 'unknown'),
-          'deadline', deadlines[event.held_no]);
+          'hold', held.key, 'state', coalesce(states[held_no], 'unknown'),
+          'deadline', deadlines[held_no]);
       END IF;
     END IF;
 
@@ -147,7 +170,7 @@ BEGIN
     -- Then give every leg to where it goes.
     IF verdict IS NULL THEN
       verdict := 'posted';
-      posted_at_position[event.twin] := event.position;
+      posted_under[first_of_key] := event.position;
       FOR n IN event.first_leg .. event.last_leg LOOP
         leg := legs[n];
         IF event.phase IN ('hold', 'extend') THEN
@@ -158,13 +181,13 @@ BEGIN
       END LOOP;
 
       IF event.phase = 'hold' THEN
-        states[event.held_no] := 'open';
-        deadlines[event.held_no] := 'infinity';  -- it lasts longer than this batch, at least
+        states[held_no] := 'open';
+        deadlines[held_no] := 'infinity';  -- it lasts longer than this batch, at least
       ELSIF event.phase = 'start' OR event.phase = 'capture' AND NOT event.is_final THEN
-        states[event.held_no] := 'started';  -- a first capture proves that work has begun
+        states[held_no] := 'started';  -- a first capture proves that work has begun
       ELSIF event.is_final OR event.phase IN ('release', 'expire') THEN
-        held := helds[event.held_no];
-        states[event.held_no] := CASE event.phase
+        held := helds[held_no];
+        states[held_no] := CASE event.phase
           WHEN 'capture' THEN 'captured' WHEN 'release' THEN 'released' ELSE 'expired' END;
         FOR n IN held.first_slot .. held.last_slot LOOP
           available[slots[n].source_no] := available[slots[n].source_no] + coalesce(rest[n], 0);
@@ -177,13 +200,12 @@ BEGIN
     chain_is_broken := chain_is_broken OR verdict NOT IN ('posted', 'exists');
 
     -- A broken chain leaves nothing behind.
-    IF chain_is_broken AND event.chain_last = event.position
-       AND event.chain_first < event.position THEN
+    IF chain_is_broken AND NOT chain_goes_on AND chain_first < event.position THEN
       available := available_before;
       rest := rest_before;
       states := states_before;
-      FOR n IN event.chain_first .. event.chain_last LOOP
-        IF verdicts[n] = 'posted' OR verdicts[n] = 'exists' AND twins[n] >= event.chain_first THEN
+      FOR n IN chain_first .. event.position LOOP
+        IF verdicts[n] = 'posted' OR verdicts[n] = 'exists' AND twins[n] >= chain_first THEN
           verdicts[n] := 'chain_failed';
         END IF;
       END LOOP;

@@ -64,12 +64,12 @@ $$;
 
 -- Write the holds that were opened, and the state of those that were started or closed.
 CREATE FUNCTION books.write_holds(
-  programme_id integer, posting_time timestamptz, events books.candidate[],
+  programme_id integer, posting_time timestamptz, events books.candidate[], held_nos integer[],
   helds books.held[], hold_states text[], seqs bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO books.hold (programme, key, seq, state, deadline)
-  SELECT programme_id, e.key, seqs[e.position], hold_states[e.held_no],
+  SELECT programme_id, e.key, seqs[e.position], hold_states[held_nos[e.position]],
     posting_time + make_interval(secs => e.ttl_seconds)
   FROM unnest(events) AS e
   WHERE e.phase = 'hold' AND seqs[e.position] IS NOT NULL
@@ -83,8 +83,8 @@ $$;
 
 -- Write what was set aside on each leg of a hold, and what was captured of it.
 CREATE FUNCTION books.write_hold_legs(
-  programme_id integer, legs books.numbered_leg[], slots books.slot[], account_ids bigint[],
-  seqs bigint[]
+  programme_id integer, legs books.numbered_leg[], holds uuid[], slots books.slot[],
+  account_ids bigint[], seqs bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   added bigint[];     -- per slot: what this batch set aside
@@ -107,7 +107,7 @@ BEGIN
   ) AS total;
 
   INSERT INTO books.hold_leg (programme, hold, source, target, amount_fen, captured_fen)
-  SELECT programme_id, slot.hold, account_ids[slot.source_no], account_ids[slot.target_no],
+  SELECT programme_id, holds[slot.held_no], account_ids[slot.source_no], account_ids[slot.target_no],
     added[slot.no], captured[slot.no]
   FROM unnest(slots) AS slot
   WHERE slot.row_at IS NULL AND added[slot.no] > 0

@@ -41,25 +41,23 @@ BEGIN
 END
 $$;
 
--- Post a batch in a role's name: lock, read, decide, write.
+-- Post a batch in a role's name: read what is asked, lock, read the state, decide, write.
 CREATE FUNCTION books.post_batch(
   role_name text, programme_code text, batch jsonb, sweep_limit integer
 ) RETURNS TABLE (key uuid, code text, seq bigint, detail jsonb) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+  asked books.asked := books.read_batch(role_name, 0, batch);
   book books.programme;
   now_in_books timestamptz;
   overdue jsonb;
   swept integer;  -- how many holds were expired ahead of what was asked
-  positions integer;
-  asked books.asked_event[];
-  asked_legs books.asked_leg[];
-  rests books.hold_rest[];
+  known books.known;
+  rests books.hold_rest[] := '{}';
   places books.place[];
-  slots books.slot[];
-  helds books.held[];
+  slots books.slot[] := '{}';
+  helds books.held[] := '{}';
   legs books.numbered_leg[];
-  events books.candidate[];
   decided books.decision;
   verdicts text[];
   details jsonb[];
@@ -79,26 +77,32 @@ BEGIN
 
   overdue := books.overdue_holds(book.id, now_in_books, sweep_limit);
   swept := jsonb_array_length(overdue);
-  batch := overdue || batch;
-  positions := jsonb_array_length(batch);
-  IF positions = 0 THEN
+  IF swept > 0 THEN
+    asked := books.read_batch(role_name, swept, overdue || batch);
+  END IF;
+  IF asked.events IS NULL THEN
     RETURN;
   END IF;
 
-  asked := books.read_events(book.id, role_name, swept, batch);
-  asked_legs := books.read_legs(batch);
-  rests := books.read_hold_rests(book.id, asked);
-  places := books.read_places(book.id, asked_legs, rests);
-  slots := books.number_slots(asked, asked_legs, rests, places);
-  helds := books.read_helds(book.id, asked, slots);
-  legs := books.number_legs(asked, asked_legs, places, slots);
-  events := books.number_events(role_name, asked, legs, helds);
+  known := books.read_known(book.id, asked.events);
+  IF cardinality(asked.holds) > 0 THEN
+    rests := books.read_hold_rests(book.id, asked.holds);
+    IF cardinality(rests) > 0 THEN
+      asked.codes := asked.codes || books.other_codes(book.id, asked.codes, rests);
+    END IF;
+  END IF;
+  places := books.read_places(book.id, asked.codes);
+  IF cardinality(asked.holds) > 0 THEN
+    slots := books.number_slots(asked.legs, rests, places);
+    helds := books.read_helds(book.id, asked.holds, slots);
+  END IF;
+  legs := books.number_legs(asked.legs, places, slots);
 
-  decided := books.decide(now_in_books, events, legs, places, slots, helds);
+  decided := books.decide(now_in_books, asked, known, legs, places, slots, helds);
   verdicts := decided.verdicts;
   details := decided.details;
 
-  FOR n IN 1 .. positions LOOP
+  FOR n IN 1 .. cardinality(verdicts) LOOP
     seqs[n] := NULL;
     IF verdicts[n] = 'posted' THEN
       posted := posted + 1;
@@ -107,34 +111,38 @@ BEGIN
   END LOOP;
 
   IF posted > 0 THEN
-    IF books.open_accounts(book.id, places, legs, seqs) THEN
-      places := books.read_places(book.id, asked_legs, rests);
-    END IF;
     account_ids := ARRAY(SELECT id FROM unnest(places) ORDER BY no);
-    PERFORM books.write_events(book, now_in_books, role_name, swept, events, seqs);
+    IF array_position(account_ids, NULL) IS NOT NULL
+       AND books.open_accounts(book.id, places, legs, seqs) THEN
+      places := books.read_places(book.id, asked.codes);
+      account_ids := ARRAY(SELECT id FROM unnest(places) ORDER BY no);
+    END IF;
+    PERFORM books.write_events(book, now_in_books, role_name, swept, asked.events, seqs);
     PERFORM books.write_legs(book.id, legs, account_ids, seqs);
     IF cardinality(helds) > 0 THEN
-      PERFORM books.write_holds(book.id, now_in_books, events, helds, decided.hold_states, seqs);
-      PERFORM books.write_hold_legs(book.id, legs, slots, account_ids, seqs);
+      PERFORM books.write_holds(
+        book.id, now_in_books, asked.events, asked.held_nos, helds, decided.hold_states, seqs);
+      PERFORM books.write_hold_legs(book.id, legs, asked.holds, slots, account_ids, seqs);
     END IF;
     PERFORM books.write_balances(places, legs, slots, decided.given_back, seqs);
-    PERFORM books.write_outbox(book.id, now_in_books, events, seqs);
+    PERFORM books.write_outbox(book.id, now_in_books, asked.events, seqs);
     PERFORM books.write_batch(book, now_in_books, posted);
   END IF;
   IF NOT verdicts <@ ARRAY['posted', 'exists'] THEN
-    attempts := books.write_refusals(book.id, now_in_books, role_name, events, verdicts, details);
+    attempts := books.write_refusals(
+      book.id, now_in_books, role_name, asked.events, verdicts, details);
   END IF;
 
   RETURN QUERY
   SELECT e.key, verdicts[e.position],
     CASE verdicts[e.position]
       WHEN 'posted' THEN seqs[e.position]
-      WHEN 'exists' THEN coalesce(e.known_seq, seqs[decided.twins[e.position]])
+      WHEN 'exists' THEN coalesce(known.seqs[e.position], seqs[decided.twins[e.position]])
     END,
     CASE WHEN verdicts[e.position] IN ('posted', 'exists') THEN details[e.position]
       ELSE details[e.position] || jsonb_build_object('attempt', attempts[e.position])
     END
-  FROM unnest(events) AS e
+  FROM unnest(asked.events) AS e
   WHERE e.position > swept
   ORDER BY e.position;
 END
