@@ -22,7 +22,7 @@ from tallygrid.database.again import Sessions
 from tallygrid.files.assumptions import packaged_assumptions
 from tallygrid.files.catalogue import read_catalogue
 from tallygrid.files.programme import read_programmes
-from tallygrid.service import applying, budgeting, buying, lines, parties, publishing
+from tallygrid.service import applying, auditing, budgeting, buying, lines, parties, publishing
 from tallygrid.service.applying import Applied
 from tallygrid.service.budgeting import Tranche
 from tallygrid.service.buying import Wanted
@@ -166,7 +166,7 @@ class Desk:
     def problems(self) -> tuple[Problem, ...]:
         """Verify all books as the auditor does."""
         with self.server.connect("auditor") as auditor:
-            return ledger.verify(auditor)
+            return (*ledger.verify(auditor), *auditing.verify(auditor))
 
     def rows(self, query: str) -> list[Any]:
         """Return the rows that a query finds."""

@@ -63,9 +63,12 @@ def verify(  # each is an option of the command
     saved = read_heads(heads) if heads else ()
     problems = list(problems_of(saved, trusted_beside(desk, heads, keys))) if heads else []
     if not offline:
+        from tallygrid.service import auditing  # noqa: PLC0415  # heads alone need no database
+
         with desk.server().connect("auditor") as connection:
             require_published(programme, ledger.programmes(connection))
             problems += ledger.verify(connection, programme, [one.head for one in saved])
+            problems += auditing.verify(connection, programme)
     if as_json:
         write_json([{"code": one.code, **one.values} for one in problems])
     else:

@@ -33,9 +33,10 @@ def _programmes(connection: Connection[Any]) -> tuple[str, ...]:
 
 def _inside(connection: Connection[Any], programme: str) -> Iterator[Problem]:
     columns = "code, batch, seq, what, found, expected"
-    query = f"SELECT {columns} FROM books.verify(%s)"  # noqa: S608  # a constant
-    for row in connection.execute(query.encode(), [programme]):
-        yield _problem(programme, *row)
+    for function in ("verify", "verify_law"):
+        query = f"SELECT {columns} FROM books.{function}(%s)"  # noqa: S608  # constants
+        for row in connection.execute(query.encode(), [programme]):
+            yield _problem(programme, *row)
 
 
 def _between(connection: Connection[Any]) -> Iterator[Problem]:

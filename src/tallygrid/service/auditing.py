@@ -1,0 +1,267 @@
+"""Auditing: the rows beside the books say what the books told the application, and no more.
+
+The outbox is hashed with the events, so whoever edits a row is found by what it was told to
+be. Only rows that have caught up with the books are looked at. What never moved public money
+was never told, and has nothing to be held against.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import astuple, dataclass
+from typing import Any, Final
+
+from psycopg import Connection
+
+from tallygrid.core.books import ACCOUNT_KINDS, MONEY_TABLE, REVERSED_BY, Problem
+from tallygrid.core.canonical import sha256_of
+from tallygrid.core.evidence import AWARDS, application_of
+from tallygrid.service.issuing import Request, answered
+from tallygrid.service.plain import facts_of
+
+
+def verify(connection: Connection[Any], programme: str | None = None) -> tuple[Problem, ...]:
+    """Return what is wrong with the rows of a programme, or of all; nothing, if they are sound."""
+    return (
+        *(problem for table in _TABLES for problem in _differing(connection, table, programme)),
+        *(problem for query in _STATES for problem in _found(connection, query, programme)),
+        *_other_answers(connection, programme),
+        *_other_law(connection),
+    )
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table whose rows come from messages of one sort."""
+
+    name: str
+    does: str
+    record: str
+    """Where in the message the row is."""
+    free: tuple[str, ...] = ()
+    """Columns that later messages change."""
+    key: tuple[str, ...] = ("id",)
+    founded: str = "true"
+    """Which rows must have had a message."""
+    may_go: bool = False
+    """Whether a row may be gone again."""
+
+
+_TABLES: Final = (
+    _Table("voucher", "voucher_issued", "payload", ("state", "fiscal_year")),
+    _Table(
+        "purchase",
+        "bought",
+        "payload -> 'purchase' || jsonb_build_object('document', payload -> 'purchase')",
+        ("state",),
+        founded="kept.document -> 'shares' <> '[]'",
+    ),
+    _Table(
+        "line",
+        "line_accepted",
+        "payload -> 'line'",
+        key=("purchase", "n"),
+        founded="jsonb_path_exists(kept.bill, '$.subsidies[*] ? (@.subsidy_fen != 0)')",
+    ),
+    _Table(
+        "reservation",
+        "bought",
+        "CASE jsonb_typeof(payload -> 'reservation')"
+        " WHEN 'object' THEN payload -> 'reservation' END",
+        key=("purchase",),
+        founded="false",
+        may_go=True,
+    ),
+    _Table(
+        "payment",
+        "payment_sent",
+        "payload",
+        ("state", "receipt", "sent_at", "confirmed_at", "attempt"),
+    ),
+    _Table("clawback", "clawback_demanded", "payload", ("state", "recovered_fen")),
+)
+
+_TOLD: Final = """
+    told AS (
+      SELECT programme.code AS programme, outbox.seq, outbox.payload
+      FROM books.outbox
+      JOIN books.programme ON programme.id = outbox.programme
+      JOIN service.progress
+        ON progress.programme = programme.code AND progress.seq >= outbox.seq
+      WHERE programme.code = %(programme)s OR %(programme)s::text IS NULL
+    )
+"""
+_ROWS: Final = """
+    WITH {told}, due AS (
+      SELECT told.programme, {due_key} AS id, to_jsonb(due) - %(free)s::text[] AS row
+      FROM told
+      CROSS JOIN LATERAL jsonb_populate_record(NULL::service.{table}, {record}) AS due
+      WHERE told.payload ->> 'does' = %(does)s AND {record} IS NOT NULL
+    ), found AS (
+      SELECT {kept_key} AS id, to_jsonb(kept) - %(free)s::text[] AS row, {founded} AS is_founded
+      FROM service.{table} AS kept
+    )
+    SELECT CASE WHEN found.id IS NULL THEN 'row_missing' WHEN due.id IS NULL THEN 'row_untold'
+        ELSE 'row_differs' END,
+      coalesce(due.programme, ''), %(name)s, id, found.row::text, due.row::text
+    FROM due FULL JOIN found USING (id)
+    WHERE due.row IS DISTINCT FROM found.row
+      AND (due.id IS NOT NULL OR found.is_founded AND %(programme)s::text IS NULL)
+      AND (found.id IS NOT NULL OR NOT %(may_go)s)
+    ORDER BY id
+"""
+
+_STATES: Final = (
+    """
+    WITH {told}, last AS (
+      SELECT DISTINCT ON (books.told_of(payload)) programme, books.told_of(payload) AS id,
+        CASE payload ->> 'does' WHEN 'payment_confirmed' THEN 'confirmed'
+          WHEN 'payment_failed' THEN 'failed' ELSE 'sent' END AS state,
+        coalesce(payload ->> 'receipt', '') AS receipt
+      FROM told
+      WHERE payload ->> 'does' IN
+        ('payment_sent', 'payment_again', 'payment_confirmed', 'payment_failed')
+      ORDER BY books.told_of(payload), seq DESC
+    )
+    SELECT 'row_differs', last.programme, 'payment', id,
+      concat_ws(' ', payment.state, payment.receipt), concat_ws(' ', last.state, last.receipt)
+    FROM last JOIN service.payment USING (id)
+    WHERE (payment.state, payment.receipt) <> (last.state, last.receipt)
+    """,
+    """
+    WITH {told}, last AS (
+      SELECT DISTINCT ON (payload ->> 'clawback') programme, payload ->> 'clawback' AS id,
+        (payload ->> 'recovered_fen')::bigint AS recovered_fen, payload ->> 'state' AS state
+      FROM told WHERE payload ->> 'does' = 'clawback_moved'
+      ORDER BY payload ->> 'clawback', seq DESC
+    )
+    SELECT 'row_differs', payment.programme, 'clawback', clawback.id,
+      concat_ws(' ', clawback.state, clawback.recovered_fen),
+      concat_ws(' ', coalesce(last.state, 'demanded'), coalesce(last.recovered_fen, 0))
+    FROM service.clawback
+    JOIN service.payment ON payment.id = clawback.payment
+    JOIN told ON told.payload ->> 'does' = 'clawback_demanded'
+      AND told.payload ->> 'id' = clawback.id
+    LEFT JOIN last ON last.id = clawback.id
+    WHERE clawback.recovered_fen <> coalesce(last.recovered_fen, 0)
+      OR clawback.state NOT IN ('demanded', 'contested')
+        AND clawback.state IS DISTINCT FROM last.state
+      OR last.state NOT IN ('demanded', 'contested') AND clawback.state <> last.state
+    """,
+    """
+    WITH {told}, last AS (
+      SELECT DISTINCT ON (payload ->> 'voucher') programme, payload ->> 'voucher' AS id,
+        (payload ->> 'fiscal_year')::integer AS fiscal_year
+      FROM told WHERE payload ->> 'does' = 'voucher_carried'
+      ORDER BY payload ->> 'voucher', seq DESC
+    )
+    SELECT 'row_differs', told.programme, 'voucher', voucher.id, voucher.fiscal_year::text,
+      coalesce(last.fiscal_year, (told.payload ->> 'fiscal_year')::integer)::text
+    FROM told
+    JOIN service.voucher ON voucher.id = told.payload ->> 'id'
+    LEFT JOIN last ON last.id = voucher.id
+    WHERE told.payload ->> 'does' = 'voucher_issued' AND voucher.fiscal_year
+      <> coalesce(last.fiscal_year, (told.payload ->> 'fiscal_year')::integer)
+    """,
+    """
+    WITH used AS (
+      SELECT voucher.id, voucher.programme, voucher.state,
+        CASE sum(account.in_fen - account.out_fen)
+          WHEN (voucher.grant_terms ->> 'room_fen')::bigint THEN 'issued'
+          WHEN 0 THEN 'used_up' ELSE 'part_used' END AS due
+      FROM service.voucher
+      JOIN books.programme ON programme.code = voucher.programme
+      JOIN books.account ON account.programme = programme.id
+        AND (account.kind, account.holder) = ('committed', voucher.id)
+      WHERE voucher.state IN ('issued', 'part_used', 'used_up')
+        AND (voucher.programme = %(programme)s OR %(programme)s::text IS NULL)
+      GROUP BY voucher.id
+    )
+    SELECT 'row_differs', programme, 'voucher', id, state, due
+    FROM used
+    WHERE state <> due
+      AND NOT EXISTS (SELECT FROM service.intent WHERE settled_at IS NULL)
+      AND NOT EXISTS (
+        SELECT FROM service.progress JOIN books.programme ON programme.code = progress.programme
+        WHERE progress.seq < programme.last_seq)
+    """,
+)
+"""What later messages, and the balances, say of the columns that they change.
+
+A voucher that is used is as much used as its balance says, once every purchase is settled.
+"""
+
+_AWARDED: Final = """
+    SELECT programme.code, event.reason, event.document, application.id, application.programme,
+      application.applicant, application.contract, application.facts,
+      array_prepend(application.decision, ARRAY(
+        SELECT allotment.decision FROM service.allotment
+        WHERE allotment.application = application.id))
+    FROM books.event
+    JOIN books.programme ON programme.id = event.programme
+    LEFT JOIN service.application ON event.reason = 'application ' || application.id
+    WHERE event.kind = ANY (%(kinds)s)
+      AND (programme.code = %(programme)s OR %(programme)s::text IS NULL)
+    ORDER BY programme.code, event.seq
+"""
+
+
+def _differing(
+    connection: Connection[Any], table: _Table, programme: str | None
+) -> Iterator[Problem]:
+    query = _ROWS.format(
+        told=_TOLD,
+        table=table.name,
+        record=table.record,
+        founded=table.founded,
+        due_key=_name(table, "due"),
+        kept_key=_name(table, "kept"),
+    )
+    values = {"does": table.does, "free": list(table.free), "name": table.name,
+              "may_go": table.may_go, "programme": programme}  # fmt: skip
+    yield from map(_problem, connection.execute(query.encode(), values))
+
+
+def _name(table: _Table, alias: str) -> str:
+    """Return what a row is called, in SQL."""
+    return f"concat_ws(' / ', {', '.join(f'{alias}.{column}' for column in table.key)})"
+
+
+def _found(connection: Connection[Any], query: str, programme: str | None) -> Iterator[Problem]:
+    asked = query.format(told=_TOLD)
+    yield from map(_problem, connection.execute(asked.encode(), {"programme": programme}))
+
+
+def _problem(row: tuple[Any, ...]) -> Problem:
+    code, programme, table, what, found, expected = row
+    values = {"table": table, "what": what, "found": found or "", "expected": expected or ""}
+    return Problem(f"ledger.problem.{code}", {"programme": programme, **values})
+
+
+def _other_law(connection: Connection[Any]) -> Iterator[Problem]:
+    """Yield the tables that posting obeys and that are not what this program says."""
+    law: dict[str, Collection[tuple[object, ...]]] = {
+        "account_kind": [(code, *astuple(kind)) for code, kind in ACCOUNT_KINDS.items()],
+        "event_kind": [(code, row.phase) for code, row in MONEY_TABLE.items()],
+        "movement": [(code, *move) for code, row in MONEY_TABLE.items() for move in row.moves],
+        "reversal": list(REVERSED_BY.items()),
+    }
+    for table, due in law.items():
+        rows = connection.execute(f"TABLE books.{table}".encode()).fetchall()
+        for row in sorted(set(rows) ^ set(due), key=str):
+            what = " ".join(map(str, row))
+            code = "law_added" if row in rows else "law_taken"
+            yield Problem(f"ledger.problem.{code}", {"table": table, "what": what})
+
+
+def _other_answers(connection: Connection[Any], programme: str | None) -> Iterator[Problem]:
+    """Yield applications whose facts and decisions are not those that their award names."""
+    asked = {"programme": programme, "kinds": sorted(AWARDS)}
+    for code, reason, document, *row, decisions in connection.execute(_AWARDED, asked):
+        id_, applied_to, applicant, contract, facts = row
+        if id_ is not None:
+            request = Request(id_, applicant, contract, facts_of(facts))
+            answers = (answered(request, applied_to, one) for one in decisions)
+            if document in map(sha256_of, answers):
+                continue
+        what = application_of({"reason": reason})
+        yield Problem("ledger.problem.answer_differs",
+                      {"programme": code, "what": what, "expected": document})  # fmt: skip

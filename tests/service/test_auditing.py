@@ -1,0 +1,193 @@
+"""Whatever an administrator makes of a row beside the books, or of the law, verifying names it."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Final
+
+import desk as desks
+import pytest
+from desk import AT, CITY, Desk
+from town import settle
+
+from tallygrid.core.books import Problem
+from tallygrid.database import Server
+from tallygrid.service import auditing, correcting
+from tallygrid.text import render
+
+FORGERIES: Final = r"""
+row_differs voucher V-A-1
+  UPDATE service.voucher SET valid_until = valid_until + 1 WHERE id = 'V-A-1'
+
+row_differs voucher V-A-1
+  UPDATE service.voucher SET grant_terms = jsonb_set(grant_terms, '{room_fen}', '7')
+  WHERE id = 'V-A-1'
+
+row_differs voucher V-A-1
+  UPDATE service.voucher SET state = 'issued' WHERE id = 'V-A-1'
+
+row_differs voucher V-A-1
+  UPDATE service.voucher SET fiscal_year = 2027 WHERE id = 'V-A-1'
+
+row_missing voucher V-A-1
+  DELETE FROM service.voucher WHERE id = 'V-A-1'
+
+row_untold voucher V-9
+  INSERT INTO service.voucher SELECT (jsonb_populate_record(voucher, '{"id": "V-9"}')).*
+  FROM service.voucher WHERE id = 'V-A-1'
+
+row_differs purchase S-1
+  UPDATE service.purchase SET provider = applicant WHERE id = 'S-1'
+
+row_differs purchase S-1
+  UPDATE service.purchase SET document = jsonb_set(document, '{quantity}', '"7"')
+  WHERE id = 'S-1'
+
+row_missing purchase S-1
+  DELETE FROM service.purchase WHERE id = 'S-1'
+
+row_differs reservation S-2
+  UPDATE service.reservation SET cards = cards + 8 WHERE purchase = 'S-2'
+
+row_differs line S-1 / 1
+  UPDATE service.line SET quantity = '7' WHERE purchase = 'S-1'
+
+row_missing line S-1 / 1
+  DELETE FROM service.line WHERE purchase = 'S-1'
+
+row_untold line S-1 / 2
+  UPDATE service.line SET n = 2 WHERE purchase = 'S-1'
+
+row_differs payment P-zhengzhou-compute-issued-0001
+  UPDATE service.payment SET payee = 'X' WHERE id LIKE 'P-zheng%-0001'
+
+row_differs payment P-zhengzhou-compute-issued-0001
+  UPDATE service.payment SET state = 'sent' WHERE id LIKE 'P-zheng%-0001'
+
+row_differs payment P-zhengzhou-compute-issued-0001
+  UPDATE service.payment SET receipt = 'R-9' WHERE id LIKE 'P-zheng%-0001'
+
+row_missing payment P-zhengzhou-compute-issued-0001
+  DELETE FROM service.payment WHERE id LIKE 'P-zheng%-0001'
+
+row_differs clawback D-P-zhengzhou-compute-issued-0001
+  UPDATE service.clawback SET amount_fen = 2 WHERE id LIKE 'D-P-zheng%-0001'
+
+row_differs clawback D-P-zhengzhou-compute-issued-0001
+  UPDATE service.clawback SET recovered_fen = 1 WHERE id LIKE 'D-P-zheng%-0001'
+
+row_differs clawback D-P-zhengzhou-compute-issued-0001
+  UPDATE service.clawback SET state = 'waived' WHERE id LIKE 'D-P-zheng%-0001'
+
+answer_differs A-1
+  UPDATE service.application SET contract = 'C-9' WHERE id = 'A-1'
+
+answer_differs A-1
+  UPDATE service.application SET facts = facts || '{"sme_class": "micro"}'
+  WHERE id = 'A-1'
+
+answer_differs A-1
+  DELETE FROM service.application WHERE id = 'A-1'
+
+law_added movement pay available paid
+  INSERT INTO books.movement VALUES ('pay', 'available', 'paid')
+
+law_taken movement fail in_payment payable
+  DELETE FROM books.movement WHERE event_kind = 'fail'
+
+law_added account_kind paid money True party True False
+  UPDATE books.account_kind SET is_source = true WHERE code = 'paid'
+
+law_added event_kind capture direct
+  UPDATE books.event_kind SET phase = 'direct' WHERE code = 'capture'
+
+law_added reversal pay reverse_use
+  UPDATE books.reversal SET reversed_by = 'reverse_use' WHERE event_kind = 'pay'
+
+role_unlawful
+  UPDATE books.event SET posted_by = 'tallygrid_web' WHERE kind = 'pay'
+
+role_unlawful
+  DELETE FROM books.permission WHERE event_kind = 'pay'
+
+account_misfiled
+  UPDATE books.account SET holder = 'X' WHERE kind = 'paid'
+
+account_misfiled
+  UPDATE books.account SET year = 2027 WHERE kind = 'paid'
+
+account_misfiled
+  UPDATE books.account SET kind = 'payable' WHERE kind = 'paid'
+
+reversal_differs
+  UPDATE books.leg SET amount_fen = 78
+  FROM books.event WHERE event.kind = 'reverse_budget'
+  AND (leg.programme, leg.seq) = (event.programme, event.seq)
+
+reversal_differs
+  UPDATE books.event SET reason = 'because' WHERE kind = 'reverse_budget'
+"""
+"""What is found, and what somebody did."""
+
+
+@pytest.fixture(scope="module")
+def town(furnished: Server) -> Iterator[Desk]:
+    """A town in which something of everything has happened; each test puts back what it forges."""
+    copy = furnished.create_database("audited", template=furnished.database)
+    with desks.opened(copy) as opened:
+        settle(opened)
+        ((key,),) = opened.rows("SELECT key FROM books.event WHERE kind = 'appropriate' LIMIT 1")
+        ((programme,),) = opened.rows(
+            "SELECT code FROM books.event JOIN books.programme ON id = programme"
+            " WHERE kind = 'appropriate' LIMIT 1"
+        )
+        opened.appropriate(programme, 77, name="a slip")
+        ((key,),) = opened.rows("SELECT key FROM books.event WHERE reason = 'a slip'")
+        assert correcting.reverse(opened.office, programme, [key], at=AT, why="slip").accepted
+        yield opened
+    copy.drop_database()
+
+
+def _forged(town: Desk, statement: str) -> tuple[Problem, ...]:
+    """Return what is found while a forgery stands: with every guard off, and undone afterwards."""
+    with town.server.administer(town.server.database) as administrator:
+        administrator.autocommit = False
+        administrator.execute("SET LOCAL session_replication_role = replica")
+        changed = administrator.execute(statement.encode()).rowcount
+        assert changed > 0, statement
+        found = tuple(auditing.verify(administrator))
+        law = administrator.execute(
+            "SELECT problem.code FROM books.programme, books.verify_law(programme.code) AS problem"
+        ).fetchall()
+        administrator.rollback()
+    return (*found, *(Problem(f"ledger.problem.{code}") for (code,) in law))
+
+
+def _codes(problems: tuple[Problem, ...]) -> set[str]:
+    return {
+        " ".join(map(str, (one.code.removeprefix("ledger.problem."), *_named(one))))
+        for one in problems
+    }
+
+
+def _named(problem: Problem) -> list[object]:
+    return [problem.values[name] for name in ("table", "what") if name in problem.values]
+
+
+def test_a_town_in_which_nothing_was_forged_is_sound(town: Desk) -> None:
+    assert town.problems() == ()
+    with town.server.connect("auditor") as auditor:
+        assert auditing.verify(auditor, CITY) == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "statement"),
+    [one.split("\n", 1) for one in FORGERIES.strip().split("\n\n")],
+    ids=itertools.count(1),
+)
+def test_every_forgery_is_found_and_named(town: Desk, found: str, statement: str) -> None:
+    problems = _forged(town, statement)
+
+    assert found in _codes(problems)
+    for one in problems:
+        if one.values:
+            assert render(one.code, "en", **one.values) != render(one.code, "zh", **one.values)
