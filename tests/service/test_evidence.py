@@ -151,7 +151,7 @@ def test_a_correction_and_a_second_sending_are_explained(story: Story) -> None:
 def test_a_payment_for_an_award_without_a_voucher_is_explained(story: Story) -> None:
     desk = story.desk
     asked = request("A-7", contract_fen=7_500_000)
-    applied = applying.apply(desk.office, scheme(CITY), asked, at=AT, ex_post=True)
+    applied = applying.apply(desk.office, scheme(CITY), asked, at=AT, way="ex_post")
     assert applied.state == "awarded"
     (sent,) = paying.prepare(desk.office, programme=CITY, batch="B-2", at=AT)
 

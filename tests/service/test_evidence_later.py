@@ -192,7 +192,7 @@ def test_a_programme_whose_money_was_moved_in(story: Story) -> None:
 
 def _ex_post(desk: Desk, name: str, *, contract_fen: int = 7_500_000) -> None:
     asked = request(name, contract_fen=contract_fen)
-    applied = applying.apply(desk.office, scheme(CITY), asked, at=AT, ex_post=True)
+    applied = applying.apply(desk.office, scheme(CITY), asked, at=AT, way="ex_post")
     assert applied.state == "awarded"
 
 

@@ -5,16 +5,16 @@ from desk import AT, CITY, FIRM, Desk, request, scheme
 
 from tallygrid.core.books import REGISTRY
 from tallygrid.service import applying, paying
-from tallygrid.service.applying import Applied
+from tallygrid.service.applying import Applied, Way
 from tallygrid.service.intent import ConflictError
 
 CONTRACT_FEN = 60_000_000
 AWARD_FEN = 12_000_000
 
 
-def _award(desk: Desk, name: str, contract: str = "C-1", *, ex_post: bool = True) -> Applied:
+def _award(desk: Desk, name: str, contract: str = "C-1", way: Way = "ex_post") -> Applied:
     asked = request(name, contract=contract, contract_fen=CONTRACT_FEN)
-    return applying.apply(desk.office, scheme(CITY), asked, at=AT, ex_post=ex_post)
+    return applying.apply(desk.office, scheme(CITY), asked, at=AT, way=way)
 
 
 def test_an_award_without_a_voucher_is_owed_to_the_applicant(funded: Desk) -> None:
@@ -35,14 +35,14 @@ def test_an_award_without_a_voucher_is_owed_to_the_applicant(funded: Desk) -> No
 def test_it_takes_the_contracts_claim_as_a_voucher_does(funded: Desk) -> None:
     _award(funded, "A-1")
 
-    again = _award(funded, "A-2", ex_post=False)
+    again = _award(funded, "A-2", way="voucher")
 
     assert again.voucher is None
     assert again.refused is not None
     assert again.refused.programme == REGISTRY
     assert funded.balance(REGISTRY, "ceiling_used:C-1@9999").total_fen == AWARD_FEN
     with pytest.raises(ConflictError):
-        _award(funded, "A-1", ex_post=False)
+        _award(funded, "A-1", way="voucher")
 
 
 def test_without_money_it_waits(desk: Desk) -> None:

@@ -78,6 +78,10 @@ COMMANDS: Final = {
         "rewarding",
         "Decide a case whose work is done and paid; what it is awarded is owed at once.",
     ),
+    "notice": _Command(
+        "noticing",
+        "Hold awards while they are in public notice; then issue their vouchers, or withdraw them.",
+    ),
     "voucher": _Command(
         "ending", "End vouchers: when their time is over, or when they are taken back."
     ),

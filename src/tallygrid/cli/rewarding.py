@@ -42,7 +42,7 @@ def reward(desk: Desk, *, name: str, facts: Path, contract: str, at: str | None)
         applicant = code_of(given)
         parties.register(office, applicant, name={"en": applicant}, facts=given)
         asked = Request(f"E-{contract}-{name}", applicant, contract, given)
-        applied = applying.apply(office, schemes[name], asked, at=instant(at), ex_post=True)
+        applied = applying.apply(office, schemes[name], asked, at=instant(at), way="ex_post")
     if applied.state != "awarded":
         tell_applied(desk, applied)
         if applied.refused is not None:

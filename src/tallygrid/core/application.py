@@ -12,8 +12,10 @@ class ApplicationState(StrEnum):
     SUBMITTED = "submitted"
     APPROVED = "approved"
     WAITING = "waiting"
+    IN_NOTICE = "in_notice"
     AWARDED = "awarded"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
 
 
 class ApplicationAct(StrEnum):
@@ -22,13 +24,15 @@ class ApplicationAct(StrEnum):
     APPROVE = "approve"
     REFUSE = "refuse"
     WAIT = "wait"
+    NOTIFY = "notify"
     AWARD = "award"
+    WITHDRAW = "withdraw"
     RECONSIDER = "reconsider"
 
 
 _SUBMITTED, _APPROVED = ApplicationState.SUBMITTED, ApplicationState.APPROVED
 _WAITING, _AWARDED = ApplicationState.WAITING, ApplicationState.AWARDED
-_REFUSED = ApplicationState.REFUSED
+_REFUSED, _IN_NOTICE = ApplicationState.REFUSED, ApplicationState.IN_NOTICE
 
 NEXT_APPLICATION: Final[Mapping[tuple[ApplicationState, ApplicationAct], ApplicationState]] = (
     MappingProxyType(
@@ -37,13 +41,20 @@ NEXT_APPLICATION: Final[Mapping[tuple[ApplicationState, ApplicationAct], Applica
             (_SUBMITTED, ApplicationAct.REFUSE): _REFUSED,
             (_APPROVED, ApplicationAct.AWARD): _AWARDED,
             (_APPROVED, ApplicationAct.WAIT): _WAITING,
+            (_APPROVED, ApplicationAct.NOTIFY): _IN_NOTICE,
+            (_IN_NOTICE, ApplicationAct.AWARD): _AWARDED,
+            (_IN_NOTICE, ApplicationAct.WITHDRAW): ApplicationState.WITHDRAWN,
             (_WAITING, ApplicationAct.AWARD): _AWARDED,
             (_WAITING, ApplicationAct.REFUSE): _REFUSED,
             (_REFUSED, ApplicationAct.RECONSIDER): _SUBMITTED,
         }
     )
 )
-"""Everything that may happen; an approved application waits while the budget is used up."""
+"""Everything that may happen; an approved application waits while the budget is used up.
+
+While an award is in public notice (公示) its money is reserved: then its voucher is issued, or
+the award is withdrawn.
+"""
 
 
 class ApplicationActError(Exception):

@@ -20,6 +20,9 @@ from tallygrid.service.plain import dump
 from tallygrid.service.publishing import Scheme, in_force
 from tallygrid.service.wish import Answer, Posting, Refused, Wish, postings
 
+Way = Literal["voucher", "ex_post", "notice"]
+"""What an award leads to."""
+
 
 @dataclass(frozen=True)
 class Applied:
@@ -27,7 +30,7 @@ class Applied:
 
     application: str
     state: str
-    """`refused`, `approved`, `waiting` (the books said no), `awarded`.
+    """`refused`, `approved`, `waiting` (the books said no), `in_notice`, `awarded`, `withdrawn`.
 
     What is approved waits for the close of its batch, or for an answer to what is open.
     """
@@ -40,7 +43,7 @@ class Applied:
 
 
 def apply(
-    office: Office, scheme: Scheme, request: Request, *, at: datetime, ex_post: bool = False
+    office: Office, scheme: Scheme, request: Request, *, at: datetime, way: Way = "voucher"
 ) -> Applied:
     """Decide an application and, where the decision allows it, award and issue the voucher.
 
@@ -49,8 +52,8 @@ def apply(
         scheme: The programme that is asked.
         request: What is asked for.
         at: When.
-        ex_post: Whether the work is done and paid: then the award is owed at once (事后),
-            and there is no voucher.
+        way: A voucher; or, where the work is done and paid, what is owed at once (`ex_post`,
+            事后), without one; or an award that is held while it is in notice (`notice`, 公示).
 
     Raises:
         ConflictError: The application's id stands for something else.
@@ -64,7 +67,7 @@ def apply(
             "hash": scheme.programme.hash,
             "assumed": list(scheme.assumed),
             "at": at.isoformat(),
-            **({"ex_post": True} if ex_post else {}),
+            **({} if way == "voucher" else {way: True}),
         },
         name=f"Application {request.id}",
     )
@@ -72,7 +75,7 @@ def apply(
         resume(office, "apply", "allot", contract=request.contract)
         try:
             answer = carry_out(
-                office, wish, lambda it: _decided(Issue(it, scheme, request, at), ex_post=ex_post)
+                office, wish, lambda it: _decided(Issue(it, scheme, request, at), way)
             )
             break
         except PendingError:
@@ -85,7 +88,7 @@ def of_contract(office: Office, contract: str) -> tuple[Applied, ...]:
     return office.transact("web", lambda connection: _stored(connection, "contract", contract))
 
 
-def _decided(issue: Issue, *, ex_post: bool) -> tuple[Posting, ...]:
+def _decided(issue: Issue, way: Way) -> tuple[Posting, ...]:
     """Decide, write the application down, and work out the postings of its award."""
     contract = issue.request.contract
     settle_first(issue.connection, f"contract {contract}", "apply", "allot", contract=contract)
@@ -94,7 +97,10 @@ def _decided(issue: Issue, *, ex_post: bool) -> tuple[Posting, ...]:
     _write(issue, decision, bar)
     if bar or in_batches or not (decision.issuable and decision.amount_fen):
         return ()
-    if ex_post:
+    if way == "notice":
+        reserved = {"does": "award_reserved", "application": issue.request.id}
+        return postings(issue.steps_of_notice(decision), outbox=reserved)
+    if way == "ex_post":
         awarded = {"does": "awarded_ex_post", "application": issue.request.id}
         return postings(issue.steps_ex_post(decision), outbox=awarded)
     voucher = issue.voucher(decision)

@@ -5,7 +5,7 @@ its hold leaves over goes back the next time. What the caps and the registry hav
 the part that goes back is theirs again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -166,8 +166,8 @@ class _Ending:
             for funder, fen in moves.parts_fen.items()
             if fen
         ]
-        caps = list(_uncounted(connection, programme, "issue", self.voucher, moves))
-        claims = list(_uncounted(connection, REGISTRY, "claim", self.voucher, moves))
+        caps = list(_uncounted(connection, programme, ("award", "issue"), self.voucher, moves))
+        claims = list(_uncounted(connection, REGISTRY, ("claim",), self.voucher, moves))
         steps = [Step(programme, "web", self._event("lapse", wish, [*money, *caps]))]
         return steps + [
             Step(REGISTRY, "web", self._event("unclaim", wish, claims)) for _ in claims[:1]
@@ -216,31 +216,34 @@ def _moves(connection: Connection, voucher: Voucher) -> _Moves:
 
 
 def _uncounted(
-    connection: Connection, programme: str, name: str, voucher: Voucher, moves: _Moves
+    connection: Connection,
+    programme: str,
+    names: Sequence[str],
+    voucher: Voucher,
+    moves: _Moves,
 ) -> Iterator[Leg]:
     """Yield the way back of what was counted when the voucher was issued.
 
     A claim that may be made once has one unit: it is free again if nothing was ever used.
     """
     unused = moves.free_fen == voucher.face_fen
-    for source, target, amount_fen in _counted(connection, programme, name, voucher):
+    for source, target, amount_fen in counted(connection, programme, names, voucher.application):
         back_fen = moves.free_fen if amount_fen == voucher.face_fen else int(unused)
         if back_fen:
             yield Leg(Account.of(target), Account.of(source), back_fen)
 
 
-def _counted(
-    connection: Connection, programme: str, name: str, voucher: Voucher
+def counted(
+    connection: Connection, programme: str, names: Sequence[str], application: str
 ) -> list[tuple[str, str, int]]:
-    """Return the memoranda that issuing a voucher has counted: from, to and how much.
+    """Return the memoranda that awarding and issuing have counted: from, to and how much.
 
-    The event's key follows from the application, and from its batch if there was one.
+    The keys of the events follow from the application, and from its batch if there was one.
     """
     batches = connection.execute(
-        "SELECT batch FROM service.allotment WHERE application = %s", (voucher.application,)
+        "SELECT batch FROM service.allotment WHERE application = %s", (application,)
     ).fetchall()
-    keys = [key_of(name, voucher.application)]
-    keys += [key_of(name, voucher.application, batch) for (batch,) in batches]
+    keys = [key_of(name, application, *batch) for name in names for batch in [(), *batches]]
     return connection.execute(
         """
         SELECT source.code, target.code, leg.amount_fen

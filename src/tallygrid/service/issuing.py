@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from psycopg import Connection
@@ -146,10 +147,29 @@ class Issue:
         """Return everything that has to happen for the voucher to come into being."""
         return [
             *(Step(REGISTRY, "web", event) for event in self._claims(voucher)),
-            *(Step(self.scheme.id, "web", event) for event in self._limits(voucher, decision)),
-            *(Step(self.scheme.id, "web", event) for event in self._award(voucher, decision)),
-            Step(REGISTRY, "worker", self._claimed(voucher)),
+            *self.limits(voucher, decision),
+            Step(self.scheme.id, "web", self._award(voucher, decision)),
+            Step(self.scheme.id, "web", self._issue(voucher, decision)),
+            Step(REGISTRY, "worker", self.claimed(voucher)),
         ]
+
+    def steps_of_notice(self, decision: Decision) -> list[Step]:
+        """Return everything that has to happen for an award to be held while it is in notice.
+
+        Its caps are counted and its claim on the contract is held, so that the voucher, if
+        nobody objects, is sure.
+        """
+        voucher = self.voucher(decision)
+        counted = self._counted(voucher, decision, self.counted(decision))
+        return [
+            *(Step(REGISTRY, "web", event) for event in self._claims(voucher)),
+            *self.limits(voucher, decision),
+            Step(self.scheme.id, "web", self._award(voucher, decision, *counted)),
+        ]
+
+    def limits(self, voucher: Voucher, decision: Decision) -> list[Step]:
+        """Return what opens the room of every cap that holds here."""
+        return [Step(self.scheme.id, "web", one) for one in self._limits(voucher, decision)]
 
     def steps_ex_post(self, decision: Decision) -> list[Step]:
         """Return everything that has to happen for an award without a voucher to be owed.
@@ -159,9 +179,9 @@ class Issue:
         terms = self.voucher(decision)  # never issued: what it would be, the award is at once
         return [
             *(Step(REGISTRY, "web", event) for event in self._claims(terms)),
-            *(Step(self.scheme.id, "web", event) for event in self._limits(terms, decision)),
+            *self.limits(terms, decision),
             Step(self.scheme.id, "worker", self._award_ex_post(terms, decision)),
-            Step(REGISTRY, "worker", self._claimed(terms)),
+            Step(REGISTRY, "worker", self.claimed(terms)),
         ]
 
     def voucher(self, decision: Decision, *, face_fen: int | None = None) -> Voucher:
@@ -206,7 +226,7 @@ class Issue:
                 reason=f"contract {self.request.contract}",
             )
         yield Event(
-            key=key_of("claim", *self._name),
+            key=self.key("claim"),
             kind="hold",
             legs=tuple(
                 Leg(
@@ -221,15 +241,15 @@ class Issue:
             reason=f"application {self.request.id}",
         )
 
-    @property
-    def _name(self) -> tuple[str, ...]:
-        """What the keys are made of: an application that waited is awarded under new ones."""
-        return (self.request.id, self.batch) if self.batch else (self.request.id,)
+    def key(self, does: str) -> UUID:
+        """Return the key of a step: an application that waited is awarded under new ones."""
+        return key_of(does, self.request.id, *([self.batch] if self.batch else []))
 
-    def _claimed(self, voucher: Voucher) -> Event:
+    def claimed(self, voucher: Voucher) -> Event:
+        """Return what turns the claim on the contract that was held into one that was made."""
         *_, hold = self._claims(voucher)
         return Event(
-            key=key_of("claimed", *self._name),
+            key=self.key("claimed"),
             kind="capture",
             legs=hold.legs,
             occurred_at=self.at,
@@ -280,37 +300,34 @@ class Issue:
                     reason=f"group {group.id}",
                 )
 
-    def _award(self, voucher: Voucher, decision: Decision) -> Iterator[Event]:
-        """Reserve the money for the award, then commit it to the voucher, counting the caps."""
-        year, reserved = voucher.fiscal_year, self.request.id
-        funded = self._funded(voucher)
-        yield Event(
-            key=key_of("award", *self._name),
+    def _award(self, voucher: Voucher, decision: Decision, *more: Leg) -> Event:
+        """Reserve the money for the award; it holds the hash of what was asked and answered."""
+        return Event(
+            key=self.key("award"),
             kind="award",
-            legs=tuple(
-                Leg(
-                    Account("available", year, funder=funder),
-                    Account("reserved", year, reserved, funder),
-                    part_fen,
-                )
-                for funder, part_fen in funded
+            legs=(
+                *(
+                    Leg(
+                        Account("available", voucher.fiscal_year, funder=funder),
+                        Account("reserved", voucher.fiscal_year, self.request.id, funder),
+                        part_fen,
+                    )
+                    for funder, part_fen in self._funded(voucher)
+                ),
+                *more,
             ),
             occurred_at=self.at,
             reason=f"application {self.request.id}",
             document=sha256_of(answered(self.request, self.scheme.id, decision.as_json())),
         )
-        yield Event(
-            key=key_of("issue", *self._name),
+
+    def _issue(self, voucher: Voucher, decision: Decision) -> Event:
+        """Commit what is reserved to the voucher, counting the caps."""
+        return Event(
+            key=self.key("issue"),
             kind="issue",
             legs=(
-                *(
-                    Leg(
-                        Account("reserved", year, reserved, funder),
-                        Account("committed", year, voucher.id, funder),
-                        part_fen,
-                    )
-                    for funder, part_fen in funded
-                ),
+                *committed(voucher, self.request.id, self._funded(voucher)),
                 *self._counted(voucher, decision, self.counted(decision)),
             ),
             occurred_at=self.at,
@@ -321,7 +338,7 @@ class Issue:
         """Make the award payable to the applicant, who has paid for the work already."""
         year = terms.fiscal_year
         return Event(
-            key=key_of("award ex post", *self._name),
+            key=self.key("award ex post"),
             kind="award_ex_post",
             legs=(
                 *(
@@ -481,6 +498,15 @@ class Issue:
             (programme, account.code),
         ).fetchone()
         return None if row is None else (row[0], row[1])
+
+
+def committed(
+    voucher: Voucher, application: str, parts: Iterable[tuple[str, int]]
+) -> Iterator[Leg]:
+    """Yield the way from what is reserved for an application to its voucher, funder by funder."""
+    for funder, part_fen in parts:
+        reserved = Account("reserved", voucher.fiscal_year, application, funder)
+        yield Leg(reserved, Account("committed", voucher.fiscal_year, voucher.id, funder), part_fen)
 
 
 def _opened(year: int) -> datetime:
