@@ -126,6 +126,22 @@ def test_what_was_paid_and_what_came_back_is_read(form: str, tmp_path: Path) -> 
     )
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_the_treasurys_table_may_be_in_any_usual_encoding(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "receipts.csv"
+    file.write_text(_csv([Given("七月-0001", "豫财支〔2026〕7号", "1.00")]), encoding=encoding)
+
+    assert format_of(file).read(file) == (Receipt("七月-0001", "豫财支〔2026〕7号", 100),)
+
+
+def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path: Path) -> None:
+    file = tmp_path / "receipts.csv"
+    file.write_bytes(b"payment,receipt,amount_yuan,paid\nx\xff,1,1.00,yes\n")
+
+    with pytest.raises(FileError, match="is not UTF-8"):
+        format_of(file).read(file)
+
+
 @pytest.mark.parametrize("amount", ["", "-1", "1e3", "0.001", "1;5", "NaN", "９"])
 def test_an_amount_that_is_none_is_told_with_its_place(
     form: str, tmp_path: Path, amount: str

@@ -128,8 +128,10 @@ def test_a_payment_ends_once_whatever_later_receipts_say(owing: Desk, *, is_paid
     before = owing.snapshot()
 
     for later in (_receipt(payment, is_paid=not is_paid), _receipt(payment, "T-2")):
-        with pytest.raises(ReceiptError, match="already by receipt T-1"):
+        with pytest.raises(ReceiptError, match="already by receipt T-1") as caught:
             paying.confirm(owing.office, [later], at=AT)
+        came_back_later = is_paid and not later.is_paid
+        assert ("clawback demand" in caught.value.sentence("zh")) is came_back_later
 
     assert owing.snapshot() == before
 

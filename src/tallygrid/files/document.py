@@ -1,6 +1,7 @@
 """A YAML or JSON file with the place of every value, checked against a model."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -127,10 +128,11 @@ def read(path: Path) -> Document:
     return parse(read_text(path), file=str(path))
 
 
-def read_text(path: Path, *, bytes_max: int = DOCUMENT_BYTES_MAX) -> str:
+def read_text(path: Path, *, bytes_max: int = DOCUMENT_BYTES_MAX, also: str = "") -> str:
     """Read a file that must be UTF-8, with or without a byte order mark; see `read`.
 
-    No more is read than is wanted, for the path may lead to something without an end.
+    No more is read than is wanted, for the path may lead to something without an end. What
+    comes from others may be in another encoding `also`, which is tried last.
     """
     try:
         with path.open("rb") as file:
@@ -143,6 +145,8 @@ def read_text(path: Path, *, bytes_max: int = DOCUMENT_BYTES_MAX) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        with suppress(LookupError, UnicodeDecodeError):
+            return data.decode(also)
         line = data.count(b"\n", 0, error.start) + 1
         problem = f"Byte {error.start} is not UTF-8."
         raise FileError([Mistake(str(path), line, 1, problem, "Save the file as UTF-8.")]) from None

@@ -11,6 +11,8 @@ from tallygrid.files.mistake import FileError, Mistake, shown
 from tallygrid.files.rows import read_rows
 
 COLUMNS: Final = ("payment", "receipt", "amount_yuan", "paid")
+GB: Final = "gb18030"
+"""What programs of Chinese offices write where they do not write UTF-8."""
 _DECIMALS_MAX: Final = 2
 _AMOUNT: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{0,2})?")
 
@@ -21,7 +23,7 @@ def read_receipts(path: Path) -> tuple[Receipt, ...]:
     Raises:
         FileError: With every mistake in the file.
     """
-    rows = read_rows(path, COLUMNS, empty="There is no receipt.")
+    rows = read_rows(path, COLUMNS, empty="There is no receipt.", also=GB)
     mistakes = [one for line, row in rows for one in _mistakes(str(path), line, row)]
     if mistakes:
         raise FileError(mistakes)

@@ -13,7 +13,7 @@ _BYTES_MAX: Final = 64_000_000
 
 
 def read_rows(
-    path: Path, columns: Sequence[str], *, empty: str
+    path: Path, columns: Sequence[str], *, empty: str, also: str = ""
 ) -> tuple[tuple[int, dict[str, str]], ...]:
     """Read the rows of a table with their lines; the cells are not looked at.
 
@@ -21,11 +21,12 @@ def read_rows(
         path: The file.
         columns: What its first line must be.
         empty: What is said of a table without a row.
+        also: An encoding that it may be in, if it is not UTF-8.
 
     Raises:
         FileError: It is no such table.
     """
-    text = read_text(path, bytes_max=_BYTES_MAX)
+    text = read_text(path, bytes_max=_BYTES_MAX, also=also)
     table = csv.DictReader(text.splitlines(), restval="", strict=True)
     try:
         header = tuple(table.fieldnames or ())

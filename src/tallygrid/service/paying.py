@@ -261,6 +261,8 @@ def _difference(payment: Payment | None, receipt: Receipt) -> Problem | None:
     state = "confirmed" if receipt.is_paid else "failed"
     if payment.state != "sent" and (payment.state, payment.receipt) != (state, receipt.number):
         code = f"settled.{payment.state}"
+        if payment.state == "confirmed" and not receipt.is_paid:
+            code = "came_back"
         return _problem(code, receipt, payment=payment.id, before=payment.receipt)
     return None
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from tallygrid.files.mistake import FileError, Mistake, shown
 from tallygrid.files.payments.port import BankAccount
+from tallygrid.files.receipts import GB
 from tallygrid.files.rows import read_rows
 
 COLUMNS: Final = ("party", "account", "bank")
@@ -23,7 +24,7 @@ def read_accounts(path: Path) -> dict[str, BankAccount]:
     Raises:
         FileError: With every mistake in the file.
     """
-    rows = read_rows(path, COLUMNS, empty="There is no account.")
+    rows = read_rows(path, COLUMNS, empty="There is no account.", also=GB)
     mistakes = [one for line, row in rows for one in _mistakes(str(path), line, row)]
     found: dict[str, BankAccount] = {}
     for line, row in rows:

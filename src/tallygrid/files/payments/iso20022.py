@@ -169,7 +169,7 @@ def _receipt(
     if not number:
         return None, (f"The bank gives {shown(name)} no number.", "AcctSvcrRef must be there.")
     side = detail.said("CdtDbtInd") or entry.said("CdtDbtInd")
-    came_back = detail.one("RtrInf") is not None or entry.said("RvslInd") == "true"
+    came_back = detail.one("RtrInf") is not None or entry.said("RvslInd") in {"true", "1"}
     if side not in {"DBIT", "CRDT"} or came_back != (side == "CRDT"):
         problem = (
             f"The entry of {shown(name)} is {shown(side)}, {'' if came_back else 'not '}returned."
