@@ -1,9 +1,7 @@
-"""The rows of a token's bearer, over HTTP: `GET /api/LIST`, the token in `Authorization`.
+"""The rows of a token's bearer, over HTTP: `GET /api/LIST`, the token in `Authorization`."""
 
-Every answer is one JSON document; a refusal is a problem document (RFC 9457).
-"""
-
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final
@@ -11,23 +9,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
+from tallygrid.cli.applications import Applications
 from tallygrid.cli.common import Desk
+from tallygrid.cli.reply import Reply, problem
 from tallygrid.database.error import DatabaseError
 from tallygrid.database.pool import BusyError, Pool
 from tallygrid.service.seeing import LISTS, NoListError, TokenError, seen_with
-from tallygrid.service.token import KINDS, Kind
+from tallygrid.service.token import KINDS, Bearer, Kind
 from tallygrid.text import render
 
 ROOT: Final = "/api"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer: its status, its JSON document, and headers of its own."""
-
-    status: HTTPStatus
-    document: dict[str, Any]
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,21 +26,45 @@ class Api:
     """Answers requests; the database is asked for with the first."""
 
     desk: Desk
+    applications: Applications | None = None
+    """Who takes applications on; nobody, where the operator does not let it."""
+
+    def post(self, target: str, authorization: str | None, body: bytes) -> Reply:
+        """Answer what is sent: `/api/applications` takes applications on."""
+        if self.applications is None or urlsplit(target).path != f"{ROOT}/applications":
+            said = render("asking.nothing", self.desk.language)
+            return problem(HTTPStatus.METHOD_NOT_ALLOWED, said, {"Allow": "GET"})
+        bearer: Bearer | None = None
+
+        def found(token: str) -> Reply:
+            nonlocal bearer
+            with seen_with(self._pools, token) as sight:
+                bearer = sight.bearer
+            return Reply(HTTPStatus.OK, {})
+
+        reply = self._told(authorization, found)
+        return reply if bearer is None else self.applications.reply(bearer, body)
 
     def reply(self, target: str, authorization: str | None) -> Reply:
         """Answer a request for a target such as `/api/vouchers?after=V-1`."""
+        return self._told(
+            authorization, lambda token: Reply(HTTPStatus.OK, self._found(target, token))
+        )
+
+    def _told(self, authorization: str | None, answer: Callable[[str], Reply]) -> Reply:
+        """Answer whoever shows a token; what hinders that is a refusal."""
         scheme, _, token = (authorization or "").partition(" ")
         try:
             if scheme.lower() != "bearer":
                 return self._unauthorised("reading.missing_token")
-            return Reply(HTTPStatus.OK, self._found(target, token.strip()))
+            return answer(token.strip())
         except TokenError:
             return self._unauthorised("reading.no_token")
         except NoListError as error:
-            return self._problem(HTTPStatus.NOT_FOUND, error.sentence(self.desk.language))
+            return problem(HTTPStatus.NOT_FOUND, error.sentence(self.desk.language))
         except (BusyError, DatabaseError, psycopg.OperationalError):
             said = render("reading.busy", self.desk.language)
-            return self._problem(HTTPStatus.SERVICE_UNAVAILABLE, said, {"Retry-After": "5"})
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, said, {"Retry-After": "5"})
 
     def _found(self, target: str, token: str) -> dict[str, Any]:
         url = urlsplit(target)
@@ -62,6 +77,11 @@ class Api:
             found = sight.page(name, after=after)
         return {"bearer": vars(bearer), name: found.rows, "next": found.next}
 
+    def close(self) -> None:
+        """Close every connection."""
+        for pool in self.__dict__.get("_pools", {}).values():
+            pool.close()
+
     @cached_property
     def _pools(self) -> dict[Kind, Pool]:
         server = self.desk.server()
@@ -69,10 +89,4 @@ class Api:
 
     def _unauthorised(self, code: str) -> Reply:
         said = render(code, self.desk.language)
-        return self._problem(HTTPStatus.UNAUTHORIZED, said, {"WWW-Authenticate": "Bearer"})
-
-    def _problem(
-        self, status: HTTPStatus, said: str, headers: dict[str, str] | None = None
-    ) -> Reply:
-        document = {"title": status.phrase, "status": status.value, "detail": said}
-        return Reply(status, document, headers or {})
+        return problem(HTTPStatus.UNAUTHORIZED, said, {"WWW-Authenticate": "Bearer"})

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +13,9 @@ from urllib.parse import urlsplit
 import click
 
 from tallygrid.cli.api import ROOT, Api
+from tallygrid.cli.applications import BYTES_MAX, taken_on
 from tallygrid.cli.common import REFUSED, Desk
+from tallygrid.cli.reply import Reply, problem
 from tallygrid.files.heads import HEADS_FILE
 from tallygrid.files.keys import KEYS_FILE, published_folder
 from tallygrid.text import render
@@ -26,21 +30,40 @@ from tallygrid.text import render
     show_default=True,
     type=click.Path(path_type=Path, file_okay=False),
 )
+@click.option(
+    "--applications", is_flag=True, help="Let applicants apply, on what they say of themselves."
+)
 @click.pass_obj
-def serve(desk: Desk, host: str, port: int, directory: Path) -> None:
+def serve(desk: Desk, *, host: str, port: int, directory: Path, applications: bool) -> None:
     """Serve the last report, the signed heads, and under /api the rows of a token's bearer."""
     first = directory / f"report.{desk.language}.html"
     heads = published_folder(desk.settings.home)
     if not (first.exists() or heads.exists()):
         click.echo(render("cli.no_report", desk.language, directory=directory), err=True)
         sys.exit(REFUSED)
-    handler = partial(Handler, first.name, heads, Api(desk), directory=str(directory))
-    with ThreadingHTTPServer((host, port), handler) as server:
+    with ExitStack() as stack:
+        taken = None
+        if applications:
+            taken = stack.enter_context(taken_on(stack.enter_context(desk.office()), desk.language))
+        api = Api(desk, taken)
+        stack.callback(api.close)
+        handler = partial(Handler, first.name, heads, api, directory=str(directory))
+        _serve(desk, (host, port), directory, handler)
+
+
+def _serve(
+    desk: Desk,
+    address: tuple[str, int],
+    directory: Path,
+    handler: Callable[..., SimpleHTTPRequestHandler],
+) -> None:
+    """Answer until Ctrl-C."""
+    with ThreadingHTTPServer(address, handler) as server:
         words = render(
             "cli.serving",
             desk.language,
             directory=directory,
-            host=host,
+            host=address[0],
             port=server.server_address[1],
         )
         click.echo(words, err=True)
@@ -69,13 +92,25 @@ class Handler(SimpleHTTPRequestHandler):
             self.path = f"/{self._first}"
         super().do_GET()
 
+    def do_POST(self) -> None:
+        """Take on what is sent under /api."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > BYTES_MAX:
+            self.close_connection = True
+            self._say(problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {BYTES_MAX} bytes."))
+            return
+        body = self.rfile.read(int(length))
+        self._say(self._api.post(self.path, self.headers["Authorization"], body))
+
     def translate_path(self, path: str) -> str:
         """Return the file of a path."""
         published = self._heads.get(path)
         return str(published) if published else super().translate_path(path)
 
     def _answer(self) -> None:
-        reply = self._api.reply(self.path, self.headers["Authorization"])
+        self._say(self._api.reply(self.path, self.headers["Authorization"]))
+
+    def _say(self, reply: Reply) -> None:
         body = json.dumps(reply.document, ensure_ascii=False).encode()
         is_found = reply.status == HTTPStatus.OK
         self.send_response(reply.status)
