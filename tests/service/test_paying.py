@@ -6,9 +6,10 @@ import pytest
 from desk import AT, CATALOGUE, CITY, OTHER_FIRM, SERVER, Desk, wanted
 
 from tallygrid.core.payment import Receipt
-from tallygrid.service import paying
+from tallygrid.service import paying, recovering
 from tallygrid.service.intent import ConflictError
 from tallygrid.service.paying import Payment, ReceiptError
+from tallygrid.service.recovering import Demand
 
 PROVIDER = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code
 
@@ -131,9 +132,42 @@ def test_a_payment_ends_once_whatever_later_receipts_say(owing: Desk, *, is_paid
         with pytest.raises(ReceiptError, match="already by receipt T-1") as caught:
             paying.confirm(owing.office, [later], at=AT)
         came_back_later = is_paid and not later.is_paid
-        assert ("clawback demand" in caught.value.sentence("zh")) is came_back_later
+        assert ("--late" in caught.value.sentence("zh")) is came_back_later
 
     assert owing.snapshot() == before
+
+
+def test_a_payment_that_comes_back_after_all_is_owed_again_and_sent_again(owing: Desk) -> None:
+    payment = _prepare(owing)
+    paying.confirm(owing.office, [_receipt(payment)], at=AT)
+    back = _receipt(payment, "T-2", is_paid=False)
+
+    for _ in range(2):
+        (answer,) = paying.confirm(owing.office, [back], at=AT, late=True)
+        assert answer.accepted
+    assert _where(owing) == [1_500_000, 0, 0]
+    assert [(one.state, one.receipt) for one in paying.payments(owing.office)] == [
+        ("failed", "T-2")
+    ]
+    paying.again(owing.office, batch="B-1", at=AT)
+    paying.confirm(owing.office, [_receipt(payment, "T-3")], at=AT)
+
+    assert _where(owing) == [0, 0, 1_500_000]
+    assert owing.problems() == ()
+
+
+def test_what_was_demanded_back_meanwhile_cannot_come_back_too(owing: Desk) -> None:
+    payment = _prepare(owing)
+    paying.confirm(owing.office, [_receipt(payment)], at=AT)
+    recovering.demand(owing.office, Demand("K-1", payment.id, 1, "idle cards"), at=AT)
+
+    (answer,) = paying.confirm(
+        owing.office, [_receipt(payment, "T-2", is_paid=False)], at=AT, late=True
+    )
+
+    assert not answer.accepted
+    assert _where(owing) == [0, 0, 1_499_999]
+    assert owing.problems() == ()
 
 
 def test_a_failed_payment_is_owed_again_and_goes_out_with_another_batch(owing: Desk) -> None:

@@ -83,13 +83,16 @@ def pay(  # noqa: PLR0913  # one argument per option
 
 @click.command()
 @click.argument("receipts", type=click.Path(path_type=Path))
+@click.option(
+    "--late", is_flag=True, help="Let payments that were confirmed come back: they are owed again."
+)
 @at_option
 @click.pass_obj
-def confirm(desk: Desk, receipts: Path, at: str | None) -> None:
+def confirm(desk: Desk, receipts: Path, *, late: bool, at: str | None) -> None:
     """Book RECEIPTS: the treasury's CSV, or a bank's statement, a camt.053 in an `.xml` file."""
     found = format_of(receipts).read(receipts)
     with desk.office() as office:
-        answers = paying.confirm(office, found, at=instant(at))
+        answers = paying.confirm(office, found, at=instant(at), late=late)
         waiting = paying.unanswered(office, found)
     click.echo(render("cli.confirmed", desk.language, count=len(answers)))
     for one in waiting:

@@ -1,7 +1,7 @@
 """From what is owed to what is paid: the treasury's list goes out, its receipts come back."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from tallygrid import ledger
-from tallygrid.core.books import Account, Event, Leg, Problem
+from tallygrid.core.books import Account, Event, Leg, Problem, reversal_of
 from tallygrid.core.key import key_of
 from tallygrid.core.money import yuan
 from tallygrid.core.payment import PaymentOrder, Receipt, reference_of
@@ -74,8 +74,17 @@ def again(office: Office, *, batch: str, at: datetime) -> tuple[Answer, ...]:
     return tuple(_send_again(office, one, at) for one in failed)
 
 
-def confirm(office: Office, receipts: Iterable[Receipt], *, at: datetime) -> tuple[Answer, ...]:
+def confirm(
+    office: Office, receipts: Iterable[Receipt], *, at: datetime, late: bool = False
+) -> tuple[Answer, ...]:
     """Book the treasury's receipts: payments that arrived, and payments that came back.
+
+    Args:
+        office: Where to work.
+        receipts: What the treasury or bank says.
+        at: When.
+        late: Whether a payment that was confirmed may come back (退汇): then the confirmation
+            is undone, and the money is owed again.
 
     Raises:
         ReceiptError: A receipt names no payment that was sent, another amount, or a payment
@@ -83,7 +92,7 @@ def confirm(office: Office, receipts: Iterable[Receipt], *, at: datetime) -> tup
     """
     known = {name: one for one in payments(office) for name in (reference_of(one.id), one.id)}
     pairs = [(known.get(receipt.payment), receipt) for receipt in dict.fromkeys(receipts)]
-    differences = [found for pair in pairs if (found := _difference(*pair))]
+    differences = [found for pair in pairs if (found := _difference(*pair, late=late))]
     if differences := [*differences, *_contradictions(pairs)]:
         raise ReceiptError(differences)
     return tuple(
@@ -95,7 +104,9 @@ def orders(office: Office, sent: Iterable[Payment]) -> tuple[PaymentOrder, ...]:
     """Return payments as a treasury or bank is asked to pay them, payees by their names."""
 
     def load(connection: Connection) -> dict[str, str]:
-        rows = connection.execute("SELECT id, name ->> 'zh' FROM service.party").fetchall()
+        rows = connection.execute(
+            "SELECT id, coalesce(name ->> 'zh', name ->> 'en', id) FROM service.party"
+        ).fetchall()
         return dict(rows)
 
     names = office.transact("payer", load)
@@ -222,8 +233,21 @@ def _confirm(office: Office, payment: Payment, receipt: Receipt, at: datetime) -
         kind="receipt",
         body={"payment": payment.id, "receipt": receipt.number, "paid": receipt.is_paid},
     )
-    posting = Posting(payment.programme, "payer", (_confirmation(payment, receipt, at),))
-    return carry_out(office, wish, lambda _: (posting,))
+    ending = _confirmation(payment, receipt, at)
+    events: tuple[Event, ...] = (ending,)
+    if payment.state == "confirmed" and not receipt.is_paid:
+        events = _undone(payment, receipt, ending)
+    return carry_out(office, wish, lambda _: (Posting(payment.programme, "payer", events),))
+
+
+def _undone(payment: Payment, receipt: Receipt, failed: Event) -> tuple[Event, ...]:
+    """Return the confirmation undone, and then the payment's failure, both or neither."""
+    (leg,) = failed.legs
+    confirmed = Leg(leg.source, _sibling(leg.source, "paid"), leg.amount_fen)
+    why = f"receipt {receipt.number}"
+    undone = reversal_of(failed.key, "confirm", [confirmed], at=failed.occurred_at, reason=why)
+    returned = key_of("returned", payment.id, payment.attempt)
+    return replace(undone, chain=1), replace(failed, key=returned, chain=1)
 
 
 def _confirmation(payment: Payment, receipt: Receipt, at: datetime) -> Event:
@@ -252,7 +276,7 @@ def _end_of(payment: Payment) -> UUID:
     return key_of("settled", payment.id, payment.attempt)
 
 
-def _difference(payment: Payment | None, receipt: Receipt) -> Problem | None:
+def _difference(payment: Payment | None, receipt: Receipt, *, late: bool) -> Problem | None:
     if payment is None:
         return _problem("unknown", receipt, payment=receipt.payment)
     if payment.amount_fen != receipt.amount_fen:
@@ -262,6 +286,8 @@ def _difference(payment: Payment | None, receipt: Receipt) -> Problem | None:
     if payment.state != "sent" and (payment.state, payment.receipt) != (state, receipt.number):
         code = f"settled.{payment.state}"
         if payment.state == "confirmed" and not receipt.is_paid:
+            if late:
+                return None
             code = "came_back"
         return _problem(code, receipt, payment=payment.id, before=payment.receipt)
     return None
