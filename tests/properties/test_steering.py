@@ -1,12 +1,13 @@
 """No provider can pay or name itself to the top, and public money changes no choice."""
 
 from dataclasses import replace
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallygrid.core.catalogue import Catalogue
-from tallygrid.core.placement import Placement, Pool, PoolState, Request, Weights
+from tallygrid.core.placement import Placement, Pool, PoolState, Request, Verdict, Weights
 from tallygrid.files.catalogue import read_catalogue
 from tallygrid.placement.online import place
 from tallygrid.placement.shelf import Entry, Shelf
@@ -49,6 +50,60 @@ def test_no_name_and_no_place_in_the_list_makes_a_dearer_offer_win(
     after = place(request, Shelf(tuple(entries)), IDLE)
 
     assert cost_of(after, after.chosen) == cost_of(before, before.chosen)
+
+
+@settings(deadline=None, max_examples=60)
+@given(requests, st.randoms(use_true_random=False))
+def test_names_that_change_hands_change_the_choice_among_exact_equals_only(
+    request: Request, chance: Random
+) -> None:
+    """All offers, and all providers, take one another's names, and the list another order."""
+    offers, providers = (
+        _shuffled([getattr(one, field) for one in SHELF.entries], chance)
+        for field in ("offer", "provider")
+    )
+    renamed = [
+        one._replace(offer=offers[one.offer], provider=providers[one.provider])
+        for one in SHELF.entries
+    ]
+    chance.shuffle(renamed)
+    before = place(request, SHELF, IDLE)
+
+    after = place(request, Shelf(tuple(renamed)), IDLE)
+
+    assert before.verdict is not None
+    assert after.verdict is not None
+    equals = {
+        offers[one.offer]
+        for one in before.verdicts
+        if (one.cost and one.cost.total_fen, one.used_bp) == _rank(before.verdict)
+    }
+    assert after.chosen in equals
+    assert {offers[one.offer]: one.cost for one in before.verdicts} == {
+        one.offer: one.cost for one in after.verdicts
+    }
+
+
+def _shuffled(names: list[str], chance: Random) -> dict[str, str]:
+    """Return which name each gets instead of its own."""
+    known = sorted(set(names))
+    return dict(zip(known, chance.sample(known, len(known)), strict=True))
+
+
+def _rank(one: Verdict) -> tuple[int, int]:
+    assert one.cost is not None
+    return one.cost.total_fen, one.used_bp
+
+
+@settings(deadline=None, max_examples=60)
+@given(requests, st.sampled_from(SHELF.entries), st.integers(2, 30))
+def test_who_asks_more_never_wins_by_it(request: Request, one: Entry, factor: int) -> None:
+    dearer = one._replace(price_fen=one.price_fen * factor)
+    entries = tuple(dearer if other is one else other for other in SHELF.entries)
+
+    after = place(request, Shelf(entries), IDLE)
+
+    assert after.chosen != one.offer or place(request, SHELF, IDLE).chosen == one.offer
 
 
 @settings(deadline=None, max_examples=40)

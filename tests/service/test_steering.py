@@ -1,23 +1,30 @@
 """Where the work went, what cards are worth, and what sites tell: as the books know it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
 import pytest
-from desk import AT, CATALOGUE, CITY, FACTS, Desk, scheme, wanted
+from desk import AT, CATALOGUE, CITY, FACTS, FIRM, Desk, scheme, wanted
 from psycopg import Connection
 
 from tallygrid.core import steering as core
 from tallygrid.core.placement import Request
+from tallygrid.core.rating import Grant
 from tallygrid.core.steering import Placed, class_of
+from tallygrid.core.workload import Gang, Workload
+from tallygrid.placement.capacity import pools
 from tallygrid.placement.forecast import DAY, NONE, WEEK, History
 from tallygrid.placement.nodes import Reservation
+from tallygrid.placement.online import place
+from tallygrid.placement.shelf import Shelf
 from tallygrid.report.steering import steering_page
-from tallygrid.service import pricing, reservations, steering
+from tallygrid.service import asking, pricing, reservations, steering
 from tallygrid.service.plain import dump
+from tallygrid.service.prospect import prospect
 from tallygrid.service.purchase import Cards
-from tallygrid.service.quoting import Counter, admitted
+from tallygrid.service.quoting import Admission, Counter, Purse, admitted
 
 JOB = Request(cards=64, seconds=86_400, place="zhongwei", models=frozenset({"H100"}))
 
@@ -113,6 +120,69 @@ def test_a_price_moves_the_work_away(funded: Desk, counter: Counter) -> None:
 
     assert second.offer is not None
     assert second.offer.site != first.offer.site
+
+
+def paying(rate_bp: int) -> Purse:
+    """A voucher that any offer takes, and that never runs out."""
+    grant = Grant(programme=CITY, voucher="V", rate_bp=rate_bp, room_fen=10**14)
+    return Purse("V", "C", grant, Admission(frozenset(CATALOGUE.offers), {}))
+
+
+def test_a_provider_that_asks_fifty_times_as_much_since_all_is_paid_gets_no_work(
+    funded: Desk, counter: Counter
+) -> None:
+    """With a voucher of 100 % the choice is the one without any, and the greedy site loses."""
+    plain = counter.place(JOB, (), at=AT)
+    paid = counter.place(JOB, (paying(10_000),), at=AT)
+    assert plain.offer is not None
+    assert paid.offer == plain.offer
+    assert paid.quote is not None
+    assert paid.quote.co_payment_fen == 0
+    site = plain.offer.site
+    offers = {
+        name: replace(one, price=replace(one.price, amount_fen=one.price.amount_fen * 50))
+        if one.site == site
+        else one
+        for name, one in CATALOGUE.offers.items()
+    }
+    greedy = replace(funded.office, catalogue=replace(CATALOGUE, offers=offers))
+
+    after = Counter(greedy, counter.schemes).place(JOB, (paying(10_000),), at=AT)
+
+    assert after.offer is not None
+    assert after.offer.site != site
+    assert after.placement is not None
+    costs = {one.offer: one.cost.total_fen for one in after.placement.verdicts if one.cost}
+    assert costs[after.offer.id] == min(costs.values())
+
+
+def test_quote_and_run_choose_what_the_kernel_does_as_nodes_fill(
+    funded: Desk, counter: Counter
+) -> None:
+    """Gangs of all sizes, bought one after another: each is quoted, placed by hand, and run."""
+    shelf, facts = Shelf.of(CATALOGUE), {**FACTS, "credit_code": FIRM}
+    by_hour = Shelf(
+        tuple(e for e in shelf.entries if CATALOGUE.offers[e.offer].unit == "card_hour")
+    )
+    went = set()
+    for n, (each, nodes) in enumerate([(5, 1), (8, 3), (5, 20), (8, 28), (1, 1), (7, 2), (3, 1)]):
+        work = Workload(f"w-{n}", "compute", Gang(("H100",), each, nodes, Fraction(24)))
+        quoted = prospect(counter, work, facts, at=AT).proposal
+        assert quoted.placement is not None
+        asked = quoted.placement.request
+        taken = funded.office.transact("web", lambda it: reservations.between(it, AT, AT + DAY))
+        state = pools(CATALOGUE, taken, at=AT, lasting=DAY, wanted=asked.cards)
+
+        ran = asking.ask(counter, asking.Ask(f"R-{n}", work, FIRM, facts), at=AT)
+
+        assert ran.answer is not None
+        assert ran.answer.accepted
+        assert ran.proposal.placement is not None
+        assert place(asked, by_hour, state) == quoted.placement
+        assert ran.proposal.placement.verdicts == quoted.placement.verdicts
+        assert ran.proposal.offer == quoted.offer
+        went.add(quoted.placement.chosen)
+    assert len(went) > 1
 
 
 def test_an_old_report_is_doubted_and_a_very_old_one_is_none(

@@ -33,7 +33,7 @@ from tallygrid.lab.network import rows
 from tallygrid.lab.network.office import Application, Office
 from tallygrid.lab.network.run import Run
 from tallygrid.lab.network.schemes import Scheme, answers
-from tallygrid.lab.network.world import World
+from tallygrid.lab.network.world import Sites, World
 from tallygrid.service import applying, buying, lines, voucher
 from tallygrid.service.buying import Wanted
 from tallygrid.service.lines import Accepted
@@ -106,7 +106,7 @@ def _jobs(random: Random) -> list[Job]:
             firm=random.randrange(2),
             at=AT + timedelta(seconds=random.randrange(5 * 24 * 3600)),
             request=Request(
-                cards=random.choice([1, 2, 8, 24, 64, 128]),
+                cards=random.choice([1, 2, 5, 8, 24, 64, 128]),
                 seconds=random.randrange(600, 40 * 3600),
                 place=random.choice(["shanghai", "zhengzhou"]),
                 models=random.choice(MODELS),
@@ -281,6 +281,6 @@ def _opened(jobs: Sequence[Job]) -> tuple[Run, Office]:
         table[n, rows.DATA_GB] = job.request.data_gb
     firms = np.full((2, rows.FIRM_COLUMNS), rows.NOBODY, dtype=np.int64)
     firms[:, rows.CASH_FEN] = rows.NEVER
-    run = Run(World(CATALOGUE), table, firms, kinds, SCHEMES, vouchers_max=10)
+    run = Run(World(CATALOGUE, Sites(nodes=True)), table, firms, kinds, SCHEMES, vouchers_max=10)
     schemes = {name: Scheme(PROGRAMMES[name], ASSUMPTIONS) for name in SCHEMES}
     return run, Office(run, schemes, AT)

@@ -1,0 +1,125 @@
+"""One kernel, one result: a story told by the service's own steps, and by the laboratory.
+
+Quote and run place by `capacity.pools`, `online.place` and `nodes.fitted`, on what is reserved;
+the laboratory has an event loop of its own. Jobs of all sizes come and go until nodes are
+scattered, and every choice must be the same, by the plain kernel and by the compiled one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tallygrid.core.catalogue import Catalogue
+from tallygrid.core.placement import Request, Weights
+from tallygrid.files.catalogue import read_catalogue
+from tallygrid.lab.network import rows
+from tallygrid.lab.network.run import Run
+from tallygrid.lab.network.world import Sites, World
+from tallygrid.placement.capacity import pools
+from tallygrid.placement.nodes import Reservation, fitted, free_nodes
+from tallygrid.placement.online import Router
+from tallygrid.placement.shelf import Shelf
+
+AT = datetime(2026, 5, 11, tzinfo=UTC)
+WHOLE = read_catalogue()
+KEPT = ("zhongwei", "guian", "shanghai", "wuhu")
+Job = tuple[int, Request]
+"""When it comes, in seconds, and what it asks."""
+
+
+def small(random: Random) -> Catalogue:
+    """A network of a few sites of one to four nodes each, as used as chance will have it."""
+    sites = {
+        name: replace(
+            WHOLE.sites[name],
+            cards={model: random.choice([8, 16, 32]) for model in WHOLE.sites[name].cards},
+            utilisation_bp=random.randrange(9_000),
+        )
+        for name in KEPT
+    }
+    offers = {
+        name: one
+        for name, one in WHOLE.offers.items()
+        if one.site in sites and one.unit == "card_hour"
+    }
+    return replace(WHOLE, sites=sites, offers=offers)
+
+
+def some_jobs(random: Random, count: int) -> list[Job]:
+    return [
+        (
+            at,
+            Request(
+                cards=random.choice([1, 2, 3, 5, 7, 8, 9, 12, 16, 24, 32]),
+                seconds=random.randrange(600, 20_000),
+                place=random.choice(["shanghai", "zhongwei"]),
+                models=random.choice([frozenset[str](), frozenset({"H100", "A100-80GB"})]),
+                origin=random.choice(["any", "any", "domestic"]),
+                latency_ms_max=random.choice([None, None, 5]),
+                data_gb=random.choice([0, 200]),
+                seed=random.randrange(2**31),
+            ),
+        )
+        for at in sorted(random.randrange(60) * 300 for _ in range(count))
+    ]
+
+
+def live(catalogue: Catalogue, jobs: Sequence[Job]) -> list[str | None]:
+    """Place and reserve one after another, as quote and run do, by either kernel."""
+    shelf = Shelf.of(catalogue)
+    routers = [Router(shelf, Weights(), compiled=compiled) for compiled in (False, True)]
+    held: list[Reservation] = []
+    chosen = []
+    for second, asked in jobs:
+        start, lasting = AT + timedelta(seconds=second), timedelta(seconds=asked.seconds)
+        state = pools(catalogue, held, at=start, lasting=lasting, wanted=asked.cards)
+        offer, again = (one.choose(asked, one.board(state)).offer for one in routers)
+        assert again == offer
+        chosen.append(offer)
+        if offer is not None:
+            sold = catalogue.offers[offer]
+            mine = [one for one in held if (one.site, one.model) == (sold.site, sold.model)]
+            cards = catalogue.sites[sold.site].cards[sold.model]
+            free = free_nodes(cards, mine, start=start, end=start + lasting)
+            nodes = fitted(free, asked.cards)
+            assert nodes is not None, "what is chosen has room"
+            held.append(
+                Reservation(sold.site, sold.model, asked.cards, start, start + lasting, nodes)
+            )
+    return chosen
+
+
+def laboratory(catalogue: Catalogue, jobs: Sequence[Job]) -> list[str | None]:
+    """Play the same through the laboratory's loop, on nodes."""
+    kinds: list[Request] = []
+    table = np.zeros((len(jobs), rows.JOB_COLUMNS), dtype=np.int64)
+    for n, (second, asked) in enumerate(jobs):
+        kind = replace(asked, cards=1, seconds=1, data_gb=0, seed=0)
+        kinds += [] if kind in kinds else [kind]
+        table[n, [rows.ARRIVAL, rows.KIND, rows.WORTH_FEN]] = second, kinds.index(kind), rows.NEVER
+        table[n, [rows.GANG, rows.RUN, rows.DATA_GB]] = asked.cards, asked.seconds, asked.data_gb
+        table[n, rows.SEED] = asked.seed
+    firms = np.full((1, rows.FIRM_COLUMNS), rows.NOBODY, dtype=np.int64)
+    firms[:, rows.CASH_FEN] = rows.NEVER
+    run = Run(World(catalogue, Sites(nodes=True)), table, firms, kinds, [], vouchers_max=0)
+    run.play()
+    names = run.world.names
+    return [None if offer < 0 else names[offer] for offer in run.fates[:, rows.OFFER]]
+
+
+@settings(deadline=None, max_examples=60)  # the first call compiles
+@given(st.integers(0, 2**32))
+def test_live_and_laboratory_choose_alike_on_scattered_nodes(seed: int) -> None:
+    random = Random(seed)  # noqa: S311  # a case must repeat
+    catalogue, jobs = small(random), some_jobs(random, 50)
+
+    told = laboratory(catalogue, jobs)
+
+    assert live(catalogue, jobs) == told
+    assert None in told
+    assert len({one for one in told if one}) > 1
