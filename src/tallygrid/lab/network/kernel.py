@@ -1,9 +1,10 @@
 """The kernel of network runs: jobs are placed, held for, run and settled, in whole numbers.
 
 Queues follow docs/algorithms/replay.md to the letter, site by site, and use the same pieces.
-The choice is that of `placement.kernel.weigh`, found sooner: offers are asked in the order of
-what they cost without a queue, and no more once that alone exceeds the best. Bills are those
-of `core.rating`, budgets move as in `core.books`. Each of these claims has a property test.
+The choice is that of `placement.kernel.weigh`, found sooner: what every offer costs at least
+is worked out in floats, and only those that may be the cheapest are weighed to the fen. Bills
+are those of `core.rating`, budgets move as in `core.books`. Each of these claims has a
+property test.
 """
 
 from typing import Final
@@ -111,16 +112,23 @@ assert _compiled, "it tells numba how the pieces of `placement.kernel` are compi
 
 Table = NDArray[np.int64]
 Cube = NDArray[np.int64]
+Real = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 _FREE, _RUNNING, _VACANT = 0, 1, 2  # in `tally`, by pool; as in `replay.kernel`
 _GANG, _STACK = 0, 3  # in `held`, by slot of a running job
-# In `lists`: the offer; what a card-second costs there at least, its pool as idle as it can be;
-# and without any pressure. In parts of a fen, rounded down.
-_LISTED, _FLOOR, _PRICE = 0, 1, 2
+# In `crowds`, by pool, all in floats: fen that pressure adds to a card-second; the work of all
+# who run, counted from second 0, and of all who wait; busy cards; one over all cards; cards; and
+# free cards, none of them once somebody waits.
+_PRESSED, _WORK, _BUSY, _PER_CARD, _CARDS, _ROOM = 0, 1, 2, 3, 4, 5
+# In `bounds`: what each offer costs at least; what a pool adds to that.
+_LEAST, _ADDED = 0, 1
+_LATENCY_MS, _FEE = 0, 1  # in `ways`: of the way to an offer; fen per GB
 _BP: Final = 10_000
-_SCALE: Final = 1 << 20
 _PER_HOUR: Final = 1.0 / HOUR_S
+_NEVER: Final = float(NEVER)
+_SLIGHTLY_LESS: Final = 1.0 - 2.0**-50
+"""What a sum of floats loses is less than what this takes off it."""
 
 _made = compiled_with(replay, placement, _compiled, bill, rows)
 
@@ -136,10 +144,11 @@ def play(
     budgets: Table,
     admitted: Table,
     offers: Table,
-    lists: Cube,
-    counts: Table,
+    rates: Real,
+    is_suited: Table,
     ways: Cube,
     pools: Table,
+    crowds: Real,
     next_ends: Whole,
     ends: Table,
     ahead: Table,
@@ -162,10 +171,11 @@ def play(
         budgets: Where each programme's money is.
         admitted: By row of admission and offer, 1 where a voucher may be redeemed.
         offers: What is sold.
-        lists: By kind of job, the offers that suit it, the cheapest first.
-        counts: How many they are.
-        ways: By kind of job and offer, latency and the price of a GB.
+        rates: By offer, the least that a card-second costs there without pressure, in fen.
+        is_suited: By kind of job and offer, 1 where it suits.
+        ways: By kind of job, for all offers: latency, and the price of a GB.
         pools: The cards of one model at one site each, with their queue.
+        crowds: What of them the choice needs, in floats, row by row.
         next_ends: By pool, the first of the ends.
         ends: By pool, a heap of the ends of those who run.
         ahead: Room to look ahead.
@@ -179,22 +189,35 @@ def play(
     """
     n = rules[NEXT_JOB]
     depth = rules[DEPTH]
+    bounds = np.empty((2, max(len(offers), len(pools))))
     while n < len(jobs) and jobs[n, ARRIVAL] < until:
         now = jobs[n, ARRIVAL]
         _advance(
-            now, rules, jobs, fates, vouchers, budgets, offers, pools, next_ends, ends, ahead,
-            gangs, held, tally, nodes, sets, accounts, firms,
+            now, rules, jobs, fates, vouchers, budgets, offers, pools, crowds, next_ends, ends,
+            ahead, gangs, held, tally, nodes, sets, accounts, firms,
         )  # fmt: skip
         while n < len(jobs) and jobs[n, ARRIVAL] == now:
             offer = _buy(
-                n, now, rules, jobs, fates, firms, vouchers, budgets, admitted, offers, lists,
-                counts, ways, pools, tally, sets,
+                n, now, rules, jobs, fates, firms, vouchers, budgets, admitted, offers, rates,
+                is_suited, ways, pools, crowds, tally, sets, bounds,
             )  # fmt: skip
             if offer != NOBODY:
                 pool = offers[offer, POOL]
                 _join(n, pool, fates, jobs, pools)
                 _start_heads(
-                    now, pool, rules, jobs, fates, pools, next_ends, ends, held, tally, nodes, sets
+                    now,
+                    pool,
+                    rules,
+                    jobs,
+                    fates,
+                    pools,
+                    crowds,
+                    next_ends,
+                    ends,
+                    held,
+                    tally,
+                    nodes,
+                    sets,
                 )
                 pools[pool, IS_TOUCHED] = 1
             n += 1
@@ -208,6 +231,7 @@ def play(
                         jobs,
                         fates,
                         pools,
+                        crowds,
                         next_ends,
                         ends,
                         ahead,
@@ -219,15 +243,15 @@ def play(
                     )
     rules[NEXT_JOB] = n
     _advance(
-        until - 1, rules, jobs, fates, vouchers, budgets, offers, pools, next_ends, ends, ahead,
-        gangs, held, tally, nodes, sets, accounts, firms,
+        until - 1, rules, jobs, fates, vouchers, budgets, offers, pools, crowds, next_ends, ends,
+        ahead, gangs, held, tally, nodes, sets, accounts, firms,
     )  # fmt: skip
     if depth > 0:
         for pool in range(len(pools)):
             if pools[pool, IS_TOUCHED]:
                 _overtake(
-                    until - 1, pool, rules, jobs, fates, pools, next_ends, ends, ahead, gangs,
-                    held, tally, nodes, sets,
+                    until - 1, pool, rules, jobs, fates, pools, crowds, next_ends, ends, ahead,
+                    gangs, held, tally, nodes, sets,
                 )  # fmt: skip
 
 
@@ -241,6 +265,7 @@ def _advance(
     budgets: Table,
     offers: Table,
     pools: Table,
+    crowds: Real,
     next_ends: Whole,
     ends: Table,
     ahead: Table,
@@ -256,12 +281,14 @@ def _advance(
     shift = rules[SHIFT]
     mask = (1 << shift) - 1
     while True:
-        pool, at = 0, NEVER
+        at = NEVER
         for one in range(len(next_ends)):
-            if next_ends[one] < at:
-                pool, at = one, next_ends[one]
+            at = min(at, next_ends[one])
         if at > now or at == NEVER:
             return
+        pool = 0
+        while next_ends[pool] > at:
+            pool += 1
         node_cards = pools[pool, NODE_CARDS]
         while tally[pool, _RUNNING] > 0 and ends[pool, 0] >> shift == at:
             job = ends[pool, 0] & mask
@@ -277,8 +304,9 @@ def _advance(
             _settle(job, at, rules, jobs, fates, vouchers, budgets, offers, accounts, firms)
         pools[pool, TESTED] = 0
         next_ends[pool] = ends[pool, 0] >> shift if tally[pool, _RUNNING] > 0 else NEVER
-        _press(pool, pools, tally)
-        _start_heads(at, pool, rules, jobs, fates, pools, next_ends, ends, held, tally, nodes, sets)
+        _start_heads(
+            at, pool, rules, jobs, fates, pools, crowds, next_ends, ends, held, tally, nodes, sets
+        )
         if rules[DEPTH] > 0:
             if at < now:
                 _overtake(
@@ -288,6 +316,7 @@ def _advance(
                     jobs,
                     fates,
                     pools,
+                    crowds,
                     next_ends,
                     ends,
                     ahead,
@@ -302,10 +331,15 @@ def _advance(
 
 
 @_within
-def _press(pool: int, pools: Table, tally: Table) -> None:
-    """Note how much of a pool is in use."""
-    cards, base = pools[pool, CARDS], pools[pool, BASE_BP]
-    pools[pool, USED_BP] = base + (_BP - base) * (cards - tally[pool, _FREE]) // cards
+def _press(pool: int, rules: Table, pools: Table, crowds: Real, tally: Table) -> None:
+    """Note how much of a pool is in use, and what that adds to its price."""
+    cards, base, free = pools[pool, CARDS], pools[pool, BASE_BP], tally[pool, _FREE]
+    used = base + (_BP - base) * (cards - free) // cards
+    pools[pool, USED_BP] = used
+    crowds[_PRESSED, pool] = float(rules[PRESSURE_WEIGHT] * used // _BP) * _PER_HOUR
+    crowds[_WORK, pool] = float(pools[pool, RUNNING_WORK] + pools[pool, QUEUED_WORK])
+    crowds[_BUSY, pool] = float(cards - free)
+    crowds[_ROOM, pool] = float(free) if pools[pool, QUEUED] == 0 else -1.0
 
 
 @_within
@@ -331,6 +365,7 @@ def _start_heads(
     jobs: Table,
     fates: Table,
     pools: Table,
+    crowds: Real,
     next_ends: Whole,
     ends: Table,
     held: Cube,
@@ -342,11 +377,26 @@ def _start_heads(
     while pools[pool, QUEUED] > 0:
         job = pools[pool, HEAD]
         if not _has_room(jobs[job, GANG], pool, pools, tally, sets):
-            return
+            break
         pools[pool, HEAD] = fates[job, BEHIND]
         pools[pool, TESTED] = 0
         pools[pool, SHADOW] = NEVER
-        _start(job, now, pool, rules, jobs, fates, pools, next_ends, ends, held, tally, nodes, sets)
+        _start(
+            job,
+            now,
+            pool,
+            rules,
+            jobs,
+            fates,
+            pools,
+            next_ends,
+            ends,
+            held,
+            tally,
+            nodes,
+            sets,
+        )
+    _press(pool, rules, pools, crowds, tally)
 
 
 @_within
@@ -392,7 +442,6 @@ def _start(
     fates[job, SLOT] = slot
     tally[pool, _RUNNING] = push(ends[pool], tally[pool, _RUNNING], (end << rules[SHIFT]) | job)
     next_ends[pool] = min(next_ends[pool], end)
-    _press(pool, pools, tally)
 
 
 @_made
@@ -403,6 +452,7 @@ def _overtake(
     jobs: Table,
     fates: Table,
     pools: Table,
+    crowds: Real,
     next_ends: Whole,
     ends: Table,
     ahead: Table,
@@ -444,7 +494,19 @@ def _overtake(
             if pools[pool, TAIL] == job:
                 pools[pool, TAIL] = before
             _start(
-                job, now, pool, rules, jobs, fates, pools, next_ends, ends, held, tally, nodes, sets
+                job,
+                now,
+                pool,
+                rules,
+                jobs,
+                fates,
+                pools,
+                next_ends,
+                ends,
+                held,
+                tally,
+                nodes,
+                sets,
             )
         else:
             before = job
@@ -452,6 +514,7 @@ def _overtake(
         job = behind
     pools[pool, TESTED], pools[pool, LAST_TESTED] = tested, before
     pools[pool, SPARE] = spare
+    _press(pool, rules, pools, crowds, tally)
 
 
 @_within
@@ -466,12 +529,14 @@ def _buy(
     budgets: Table,
     admitted: Table,
     offers: Table,
-    lists: Cube,
-    counts: Table,
+    rates: Real,
+    is_suited: Table,
     ways: Cube,
     pools: Table,
+    crowds: Real,
     tally: Table,
     sets: Cube,
+    bounds: Real,
 ) -> int:
     """Place a job and hold its subsidy; return the offer, or nobody where it is not bought."""
     firm = jobs[job, FIRM]
@@ -488,8 +553,8 @@ def _buy(
         if turn == 2:  # noqa: PLR2004  # the second alone
             first = two
         offer = _choose(
-            job, first, second, rules, jobs, vouchers, admitted, offers, lists, counts, ways, pools,
-            tally, sets,
+            job, first, second, rules, jobs, vouchers, admitted, offers, rates, is_suited, ways,
+            pools, crowds, tally, sets, bounds,
         )  # fmt: skip
         if offer != NOBODY:
             break
@@ -588,56 +653,47 @@ def _choose(
     vouchers: Table,
     admitted: Table,
     offers: Table,
-    lists: Cube,
-    counts: Table,
+    rates: Real,
+    is_suited: Table,
     ways: Cube,
     pools: Table,
+    crowds: Real,
     tally: Table,
     sets: Cube,
+    bounds: Real,
 ) -> int:
-    """Return the offer that costs least in all, as `placement.kernel.weigh` would."""
-    kind, gang, run = jobs[job, KIND], jobs[job, GANG], jobs[job, RUN]
+    """Return the offer that costs least in all, as `placement.kernel.weigh` would.
+
+    The one that may cost least is weighed first; then all whose least cost does not exceed
+    what the best so far costs. In which order makes no difference: no two are equal in all.
+    """
+    gang, run = jobs[job, GANG], jobs[job, RUN]
     card_seconds = gang * run
-    data_gb, wait_max = jobs[job, DATA_GB], jobs[job, WAIT_MAX]
-    latency_weight = run * rules[LATENCY_WEIGHT]
-    wait_weight = gang * rules[WAIT_WEIGHT]
-    best, best_fen, best_used = NOBODY, NEVER, 0
-    best_about = float(NEVER)
-    weight = float(card_seconds) / float(_SCALE)
-    wait_hours = float(wait_weight) * _PER_HOUR
-    for n in range(counts[kind, 0]):
-        offer = lists[kind, _LISTED, n]
-        if weight * float(lists[kind, _FLOOR, n]) > best_about:
-            break  # and so for all that stand behind it
-        if first != NOBODY and not admitted[vouchers[first, ADMITS], offer]:
-            continue
-        if second != NOBODY and not admitted[vouchers[second, ADMITS], offer]:
+    likely = _bound(
+        job, first, second, rules, jobs, vouchers, admitted, offers, rates, is_suited, ways, pools,
+        crowds, bounds,
+    )  # fmt: skip
+    kind, seed = jobs[job, KIND], jobs[job, SEED]
+    best, best_fen, best_used, best_about = NOBODY, NEVER, 0, _NEVER
+    for place in range(-1, len(offers)):
+        offer = likely if place < 0 else place
+        if bounds[_LEAST, offer] >= best_about or place == likely:
             continue
         pool = offers[offer, POOL]
-        if gang > pools[pool, CARDS]:
-            continue
-        used = pools[pool, USED_BP]
-        pressed = rules[PRESSURE_WEIGHT] * used // _BP
-        # Beyond doubt dearer, although this is worked out in floats and leaves roundings out.
-        about = weight * float(lists[kind, _PRICE, n])
-        about += float(card_seconds * pressed + ways[kind, 0, offer] * latency_weight) * _PER_HOUR
-        if about > best_about:
-            continue
         wait = 0
         if pools[pool, QUEUED] > 0 or not _has_room(gang, pool, pools, tally, sets):
-            if wait_max == 0:
-                continue
             wait = _wait(jobs[job, ARRIVAL], pool, pools, tally)
-            if wait > wait_max or about + float(wait) * wait_hours > best_about:
+            if wait > jobs[job, WAIT_MAX]:
                 continue
+        used = pools[pool, USED_BP]
+        pressed = rules[PRESSURE_WEIGHT] * used // _BP
         price = ceil_product(card_seconds, offers[offer, PRICE_NUM], offers[offer, PRICE_DEN])
         total = price - price * offers[offer, DISCOUNT_BP] // _BP
-        total += ceil_product(data_gb, ways[kind, 1, offer], 1)
+        total += ceil_product(jobs[job, DATA_GB], ways[kind, _FEE, offer], 1)
         total += ceil_product(card_seconds, offers[offer, ENERGY_NUM], offers[offer, ENERGY_DEN])
         total += ceil_product(card_seconds, offers[offer, CARBON_NUM], offers[offer, CARBON_DEN])
-        total += ceil_product(ways[kind, 0, offer], latency_weight, HOUR_S)
-        if wait > 0:
-            total += ceil_product(wait, wait_weight, HOUR_S)
+        total += ceil_product(ways[kind, _LATENCY_MS, offer], run * rules[LATENCY_WEIGHT], HOUR_S)
+        total += ceil_product(wait, gang * rules[WAIT_WEIGHT], HOUR_S)
         total += ceil_product(card_seconds, pressed, HOUR_S)
         if total < best_fen:
             is_better = True
@@ -646,17 +702,71 @@ def _choose(
         elif used != best_used:
             is_better = used < best_used
         elif offers[offer, PROVIDER_KEY] != offers[best, PROVIDER_KEY]:
-            seed = jobs[job, SEED]
             is_better = luck(seed, offers[offer, PROVIDER_KEY]) < luck(
                 seed, offers[best, PROVIDER_KEY]
             )
         else:
-            seed = jobs[job, SEED]
             is_better = luck(seed, offers[offer, OFFER_KEY]) < luck(seed, offers[best, OFFER_KEY])
         if is_better:
             best, best_fen, best_used = offer, total, used
             best_about = float(total) + 2.0
     return best
+
+
+@_within
+def _bound(
+    job: int,
+    first: int,
+    second: int,
+    rules: Table,
+    jobs: Table,
+    vouchers: Table,
+    admitted: Table,
+    offers: Table,
+    rates: Real,
+    is_suited: Table,
+    ways: Cube,
+    pools: Table,
+    crowds: Real,
+    bounds: Real,
+) -> int:
+    """Work out what every offer costs at least, never for those barred; return the least.
+
+    Roundings are left out, and a wait counts where it is certain. All in floats and without
+    branches, so that several pools are worked out at once.
+    """
+    kind, gang, run = jobs[job, KIND], float(jobs[job, GANG]), float(jobs[job, RUN])
+    now, wait_max = float(jobs[job, ARRIVAL]), float(jobs[job, WAIT_MAX])
+    card_seconds, data_gb = gang * run, float(jobs[job, DATA_GB])
+    wait_fen = gang * float(rules[WAIT_WEIGHT]) * _PER_HOUR
+    latency_fen = run * float(rules[LATENCY_WEIGHT]) * _PER_HOUR
+    for pool in range(len(pools)):
+        ahead = crowds[_WORK, pool] * _SLIGHTLY_LESS - crowds[_BUSY, pool] * now
+        wait = max(ahead * crowds[_PER_CARD, pool] - 2.0, 1.0)
+        wait = wait if gang > crowds[_ROOM, pool] else 0.0
+        added = card_seconds * crowds[_PRESSED, pool] + wait * wait_fen
+        is_barred = (wait > wait_max) | (gang > crowds[_CARDS, pool])
+        bounds[_ADDED, pool] = _NEVER if is_barred else added
+    for offer in range(len(offers)):
+        least = card_seconds * rates[offer] + bounds[_ADDED, offers[offer, POOL]]
+        least += latency_fen * float(ways[kind, _LATENCY_MS, offer])
+        least += data_gb * float(ways[kind, _FEE, offer])
+        bounds[_LEAST, offer] = least if is_suited[kind, offer] else _NEVER
+    if first != NOBODY:
+        row = vouchers[first, ADMITS]
+        for offer in range(len(offers)):
+            if not admitted[row, offer]:
+                bounds[_LEAST, offer] = _NEVER
+    if second != NOBODY:
+        row = vouchers[second, ADMITS]
+        for offer in range(len(offers)):
+            if not admitted[row, offer]:
+                bounds[_LEAST, offer] = _NEVER
+    likely, least = 0, bounds[_LEAST, 0]
+    for offer in range(1, len(offers)):
+        if bounds[_LEAST, offer] < least:
+            likely, least = offer, bounds[_LEAST, offer]
+    return likely
 
 
 @_within

@@ -181,7 +181,9 @@ def _made(wanted: Wanted, seed: int, count: int) -> Shape:
     gaps[first] = 0
     since = np.cumsum(gaps)
     arrival = start[of] + since - since[first][of]
-    chosen = np.sort(random.permutation(len(of))[:count])
+    is_chosen = np.zeros(len(of), dtype=np.bool_)
+    is_chosen[random.permutation(len(of))[:count]] = True
+    chosen = np.flatnonzero(is_chosen)
     gang = np.array([one.cards for one in fitted.gangs])[
         _chosen(random, [one.jobs for one in fitted.gangs], count)
     ]

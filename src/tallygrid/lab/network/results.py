@@ -4,7 +4,7 @@
 are what summary, comparison and report are made of, so that all of these agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -39,13 +39,13 @@ def tables_of(stage: Stage, played: Played) -> dict[str, pl.DataFrame]:
 def _jobs(stage: Stage, played: Played) -> pl.DataFrame:
     """One row per job that came with or without the programmes."""
     jobs, people = played.population.jobs, played.population
-    names = np.array([*played.world.names, ""])
+    names = [*played.world.names, ""]
     states = pl.Enum(rows.STATES)
     kinds = [one.id for one in stage.wanted.kinds]
     homes = len(people.requests) // len(kinds)
     with_, without = played.with_.fates, played.without.fates
     first = with_[:, rows.FIRST_VOUCHER]
-    programmes = np.array([*played.with_.programmes, ""])
+    programmes = [*played.with_.programmes, ""]
     of_voucher = np.append(played.with_.vouchers[:, rows.PROGRAMME], len(programmes) - 1)
     paid = _claimed(played)
     frame = pl.DataFrame(
@@ -53,35 +53,36 @@ def _jobs(stage: Stage, played: Played) -> pl.DataFrame:
             "seed": np.full(len(jobs), played.seed),
             "job": np.arange(len(jobs)),
             "firm": jobs[:, rows.FIRM],
-            "kind": np.array(kinds)[jobs[:, rows.KIND] // homes],
+            "kind": _named(kinds, jobs[:, rows.KIND] // homes),
             "arrival_s": jobs[:, rows.ARRIVAL],
             "cards": jobs[:, rows.GANG],
             "run_s": jobs[:, rows.RUN],
             "worth_milli": people.worth_milli,
             "state": pl.Series(with_[:, rows.STATE].astype(np.uint8)).cat.to(states),
-            "offer": names[with_[:, rows.OFFER]],
+            "offer": _named(names, with_[:, rows.OFFER]),
             "start_s": with_[:, rows.START],
             "billed_fen": with_[:, rows.BILLED_FEN],
             "subsidy_fen": with_[:, rows.FIRST_PAID_FEN] + with_[:, rows.SECOND_PAID_FEN],
             "claimed_fen": paid,
-            "programme": programmes[of_voucher[first]],
+            "programme": _named(programmes, of_voucher[first]),
             "state_without": pl.Series(without[:, rows.STATE].astype(np.uint8)).cat.to(states),
-            "offer_without": names[without[:, rows.OFFER]],
+            "offer_without": _named(names, without[:, rows.OFFER]),
             "start_without_s": without[:, rows.START],
             "billed_without_fen": without[:, rows.BILLED_FEN],
         }
     )
     return frame.with_columns(
         (pl.col("cards") * pl.col("run_s") / _HOUR_S).alias("card_hours"),
-        pl.when(_ran() & _ran_without())
-        .then(pl.lit("both"))
-        .when(_ran())
-        .then(pl.lit("additional"))
-        .when(_ran_without())
-        .then(pl.lit("displaced"))
-        .otherwise(pl.lit("neither"))
-        .alias("effect"),
+        _named(
+            ("neither", "additional", "displaced", "both"),
+            (with_[:, rows.STATE] == rows.ENDED) + 2 * (without[:, rows.STATE] == rows.ENDED),
+        ).alias("effect"),
     )
+
+
+def _named(names: Sequence[str], places: NDArray[np.int64]) -> pl.Series:
+    """Return the name at each place, the last one for nobody; polars shares the texts."""
+    return pl.Series(names, dtype=pl.String).gather(places % len(names))
 
 
 def _ran() -> pl.Expr:
@@ -256,11 +257,14 @@ def _use(run: Run, end_s: int) -> Mapping[str, NDArray[np.float64]]:
     start, run_s = fates[ran, rows.START], jobs[ran, rows.RUN]
     used = np.clip(np.minimum(start + run_s, end_s) - start, 0, None) * jobs[ran, rows.GANG]
     count = len(run.world.pools)
-    wait = start - jobs[ran, rows.ARRIVAL]
+    order = np.argsort(pool.astype(np.int16), kind="stable")  # of sixteen bits, by radix
+    waits = np.split(
+        (start - jobs[ran, rows.ARRIVAL])[order], np.cumsum(np.bincount(pool, minlength=count))[:-1]
+    )
     return {
         "used": np.bincount(pool, weights=used, minlength=count),
         "billed": np.bincount(pool, weights=fates[ran, rows.BILLED_FEN], minlength=count),
-        "saturated": np.array([saturated(wait[pool == n]) for n in range(count)], dtype=float),
+        "saturated": np.array([saturated(wait) for wait in waits], dtype=float),
     }
 
 

@@ -45,9 +45,9 @@ class Run:
 
     def __post_init__(self) -> None:
         offers, jobs = len(self.world.shelf.entries), self.jobs
-        self.fates = np.zeros((len(jobs), rows.FATE_COLUMNS), dtype=np.int64)
-        for column in (rows.OFFER, rows.START, rows.FIRST_VOUCHER, rows.SECOND_VOUCHER):
-            self.fates[:, column] = rows.NOBODY
+        fate = np.zeros(rows.FATE_COLUMNS, dtype=np.int64)
+        fate[[rows.OFFER, rows.START, rows.FIRST_VOUCHER, rows.SECOND_VOUCHER]] = rows.NOBODY
+        self.fates = np.tile(fate, (len(jobs), 1))
         self.vouchers = np.zeros((self.vouchers_max, rows.VOUCHER_COLUMNS), dtype=np.int64)
         self.budgets = np.zeros((max(1, len(self.programmes)), rows.BUDGET_COLUMNS), dtype=np.int64)
         self.admitted = np.zeros((0, offers), dtype=np.int64)
@@ -56,11 +56,11 @@ class Run:
             raise TooGreatError(contracts, offers)
         last = int(jobs[-1, rows.ARRIVAL]) if len(jobs) else 0
         self._rules = self.world.rules(jobs=len(jobs), longest_s=last + sum_of(jobs[:, rows.RUN]))
-        lists, counts, ways = self.world.kinds(self.requests)
+        is_suited, ways = self.world.kinds(self.requests)
         self.tables = {
             "offers": self.world.offers,
-            "lists": lists,
-            "counts": counts,
+            "rates": self.world.rates(),
+            "is_suited": is_suited,
             "ways": ways,
             "gangs": np.ascontiguousarray(jobs[:, rows.GANG]).reshape(1, -1),
             **self.world.pool_tables(),

@@ -12,14 +12,14 @@ from tallygrid.core.catalogue import CARDS_PER_NODE, Catalogue
 from tallygrid.core.money import BASIS_POINTS, GREATEST_FEN
 from tallygrid.core.placement import Request, Weights
 from tallygrid.lab.network import rows
-from tallygrid.lab.network.kernel import Cube, Table
+from tallygrid.lab.network.kernel import Cube, Real, Table
 from tallygrid.lab.replay.kernel import empty_sets
 from tallygrid.placement.shelf import PoolKey, Shelf
 
 _BITS: Final = 62
+_SCALE: Final = 1 << 20
 _LISTED: Final = 1_000
 """A price as it is listed, in thousandths."""
-_SCALE: Final = 1 << 20
 _HOUR_S: Final = 3_600
 
 
@@ -87,39 +87,33 @@ class World:
                 extra[n] = second.numerator, second.denominator
         return np.ascontiguousarray(np.hstack([table, extra]))
 
-    def kinds(self, requests: Sequence[Request]) -> tuple[Cube, Table, Cube]:
-        """Return, by kind of job, the offers that suit it, how many, and the ways to them.
+    def kinds(self, requests: Sequence[Request]) -> tuple[Table, Cube]:
+        """Return, by kind of job, which offers suit it, and the ways to them.
 
         Only what lies in the offer itself counts here; providers are a matter of vouchers.
         """
-        entries = self.shelf.entries
-        lists = np.zeros((len(requests), 3, len(entries)), dtype=np.int64)
-        counts = np.zeros((len(requests), 1), dtype=np.int64)
-        ways = np.zeros((len(requests), 2, len(entries)), dtype=np.int64)
-        floors = [self._floor(n) for n in range(len(entries))]
-        prices = [self._floor(n, pressure=False) for n in range(len(entries))]
+        count = len(self.shelf.entries)
+        is_suited = np.zeros((len(requests), count), dtype=np.int64)
+        ways = np.zeros((len(requests), 2, count), dtype=np.int64)
         for kind, request in enumerate(requests):
             barred = 0
             for one in self.shelf.barred(request):
                 barred |= one
-            suited = sorted((floors[n], n) for n in range(len(entries)) if not barred >> n & 1)
-            counts[kind, 0] = len(suited)
-            for place, (least, n) in enumerate(suited):
-                lists[kind, :, place] = n, least, prices[n]
+            is_suited[kind] = [not barred >> n & 1 for n in range(count)]
             latency_ms, fee = self.shelf.routes(request.place)
             ways[kind] = latency_ms, fee
-        return lists, counts, ways
+        return is_suited, ways
 
-    def _floor(self, n: int, *, pressure: bool = True) -> int:
-        """Return what a card-second of an offer costs at least, in parts of a fen."""
-        offer, entry = self.offers[n].tolist(), self.shelf.entries[n]
-        base_bp = self.catalogue.sites[entry.site].utilisation_bp
+    def rates(self) -> Real:
+        """Return what a card-second of each offer costs at least, without pressure, in fen."""
+        return np.array([floor(self._rate(n) * _SCALE) / _SCALE for n in range(len(self.offers))])
+
+    def _rate(self, n: int) -> Fraction:
+        offer = self.offers[n].tolist()
         price = Fraction(offer[rows.PRICE_NUM], offer[rows.PRICE_DEN])
-        price *= Fraction(BASIS_POINTS - entry.discount_bp, BASIS_POINTS)
+        price *= Fraction(BASIS_POINTS - offer[rows.DISCOUNT_BP], BASIS_POINTS)
         energy = Fraction(offer[rows.ENERGY_NUM], offer[rows.ENERGY_DEN])
-        carbon = Fraction(offer[rows.CARBON_NUM], offer[rows.CARBON_DEN])
-        pressed = self.weights.pressure_fen_per_card_hour * base_bp // BASIS_POINTS * pressure
-        return floor((price + energy + carbon + Fraction(pressed, _HOUR_S)) * _SCALE)
+        return price + energy + Fraction(offer[rows.CARBON_NUM], offer[rows.CARBON_DEN])
 
     def pool_tables(self) -> dict[str, Any]:
         """Return the tables of empty pools, ready for a run."""
@@ -133,11 +127,17 @@ class World:
         pools[:, rows.USED_BP] = pools[:, rows.BASE_BP]
         pools[:, rows.SHADOW] = rows.NEVER
         most = max(cards)
+        crowds = np.zeros((6, len(cards)))
+        crowds[0] = self.weights.pressure_fen_per_card_hour * pools[:, rows.BASE_BP] // BASIS_POINTS
+        crowds[0] /= _HOUR_S
+        crowds[3] = 1 / pools[:, rows.CARDS]
+        crowds[4] = crowds[5] = cards
         tally = np.stack([cards, [0] * len(cards), cards], axis=1).astype(np.int64)
         held = np.zeros((len(cards), 4, most), dtype=np.int64)
         held[:, 3] = np.arange(most)
         return {
             "pools": pools,
+            "crowds": crowds,
             "next_ends": np.full(len(cards), rows.NEVER, dtype=np.int64),
             "ends": np.zeros((len(cards), most + 1), dtype=np.int64),
             "ahead": np.zeros((len(cards), most + 1), dtype=np.int64),
