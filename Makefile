@@ -8,7 +8,7 @@ TRACE ?=
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak serve bench lock format lint types layers clean
+.PHONY: help demo test check soak serve bench ray lock format lint types layers clean
 
 help: ## List what can be made.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ serve: $(READY) ## Show the last demonstration's report on this machine only.
 bench: $(READY) ## Every benchmark beside its peer; one table.
 	$(BIN)/python benchmarks/run.py
 
+ray: $(READY) ## Add Ray, for `lab sweep --ray` and its tests (290 MB).
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-ray.lock
+
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -49,6 +52,8 @@ lock: $(READY) ## Pin every dependency again, with hashes.
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --extra dev -o requirements.lock pyproject.toml
+	echo ray | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header -c requirements.lock -o requirements-ray.lock -
 
 clean: ## Remove the environment (never the database).
 	rm -rf $(VENV)

@@ -15,7 +15,6 @@ from tallygrid.lab.network.results import saturated, tables_of
 from tallygrid.lab.network.simulate import catalogue_of, play, stage_of
 from tallygrid.lab.network.summary import summary_of
 from tallygrid.lab.scenario import Scenario, open_scenario, packaged
-from tallygrid.lab.sweep import OtherSweepError, read_sweep, run_sweep
 
 SMALL = """
 id: small
@@ -259,64 +258,3 @@ def test_a_queue_that_grows_is_saturated_and_a_burst_is_not(
     waits: np.ndarray, *, is_saturated: bool
 ) -> None:
     assert saturated(waits) is is_saturated
-
-
-SWEEP = """
-scenario: scenario.yaml
-seeds: 10
-vary: {aware_bp: [1000, 9000]}
-"""
-
-
-def test_a_sweep_goes_on_where_it_was_cut_short(tmp_path: Path) -> None:
-    _small(tmp_path)
-    sweep = read_sweep(_written(tmp_path, SWEEP, "sweep.yaml"))
-    out = tmp_path / "out"
-    assert list(run_sweep(sweep, out, workers=1))[-1] == (2, 2)
-    runs = pl.read_parquet(out / "runs.parquet")
-    assert runs.select("point", "seed").unique().height == 20
-    aware = runs.group_by("aware_bp").agg(pl.col("step.aware").mean()).sort("aware_bp")
-    assert aware["step.aware"].is_sorted()
-
-    (out / "parts" / "point-000001.parquet").unlink()
-    (out / "runs.parquet").unlink()
-    assert list(run_sweep(sweep, out, workers=1)) == [(1, 2), (2, 2)]
-    assert_frame_equal(pl.read_parquet(out / "runs.parquet"), runs)
-
-    other = _written(tmp_path, SWEEP.replace("9000", "8000"), "other.yaml")
-    with pytest.raises(OtherSweepError):
-        list(run_sweep(read_sweep(other), out, workers=1))
-
-
-@pytest.mark.parametrize(
-    ("change", "problem", "remedy"),
-    [
-        ("vary: {aware: [1, 2]}", "no parameter `aware`", "`aware_bp`"),
-        ("vary: {aware_bp: {from: 1, to: 9}}", "A grid needs the values", "latin"),
-        ("vary: {aware_bp: [1000, 20000]}", "`aware_bp` is 20000", "between"),
-        ("method: latin\nvary: {aware_bp: {from: 500, to: 900}}", "how many points", "`points`"),
-        ("method: latin\npoints: 1000000\nvary: {aware_bp: {from: 500, to: 900}}",
-         "10,000,000 runs", "At most 100,000"),
-        ("vary: {programmes.nobody.decision_days: [1, 2]}", "nothing at `programmes.nobody`", ""),
-    ],
-)  # fmt: skip
-def test_what_is_wrong_in_a_sweep_is_told(
-    tmp_path: Path, change: str, problem: str, remedy: str
-) -> None:
-    _small(tmp_path)
-    text = f"scenario: scenario.yaml\nseeds: 10\n{change}\n"
-    with pytest.raises(FileError) as caught:
-        read_sweep(_written(tmp_path, text, "sweep.yaml"))
-    assert any(problem in str(one) and remedy in str(one) for one in caught.value.mistakes)
-
-
-def test_a_latin_hypercube_has_one_point_in_every_slice(tmp_path: Path) -> None:
-    _small(tmp_path)
-    text = (
-        "scenario: scenario.yaml\nseeds: 10\nmethod: latin\npoints: 10\n"
-        "vary: {aware_bp: {from: 1000, to: 1999}, programmes.shanghai-compute-issued.decision_days:"
-        " {from: 0, to: 99}}\n"
-    )
-    sweep = read_sweep(_written(tmp_path, text, "sweep.yaml"))
-    assert sorted((one["aware_bp"] - 1000) // 100 for one in sweep.points) == list(range(10))
-    assert sorted(list(one.values())[1] // 10 for one in sweep.points) == list(range(10))

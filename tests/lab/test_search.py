@@ -8,7 +8,8 @@ import pytest
 
 from tallygrid.files.document import FileError
 from tallygrid.lab.network.summary import Figure
-from tallygrid.lab.search import Candidate, Figures, Search, halve, ranked, read_search
+from tallygrid.lab.parts import Figures
+from tallygrid.lab.search import Candidate, Search, halve, ranked, read_search
 
 FILE = """
 scenario: deduct
@@ -37,7 +38,7 @@ class _Toy:
         self.played: list[tuple[int, tuple[int, ...]]] = []
 
     def __call__(
-        self, points: Sequence[int], seeds: Sequence[int]
+        self, points: Sequence[int], seeds: range
     ) -> Iterator[tuple[int, Sequence[Figures]]]:
         for point in points:
             self.played.append((point, tuple(seeds)))

@@ -12,9 +12,9 @@ import click
 from tallygrid.cli.calibrating import calibrate
 from tallygrid.cli.common import Desk, json_option, write_json
 from tallygrid.cli.fitting import fit
-from tallygrid.cli.policies import compare, run, scenarios, sweep
+from tallygrid.cli.policies import compare, run, scenarios
 from tallygrid.cli.reporting import report
-from tallygrid.cli.searching import search
+from tallygrid.cli.sweeping import search, sweep
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.settings import Language
 from tallygrid.text import number, percent, render

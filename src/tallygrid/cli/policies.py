@@ -1,4 +1,4 @@
-"""`tallygrid lab run`, `compare` and `sweep`: policies tried on a whole network."""
+"""`tallygrid lab run` and `compare`: policies tried on a whole network."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -139,38 +139,6 @@ def compare(
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Keep every finished point there; a sweep that was cut short goes on.",
-)
-@_JOBS_OPTION
-@click.pass_obj
-def sweep(desk: Desk, /, *, file: Path, out: Path, workers: int | None) -> None:
-    """Play a scenario at many settings, ten seeds or more each, as FILE says."""
-    from tallygrid.lab.sweep import read_sweep, run_sweep
-
-    found = read_sweep(file)
-    with progress(desk, "lab.sweeping", len(found.points)) as advance:
-        before = 0
-        for done, _ in run_sweep(found, out, workers=workers or _cores()):
-            advance(done - before)
-            before = done
-    click.echo(
-        render(
-            "lab.swept",
-            desk.language,
-            points=len(found.points),
-            runs=found.runs,
-            file=str(out / "runs.parquet"),
-        )
-    )
-
-
-@click.command()
 @json_option
 @click.pass_obj
 def scenarios(desk: Desk, /, *, as_json: bool) -> None:
@@ -279,9 +247,13 @@ def _money_lines(found: Mapping[str, Any], language: Language) -> Iterator[str]:
 
 def _warn(desk: Desk, found: Mapping[str, Any]) -> None:
     """Say what must not be read out of the figures."""
+    from tallygrid.report.laboratory.changed import changed_text
+
     for one in found["programmes"]:
         if one["edition"] == "reported":
             click.echo(render("lab.reported", desk.language, programme=one["id"]), err=True)
+        if one["changed"]:
+            click.echo(changed_text(one, desk.language), err=True)
     full = found["saturated"]["saturated"]
     if full:
         click.echo(render("lab.pools_saturated", desk.language, pools=", ".join(full)), err=True)

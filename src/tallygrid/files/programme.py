@@ -67,6 +67,18 @@ def read_programme(path: Path) -> Programme:
     return _usable([path])[0]
 
 
+def checked_programme(document: Document) -> Programme:
+    """Return the programme of a document that is whole but for the meaning of its facts.
+
+    Raises:
+        FileError: With every mistake in it.
+    """
+    vocabulary = packaged_vocabulary()
+    data = _with_facts(document, document.data, vocabulary)
+    name = Path(f"{data['id']}.yaml")
+    return _checked(replace(document, data=data), name, vocabulary)
+
+
 def programme_files(directory: Path) -> tuple[Path, ...]:
     """Return the programme files of a folder, in order of name."""
     paths = sorted(directory.glob("*.yaml"))

@@ -1,6 +1,7 @@
 """What a model knows at a place: the keys that may stand there."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,11 +11,16 @@ from tallygrid.files.mistake import Where
 
 def keys_at(model: type[BaseModel], where: Where) -> tuple[str, ...]:
     """Return the keys that a model knows at a place in its data; none where any may stand."""
-    schema = model.model_json_schema(by_alias=True)
+    schema = _schema(model)
     found = [schema]
     for step in where:
         found = [below for one in found for below in _below(one, step, schema)]
     return tuple(dict.fromkeys(key for one in found for key in one.get("properties", {})))
+
+
+@cache
+def _schema(model: type[BaseModel]) -> Mapping[str, Any]:
+    return model.model_json_schema(by_alias=True)
 
 
 def _below(one: Mapping[str, Any], step: str | int, whole: Mapping[str, Any]) -> Iterator[Any]:

@@ -1,7 +1,7 @@
 """A scenario: who asks, what is offered where, which programmes hold, how people behave."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from importlib.resources import as_file, files
@@ -20,6 +20,7 @@ from tallygrid.files.catalogue import read_catalogue
 from tallygrid.files.document import Document, FileError, Mistake, Where, parse, read
 from tallygrid.files.nearest import nearest
 from tallygrid.files.programme import read_programme, read_programmes
+from tallygrid.files.reform import reformed
 from tallygrid.lab.behaviour import Parameter, parameters
 
 JOBS_MAX: Final = 10_000_000
@@ -101,6 +102,8 @@ class ProgrammeGiven(_Part):
     batch_days: Annotated[int, Field(ge=1, le=365)] = 90
     """How often a batch is closed where the text names no window."""
     fills: dict[Name, Scalar] = Field(default_factory=dict)
+    changes: Annotated[dict[str, Any], Field(alias="set", default_factory=dict)]
+    """By its way in the programme's file, what stands there instead; see `files.reform`."""
 
 
 class _File(_Part):
@@ -130,6 +133,10 @@ class InForce:
     budget_fen: int
     decision_days: int
     batch_days: int
+    text: str
+    """The hash of the text as it is published; the programme's own where nothing was changed."""
+    changes: Mapping[str, object]
+    """By its way in the programme's file, what the scenario sets instead."""
 
 
 @dataclass(frozen=True)
@@ -302,13 +309,29 @@ class _Reading:
             if programme.id in seen:
                 self.wrong(where, f"`{programme.id}` stands twice.", "Keep one.")
             seen.add(programme.id)
+            changed = self._changed(where, given, programme)
+            if changed is None:
+                continue
+            still_open = {item.id for item in changed.open}
+            usual = assumed.of(programme.id) if assumed else {}
             fills = {
-                **(assumed.of(programme.id) if assumed else {}),
-                **_budget_fills(given, programme),
+                **{item: reading for item, reading in usual.items() if item in still_open},
+                **_budget_fills(given, changed),
                 **given.fills,
             }
-            if found := self._filled(where, given, programme, fills):
-                yield found
+            if found := self._filled(where, given, changed, fills):
+                yield replace(found, text=programme.hash)
+
+    def _changed(
+        self, where: Where, given: ProgrammeGiven, programme: Programme
+    ) -> Programme | None:
+        if not given.changes:
+            return programme
+        try:
+            return reformed(programme, given.changes, self.document, (*where, "set"))
+        except FileError as error:
+            self.mistakes.extend(error.mistakes)
+            return None
 
     def _assumed(self) -> Assumptions | None:
         name = self.raw.assume
@@ -365,7 +388,10 @@ class _Reading:
         if len(self.mistakes) > before or budget_fen is None:
             return None
         assumptions = Assumptions.for_one(programme.id, fills)
-        return InForce(programme, assumptions, budget_fen, given.decision_days, given.batch_days)
+        return InForce(
+            programme, assumptions, budget_fen, given.decision_days, given.batch_days,
+            text=programme.hash, changes=given.changes,
+        )  # fmt: skip
 
     def _budget(self, where: Where, given: ProgrammeGiven, programme: Programme) -> int | None:
         if given.budget_yuan is not None:

@@ -1,18 +1,17 @@
 """A search: the policy that serves a stated aim best under a budget, and what it costs in others.
 
 Points are drawn over the levers as a Latin hypercube and played on few seeds; after each round
-the better half goes on, on twice as many, the same seeds for all. What is reported of those
-that reach the end comes from seeds that chose nothing.
+the better half goes on, on twice as many, the same seeds for all. Where there are two aims, the
+better are those that fewer fronts of others beat. What is reported of those that reach the end
+comes from seeds that chose nothing.
 """
 
-import json
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from math import ceil, inf
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,10 +20,21 @@ from tallygrid.core.money import FEN_PER_YUAN
 from tallygrid.files.document import Document, FileError, Mistake, read
 from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
+from tallygrid.lab.levers import Point, Span, Split, Unit, latin
 from tallygrid.lab.network.summary import Figure, figure
-from tallygrid.lab.sweep import RUNS_MAX, OtherSweepError, Span, Sweep, latin, scenario_document
+from tallygrid.lab.parts import Figures, Parts, Pool, tasks_of
+from tallygrid.lab.sweep import (
+    RUNS_MAX,
+    Sweep,
+    check_ends,
+    claim,
+    ends_of,
+    scenario_document,
+    split_mistakes,
+    units_of_parts,
+    with_days,
+)
 
-Figures = Mapping[str, float | None]
 AIMS: Final[Mapping[str, Callable[[Figures], float | None]]] = {
     "additional_card_hours": lambda one: _less(
         one, "additional_card_hours", "displaced_card_hours"
@@ -44,8 +54,8 @@ Aim = Literal[
     "additional_card_hours", "additional_per_yuan", "take_up", "small_firms", "evenness",
     "low_dead_weight", "low_spending",
 ]  # fmt: skip
-Play = Callable[[Sequence[int], Sequence[int]], Iterator[tuple[int, Sequence[Figures]]]]
-"""Plays points on seeds; yields each point with the figures of its seeds."""
+Play = Callable[[Sequence[int], range], Iterator[tuple[int, Sequence[Figures]]]]
+"""Plays points on seeds; yields each point with the figures of its seeds, none if it cannot be."""
 
 
 class _File(BaseModel):
@@ -61,7 +71,8 @@ class _File(BaseModel):
     """How many reach the held-out seeds."""
     held_out: Annotated[int, Field(ge=_HELD_OUT, le=1_000)] = _HELD_OUT
     seed: int = 1
-    vary: dict[str, Span] = Field(min_length=1)
+    vary: dict[str, Span] = Field(default_factory=dict)
+    split: Annotated[tuple[Split, ...], Field(strict=False)] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,7 @@ class Candidate:
     """A point that reached the held-out seeds."""
 
     point: int
-    levers: Mapping[str, int]
+    levers: Point
     aim: Figure | None
     against: Figure | None
     spent_fen: Figure | None
@@ -117,11 +128,10 @@ def read_search(path: Path) -> Search:
     if mistakes:
         raise FileError(mistakes)
     scenario, folder = scenario_document(raw.scenario, path.parent)
-    points = tuple(latin(raw.vary, count=raw.points, seed=raw.seed))
-    sweep = Sweep(raw.scenario, scenario, folder, 1, points)
-    for bound in ("least", "most"):  # a lever out of bounds is found at its ends
-        edge = {name: getattr(span, bound) for name, span in raw.vary.items()}
-        Sweep(raw.scenario, scenario, folder, 1, (edge,)).at(0)
+    points = tuple(latin(raw.vary, raw.split, count=raw.points, seed=raw.seed))
+    units = {n: span.unit for n, span in raw.vary.items()} | units_of_parts(raw.split)
+    sweep = Sweep(raw.scenario, scenario, folder, 1, points, units)
+    check_ends(document, sweep, list(ends_of(raw.vary, raw.split)))
     limit = raw.spend_at_most_yuan
     limit_fen = None if limit is None else limit * FEN_PER_YUAN
     found = Search(sweep, raw.aim, raw.against, limit_fen, raw.keep, raw.held_out)
@@ -134,6 +144,7 @@ def read_search(path: Path) -> Search:
 
 def _mistakes(document: Document, raw: _File) -> Iterator[Mistake]:
     known = parameters()
+    yield from split_mistakes(document, raw.vary, raw.split)
     for name in raw.vary:
         if name in known:
             problem = f"`{name}` is how people behave; no policy sets it."
@@ -162,32 +173,61 @@ def halve(search: Search, play: Play) -> Iterator[tuple[int, list[Candidate]]]:
     first = 1
     for count, seeds in search.rounds:
         # Later rounds see new luck beside the old, so that nobody is kept for a lucky start.
-        scored: dict[int, tuple[float, float]] = {}
+        scored: dict[int, Score] = {}
         for point, figures in play(left, range(first, first + seeds)):
             scored[point] = _score(search, figures)
             done += seeds
             yield done, []
         assert len(scored) == count, (len(scored), count)
-        left = sorted(left, key=lambda point: (scored[point], -point), reverse=True)
-        left = left[: max(search.keep, ceil(count / 2))]
+        left = best_first(scored)[: max(search.keep, ceil(count / 2))]
         first += seeds
-    held_out = range(first, first + search.held_out)
     found = []
-    for point, figures in play(left, held_out):
-        found.append(_candidate(search, point, figures))
+    for point, figures in play(left, range(first, first + search.held_out)):
+        if figures:
+            found.append(_candidate(search, point, figures))
         done += search.held_out
         yield done, []
     yield done, ranked(found)
 
 
-def _score(search: Search, figures: Sequence[Figures]) -> tuple[float, float]:
-    """Return how good a point is: within the budget first, then by the aim."""
+class Score(NamedTuple):
+    """How good a point is: less is worse, in the order of the fields."""
+
+    spared_fen: float
+    """What it spends above the limit, negative; 0 within."""
+    aim: float
+    against: float
+
+
+def _score(search: Search, figures: Sequence[Figures]) -> Score:
+    if not figures:
+        return Score(-inf, -inf, -inf)
     spent = figure([one.get("public_fen") for one in figures])
     over = 0.0
     if search.spend_at_most_fen is not None and spent is not None:
         over = max(0.0, spent.mean - search.spend_at_most_fen)
     aim = figure([AIMS[search.aim](one) for one in figures])
-    return -over, aim.mean if aim else -inf
+    against = figure([AIMS[search.against](one) for one in figures]) if search.against else None
+    return Score(-over, _mean(aim), _mean(against))
+
+
+def best_first(scored: Mapping[int, Score]) -> list[int]:
+    """Return points, the best first: within the limit, then by front, then by the aim.
+
+    The first front is of those that no other beats in both aims, the second of those that
+    only the first beats, and so on; with one aim every point is a front of its own.
+
+    >>> best_first({0: Score(0, 1, 9), 1: Score(0, 2, 1), 2: Score(0, 3, 2), 3: Score(-1, 9, 9)})
+    [2, 0, 1, 3]
+    """
+    by_aim = sorted(scored, key=lambda point: (scored[point], -point), reverse=True)
+    fronts: list[float] = []  # of each, the negative of the most that it reaches in `against`
+    front_of = {}
+    for point in by_aim:
+        against = scored[point].against
+        front_of[point] = bisect_right(fronts, -against)
+        fronts[front_of[point] : front_of[point] + 1] = [-against]
+    return sorted(by_aim, key=lambda point: (-scored[point].spared_fen, front_of[point]))
 
 
 def _candidate(search: Search, point: int, figures: Sequence[Figures]) -> Candidate:
@@ -223,70 +263,72 @@ def _mean(figure_: Figure | None) -> float:
     return figure_.mean if figure_ else -inf
 
 
-def run_search(search: Search, out: Path, *, workers: int) -> Iterator[tuple[int, list[Candidate]]]:
-    """Run a search; yield the runs done, at the end with the candidates, the best first.
+def run_search(
+    search: Search, out: Path, pool: Pool
+) -> Iterator[tuple[int, Mapping[int, str], list[Candidate]]]:
+    """Run a search; yield the runs done, what cannot be, at the end the candidates, best first.
 
     Every point and round is a file of its own, so that a search that was cut short goes on.
 
     Raises:
         OtherSweepError: The folder holds another search.
+        UnfinishedError: Workers were lost, and not all of it could be run.
+        FileError: No point can be.
     """
-    parts = out / "parts"
-    parts.mkdir(parents=True, exist_ok=True)
-    _claim(search, out)
-    # Forked processes would share locks that threads of numba and polars hold.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    sweep = search.sweep
+    claim(out, "search.json", _description(search))
+    parts = Parts(out / "parts", sweep.at, sweep.points)
+    texts: dict[int, Mapping[str, Any]] = {}
 
-        def play(
-            points: Sequence[int], seeds: Sequence[int]
-        ) -> Iterator[tuple[int, Sequence[Figures]]]:
-            waiting = {pool.submit(_figures, search.sweep, n, seeds, parts): n for n in points}
-            for finished in as_completed(waiting):
-                yield waiting[finished], finished.result()
+    def play(points: Sequence[int], seeds: range) -> Iterator[tuple[int, Sequence[Figures]]]:
+        tasks = {point: list(tasks_of(point, seeds)) for point in points}
+        missing = {point: len(some) for point, some in tasks.items()}
+        for task in parts.play(pool, [task for some in tasks.values() for task in some]):
+            missing[task.point] -= 1
+            if not missing[task.point]:
+                rows = [row for one in tasks[task.point] for row in parts.read(one).to_dicts()]
+                texts[task.point] = {n: v for n, v in rows[0].items() if n.startswith("text.")}
+                yield task.point, rows
+        yield from ((point, ()) for point in points if point in parts.impossible)
 
-        candidates: list[Candidate] = []
-        for done, found in halve(search, play):
-            candidates = found
-            yield done, found
-    table(candidates).write_parquet(out / "candidates.parquet")
+    candidates: list[Candidate] = []
+    for done, found in halve(search, play):
+        candidates = found
+        yield done, parts.impossible, found
+    with whole(out / "candidates.parquet") as part:
+        table(candidates, sweep.units, texts).write_parquet(part)
 
 
-def table(candidates: Sequence[Candidate]) -> pl.DataFrame:
-    """Return the candidates as a table, the best first."""
+def _description(search: Search) -> dict[str, Any]:
+    return {
+        "stamp": [search.sweep.stamp, search.aim, search.against, search.spend_at_most_fen],
+        "scenario": search.sweep.scenario,
+        "name": search.sweep.document.data["name"],
+        "aim": search.aim,
+        "against": search.against,
+        "spend_at_most_fen": search.spend_at_most_fen,
+        "points": len(search.sweep.points),
+        "held_out": search.held_out,
+        "units": dict(search.sweep.units),
+    }
+
+
+def table(
+    candidates: Sequence[Candidate],
+    units: Mapping[str, Unit],
+    texts: Mapping[int, Mapping[str, Any]],
+) -> pl.DataFrame:
+    """Return the candidates as a table, the best first, with the hashes of texts they change."""
     rows = []
     for one in candidates:
-        row: dict[str, Any] = {"point": one.point, **one.levers}
+        row: dict[str, Any] = {"point": one.point, **one.levers, **texts.get(one.point, {})}
         named = (("aim", one.aim), ("against", one.against), ("spent_fen", one.spent_fen))
         for name, found in named:
             for part in ("mean", "low", "high"):
                 row[f"{name}_{part}"] = getattr(found, part) if found else None
-        rows.append({**row, "is_within": one.is_within, "on_front": one.on_front})
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def _claim(search: Search, out: Path) -> None:
-    path = out / "search.json"
-    stamp = [search.sweep.stamp, search.aim, search.against, search.spend_at_most_fen]
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != stamp:
-        raise OtherSweepError(out)
-    path.write_text(json.dumps(stamp), encoding="utf-8")
-
-
-def _figures(sweep: Sweep, point: int, seeds: Sequence[int], parts: Path) -> list[Figures]:
-    """Return the figures of a point on some seeds, played unless they lie there already."""
-    from tallygrid.lab.network.results import tables_of  # noqa: PLC0415  # loaded where it runs
-    from tallygrid.lab.network.simulate import play, stage_of  # noqa: PLC0415
-    from tallygrid.lab.network.summary import figures_of  # noqa: PLC0415
-
-    path = parts / f"point-{point:06d}-seeds-{seeds[0]}-{seeds[-1]}.json"
-    if path.is_file():
-        known: list[Figures] = json.loads(path.read_text(encoding="utf-8"))
-        return known
-    stage = stage_of(sweep.at(point))
-    found: list[Figures] = [figures_of(tables_of(stage, play(stage, seed))) for seed in seeds]
-    with whole(path) as part:
-        part.write_text(json.dumps(found), encoding="utf-8")
-    return found
+        seeds = one.aim.seeds if one.aim else 0
+        rows.append({**row, "seeds": seeds, "is_within": one.is_within, "on_front": one.on_front})
+    return with_days(pl.DataFrame(rows, infer_schema_length=None), units)
 
 
 def _less(one: Figures, name: str, other: str) -> float | None:

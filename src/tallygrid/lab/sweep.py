@@ -2,57 +2,45 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
+from importlib.metadata import version
 from importlib.resources import as_file, files
 from itertools import product
 from math import prod
-from multiprocessing import get_context
 from pathlib import Path
-from random import Random
 from typing import Annotated, Any, Final, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from tallygrid.core.programme import Many
-from tallygrid.files.document import Document, FileError, Mistake, parse, read
+from tallygrid.files.document import Document, FileError, Mistake, Where, parse, read
 from tallygrid.files.nearest import nearest
+from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
+from tallygrid.lab.levers import Levels, Point, Span, Split, Unit, WayError, latin, put, written
+from tallygrid.lab.parts import Parts, Pool, tasks_of
 from tallygrid.lab.scenario import Scenario, packaged, scenario_of
 
 RUNS_MAX: Final = 100_000
 SEEDS_MIN: Final = 10
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
-class _Part(BaseModel):
+class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-
-class Span(_Part):
-    """Whole numbers from one to another, both included."""
-
-    least: Annotated[int, Field(alias="from")]
-    most: Annotated[int, Field(alias="to")]
-
-    @model_validator(mode="after")
-    def _rises(self) -> "Span":
-        if self.least >= self.most:
-            raise ValueError("`from` is less than `to`")
-        return self
-
-
-class _File(_Part):
     scenario: str
     method: Literal["grid", "latin"] = "grid"
     points: Annotated[int, Field(ge=1)] | None = None
     seeds: Annotated[int, Field(ge=SEEDS_MIN, le=1_000)] = SEEDS_MIN
     seed: int = 1
     """Of the Latin hypercube itself."""
-    vary: dict[str, Many[int] | Span] = Field(min_length=1)
+    vary: dict[str, Levels | Span] = Field(default_factory=dict)
+    split: Annotated[tuple[Split, ...], Field(strict=False)] = ()
 
 
 @dataclass(frozen=True)
@@ -63,8 +51,9 @@ class Sweep:
     document: Document
     folder: Path
     seeds: int
-    points: tuple[Mapping[str, int], ...]
+    points: tuple[Point, ...]
     """By place, what is set there; a name without dots is a parameter of behaviour."""
+    units: Mapping[str, Unit]
 
     @property
     def runs(self) -> int:
@@ -73,21 +62,31 @@ class Sweep:
 
     @property
     def stamp(self) -> str:
-        """What tells this sweep from any other."""
-        plain = [self.document.data, self.seeds, [dict(point) for point in self.points]]
+        """What tells this sweep from any other, and from itself on other texts or traces."""
+        plain = [
+            self.document.data, self.seeds, [dict(point) for point in self.points],
+            version("tallygrid"), *self._rests_on(),
+        ]  # fmt: skip
         return sha256(json.dumps(plain, default=str, sort_keys=True).encode()).hexdigest()
 
-    def at(self, point: int) -> Scenario:
-        """Return the scenario as it is at one point.
+    def _rests_on(self) -> Iterator[str]:
+        unchanged = scenario_of(self.document, folder=self.folder)
+        yield from (one.text for one in unchanged.programmes)
+        if unchanged.trace:
+            yield sha256(unchanged.trace.read_bytes()).hexdigest()
+
+    def at(self, point: Point) -> Scenario:
+        """Return the scenario as it is at a point.
 
         Raises:
             FileError: It cannot be so.
+            WayError: A lever leads nowhere.
         """
         data = deepcopy(self.document.data)
         given: dict[str, int] = {}
-        for name, value in self.points[point].items():
+        for name, value in point.items():
             if "." in name:
-                _set(data, name.split("."), value)
+                put(data, name, written(value, self.units[name]))
             else:
                 given[name] = value
         data["seeds"] = self.seeds
@@ -100,8 +99,8 @@ class OtherSweepError(Exception):
 
     def __init__(self, out: Path) -> None:
         super().__init__(
-            f"{out} holds the results of another sweep or search. "
-            "Name another folder, or remove it."
+            f"{out} holds the results of another sweep or search, or of the same one on another "
+            "text, trace or release. Name another folder, or remove it."
         )
 
 
@@ -109,29 +108,35 @@ def read_sweep(path: Path) -> Sweep:
     """Read a sweep file.
 
     Raises:
-        FileError: With every mistake in it, and in the scenario at its first and last point.
+        FileError: With every mistake in it, and in the scenario where all levers stand least
+            or all stand most.
     """
     document = read(path)
     raw = document.parsed(_File)
-    count = _count(raw)
-    mistakes = list(_mistakes(document, raw, count))
+    mistakes = list(_mistakes(document, raw))
     if mistakes:
         raise FileError(mistakes)
-    scenario, folder = scenario_document(raw.scenario, path.parent)
-    sweep = Sweep(raw.scenario, scenario, folder, raw.seeds, tuple(_points(raw)))
-    wrong = [one for point in {0, len(sweep.points) - 1} for one in _wrong_at(sweep, point)]
-    if wrong:
-        raise FileError(wrong)
+    units = _units(raw)
+    points = tuple(_points(raw))
+    sweep = Sweep(raw.scenario, *scenario_document(raw.scenario, path.parent), raw.seeds, points,
+                  units)  # fmt: skip
+    check_ends(document, sweep, list(_ends(raw, points)))
     return sweep
 
 
-def _count(raw: _File) -> int:
-    if raw.method == "latin":
-        return raw.points or 0
-    return prod(len(one) for one in raw.vary.values() if not isinstance(one, Span))
+def _units(raw: _File) -> dict[str, Unit]:
+    units = {
+        name: one.unit if isinstance(one, Span) else one[0].unit for name, one in raw.vary.items()
+    }
+    return units | units_of_parts(raw.split)
 
 
-def _mistakes(document: Document, raw: _File, count: int) -> Iterator[Mistake]:
+def units_of_parts(splits: Sequence[Split]) -> dict[str, Unit]:
+    """Return what the parts of sums are: whole yuan."""
+    return {name: "whole" for split in splits for name in split.over}
+
+
+def _mistakes(document: Document, raw: _File) -> Iterator[Mistake]:
     known = parameters()
     for name, values in raw.vary.items():
         where = ("vary", name)
@@ -143,35 +148,95 @@ def _mistakes(document: Document, raw: _File, count: int) -> Iterator[Mistake]:
         if raw.method == "latin" and not isinstance(values, Span):
             remedy = "Write {from: …, to: …}, or `method: grid`."
             yield document.mistake(where, f"A Latin hypercube needs the span of `{name}`.", remedy)
+        if not isinstance(values, Span) and len({one.unit for one in values}) > 1:
+            yield document.mistake(where, f"`{name}` has values of several kinds.", "Write one.")
     if raw.method == "latin" and raw.points is None:
         yield document.mistake(("method",), "It is not said how many points.", "Give `points`.")
+    if raw.method == "grid" and raw.split:
+        problem, remedy = "A grid cannot divide a sum.", "Write `method: latin`."
+        yield document.mistake(("split",), problem, remedy)
+    yield from split_mistakes(document, raw.vary, raw.split)
+    count = _count(raw)
     if count * raw.seeds > RUNS_MAX:
         problem = f"That is {count * raw.seeds:,} runs: {count:,} points × {raw.seeds:,} seeds."
         remedy = f"At most {RUNS_MAX:,} are run; vary less, or draw points with `method: latin`."
         yield document.mistake(("vary",), problem, remedy)
 
 
-def _points(raw: _File) -> Iterator[Mapping[str, int]]:
+def split_mistakes(
+    document: Document, vary: Mapping[str, object], splits: Sequence[Split]
+) -> Iterator[Mistake]:
+    """Yield what is wrong between the levers of a file: none at all, or one that is set twice."""
+    if not vary and not splits:
+        remedy = "Give `vary`, with the levers and their values."
+        yield document.mistake((), "Nothing is varied.", remedy)
+    seen = set(vary)
+    for n, split in enumerate(splits):
+        for m, name in enumerate(split.over):
+            if name in seen:
+                where = ("split", n, "over", m)
+                yield document.mistake(where, f"`{name}` is set twice.", "Keep one.")
+            seen.add(name)
+
+
+def _count(raw: _File) -> int:
+    if raw.method == "latin":
+        return raw.points or 0
+    return prod(len(one) for one in raw.vary.values() if not isinstance(one, Span))
+
+
+def _points(raw: _File) -> Iterator[Point]:
     if raw.method == "grid":
-        lists = [list(one) for one in raw.vary.values() if not isinstance(one, Span)]
+        lists = [[one.value for one in levels] for levels in raw.vary.values()]  # type: ignore[union-attr]  # spans are refused
         for values in product(*lists):
             yield dict(zip(raw.vary, values, strict=True))
         return
     spans = {name: span for name, span in raw.vary.items() if isinstance(span, Span)}
-    yield from latin(spans, count=raw.points or 1, seed=raw.seed)
+    yield from latin(spans, raw.split, count=raw.points or 1, seed=raw.seed)
 
 
-def latin(spans: Mapping[str, Span], *, count: int, seed: int) -> Iterator[Mapping[str, int]]:
-    """Yield points of which each lies alone in its slice of every parameter."""
-    random = Random(seed)  # noqa: S311  # it must repeat
-    columns = []
-    for span in spans.values():
-        slices = list(range(count))
-        random.shuffle(slices)
-        wide = span.most - span.least + 1
-        columns.append([span.least + (n * wide + random.randrange(wide)) // count for n in slices])
-    for values in zip(*columns, strict=True):
-        yield dict(zip(spans, values, strict=True))
+def _ends(raw: _File, points: Sequence[Point]) -> Iterator[Point]:
+    if raw.method == "grid":
+        yield from {id(point): point for point in (points[0], points[-1])}.values()
+        return
+    yield from ends_of({n: s for n, s in raw.vary.items() if isinstance(s, Span)}, raw.split)
+
+
+def ends_of(spans: Mapping[str, Span], splits: Sequence[Split]) -> Iterator[Point]:
+    """Yield the points at which all levers stand least, and most; sums are divided evenly."""
+    even: dict[str, int] = {}
+    for split in splits:
+        even.update({name: split.yuan // len(split.over) for name in split.over})
+    yield {name: span.least for name, span in spans.items()} | even
+    yield {name: span.most for name, span in spans.items()} | even
+
+
+def check_ends(document: Document, sweep: Sweep, ends: Sequence[Point]) -> None:
+    """Refuse a sweep whose levers lead nowhere, or beyond what may be.
+
+    Raises:
+        FileError: With every mistake.
+    """
+    mistakes: dict[Mistake, None] = {}
+    for name in sweep.units:
+        if "." in name and (wrong := _wrong_way(document, sweep, name)):
+            mistakes[wrong] = None
+    for point in ends if not mistakes else ():
+        try:
+            sweep.at(point)
+        except FileError as error:
+            mistakes.update(dict.fromkeys(error.mistakes))
+    if mistakes:
+        raise FileError(mistakes)
+
+
+def _wrong_way(document: Document, sweep: Sweep, name: str) -> Mistake | None:
+    where: Where = ("vary", name)
+    try:
+        put(deepcopy(sweep.document.data), name, 0)
+    except WayError as error:
+        return document.mistake(where, error.problem, error.remedy)
+    return None
 
 
 def scenario_document(name: str, folder: Path) -> tuple[Document, Path]:
@@ -190,86 +255,89 @@ def scenario_document(name: str, folder: Path) -> tuple[Document, Path]:
         return parse(path.read_text(encoding="utf-8"), file=path.name), path.parent
 
 
-def _wrong_at(sweep: Sweep, point: int) -> Sequence[Mistake]:
-    try:
-        sweep.at(point)
-    except FileError as error:
-        return error.mistakes
-    return ()
+@dataclass(frozen=True)
+class Done:
+    """How far a sweep has come."""
+
+    runs: int
+    impossible: Mapping[int, str]
+    """Points that cannot be, because levers do not go together, and why."""
 
 
-def _set(data: Any, steps: Sequence[str], value: int) -> None:  # noqa: ANN401  # plain data
-    """Set a value at a place; a programme of a list is found by its id."""
-    for n, step in enumerate(steps[:-1]):
-        if isinstance(data, list):
-            data = next((one for one in data if one.get("id") == step), None)
-        else:
-            data = data.setdefault(step, {})
-        if data is None:
-            place = ".".join(steps[: n + 1])
-            raise FileError([Mistake(place, 1, 1, f"There is nothing at `{place}`.", "Mend it.")])
-    data[steps[-1]] = value
+def run_sweep(sweep: Sweep, out: Path, pool: Pool) -> Iterator[Done]:
+    """Run what is not there yet; yield how far it has come.
 
-
-def run_sweep(sweep: Sweep, out: Path, *, workers: int) -> Iterator[tuple[int, int]]:
-    """Run what is not there yet; yield how many points are done, and of how many.
-
-    Every point is a file of its own, which appears whole or not at all, so that a sweep that
+    Every part is a file of its own, which appears whole or not at all, so that a sweep that
     was cut short goes on where it stopped.
 
     Raises:
         OtherSweepError: The folder holds another sweep.
+        UnfinishedError: Workers were lost, and not all of it could be run.
+        FileError: No point can be.
     """
-    parts = out / "parts"
-    parts.mkdir(parents=True, exist_ok=True)
-    _claim(sweep, out)
-    todo = [n for n in range(len(sweep.points)) if not (parts / _name(n)).is_file()]
-    done = len(sweep.points) - len(todo)
-    yield done, len(sweep.points)
-    with _pool(workers) as pool:
-        waiting = {pool.submit(_run_point, sweep, n, parts): n for n in todo}
-        for finished in as_completed(waiting):
-            finished.result()
-            done += 1
-            yield done, len(sweep.points)
-    gathered = [pl.read_parquet(parts / _name(n)) for n in range(len(sweep.points))]
-    pl.concat(gathered, how="diagonal").write_parquet(out / "runs.parquet")
+    claim(out, "sweep.json", _description(sweep))
+    parts = Parts(out / "parts", sweep.at, sweep.points)
+    tasks = [
+        task for n in range(len(sweep.points)) for task in tasks_of(n, range(1, sweep.seeds + 1))
+    ]
+    done = 0
+    for task in parts.play(pool, tasks):
+        done += len(task.seeds)
+        yield Done(done, parts.impossible)
+    yield Done(sweep.runs, parts.impossible)
+    frames = [
+        _with_levers(sweep, task.point, parts.read(task))
+        for task in tasks
+        if task.point not in parts.impossible
+    ]
+    with whole(out / "runs.parquet") as part:
+        pl.concat(frames, how="diagonal_relaxed").write_parquet(part)
 
 
-def _pool(workers: int) -> Executor:
-    # Forked processes would share locks that threads of numba and polars hold.
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-
-
-def _claim(sweep: Sweep, out: Path) -> None:
-    stamp = out / "sweep.json"
-    if stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8"))["stamp"] != sweep.stamp:
-        raise OtherSweepError(out)
-    plain = {
+def _description(sweep: Sweep) -> dict[str, Any]:
+    return {
         "stamp": sweep.stamp,
         "scenario": sweep.scenario,
+        "name": sweep.document.data["name"],
         "seeds": sweep.seeds,
+        "units": dict(sweep.units),
         "points": [dict(point) for point in sweep.points],
     }
-    stamp.write_text(json.dumps(plain, indent=2), encoding="utf-8")
 
 
-def _name(point: int) -> str:
-    return f"point-{point:06d}.parquet"
+def claim(out: Path, name: str, description: Mapping[str, Any]) -> None:
+    """Take a folder for a sweep or a search, unless another one lies there.
+
+    Raises:
+        OtherSweepError: Another one does.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for other in ("sweep.json", "search.json"):
+        is_there = (out / other).is_file()
+        if is_there and (other != name or _stamp(out / other) != description["stamp"]):
+            raise OtherSweepError(out)
+    with whole(out / name) as part:
+        part.write_text(json.dumps(description, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
-def _run_point(sweep: Sweep, point: int, parts: Path) -> None:
-    """Run one point for all its seeds, and write one row for each."""
-    from tallygrid.lab.network.results import tables_of  # noqa: PLC0415  # loaded where it runs
-    from tallygrid.lab.network.simulate import play, stage_of  # noqa: PLC0415
-    from tallygrid.lab.network.summary import figures_of  # noqa: PLC0415
+def _stamp(path: Path) -> object:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return found.get("stamp") if isinstance(found, dict) else None
 
-    scenario = sweep.at(point)
-    stage = stage_of(scenario)
-    found = []
-    for seed in scenario.seeds:
-        figures = figures_of(tables_of(stage, play(stage, seed)))
-        found.append({"point": point, "seed": seed, **sweep.points[point], **figures})
-    part = parts / f"{_name(point)}.part"
-    pl.DataFrame(found, infer_schema_length=None).write_parquet(part)
-    part.rename(parts / _name(point))
+
+def _with_levers(sweep: Sweep, point: int, rows: pl.DataFrame) -> pl.DataFrame:
+    """Put before the figures which point they are of, and where its levers stand."""
+    levers = (
+        pl.lit(value).cast(pl.Int64).alias(name) for name, value in sweep.points[point].items()
+    )
+    numbered = pl.lit(point).cast(pl.Int64).alias("point")
+    return with_days(rows.select(numbered, "seed", *levers, pl.exclude("seed")), sweep.units)
+
+
+def with_days(rows: pl.DataFrame, units: Mapping[str, Unit]) -> pl.DataFrame:
+    """Return a table with the levers that are days as days; rates stay basis points."""
+    days = [name for name, unit in units.items() if unit == "day" and name in rows.columns]
+    return rows.with_columns((pl.col(name) - _EPOCH).cast(pl.Int32).cast(pl.Date) for name in days)

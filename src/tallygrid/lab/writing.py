@@ -67,6 +67,8 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
                 "id": one.programme.id,
                 "name": one.programme.name.model_dump(),
                 "version": one.programme.hash,
+                "text": one.text,
+                "changed": {way: str(value) for way, value in one.changes.items()},
                 "edition": one.programme.edition,
                 "budget_fen": one.budget_fen,
                 "assumed": {name: str(value) for name, value in

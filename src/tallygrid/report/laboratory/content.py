@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tallygrid.report.laboratory import drawings, tables
+from tallygrid.report.laboratory.changed import changed_text
 from tallygrid.report.laboratory.found import SEEDS_MIN, Found
 from tallygrid.report.laboratory.names import Names
 from tallygrid.report.laboratory.values import interval, write_as
@@ -95,6 +96,8 @@ def _cautions(found: Found, names: Names) -> Iterator[str]:
     for one in found.summary["programmes"]:
         if one["edition"] == "reported":
             yield render("lab.reported", writer.language, programme=writer.pick(one["name"]))
+        if one.get("changed"):
+            yield changed_text(one, writer.language)
     if found.seeds < SEEDS_MIN:
         yield writer.say("lab.few_seeds", seeds=found.seeds, least=SEEDS_MIN)
     yield render("lab.assumed", writer.language)

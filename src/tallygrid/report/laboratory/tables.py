@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
 
+from tallygrid.report.laboratory.changed import short_hash
 from tallygrid.report.laboratory.found import Figure
 from tallygrid.report.laboratory.names import Names
 from tallygrid.report.laboratory.values import (
@@ -217,7 +218,7 @@ def _programmes(names: Names) -> Iterator[Table]:
         (
             names.programme(one["id"]),
             writer.say(f"lab.edition.{one['edition']}"),
-            one["version"].removeprefix("sha256:")[:12],
+            short_hash(one["version"]),
             "; ".join(f"{name} = {value}" for name, value in one["assumed"].items()) or NONE,
             writer.money(one["budget_fen"]),
             writer.number(one["decision_days"]),

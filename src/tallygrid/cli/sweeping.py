@@ -1,0 +1,176 @@
+"""`tallygrid lab sweep` and `search`: a policy at many settings, on many processors."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from tallygrid.cli.common import Desk
+from tallygrid.cli.policies import progress
+from tallygrid.settings import Language
+from tallygrid.text import money, number, render
+
+if TYPE_CHECKING:
+    from tallygrid.lab.network.summary import Figure
+    from tallygrid.lab.parts import Pool
+    from tallygrid.lab.search import Candidate, Search
+
+_JOBS_OPTION: Final = click.option(
+    "--jobs",
+    "workers",
+    type=click.IntRange(1, 1_024),
+    help="Processes at once; as many as there are cores if left out.",
+)
+_RAY_OPTION: Final = click.option(
+    "--ray",
+    "address",
+    metavar="ADDRESS",
+    help="Run on the Ray cluster whose head answers there, as 10.0.0.5:6379, on all its cores.",
+)
+
+
+def _out_option(what: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--out",
+        required=True,
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help=f"Keep what is done there; a {what} that was cut short goes on.",
+    )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_out_option("sweep")
+@_JOBS_OPTION
+@_RAY_OPTION
+@click.pass_obj
+def sweep(
+    desk: Desk, /, *, file: Path, out: Path, workers: int | None, address: str | None
+) -> None:
+    """Play a scenario at many settings, ten seeds or more each, as FILE says.
+
+    docs/algorithms/laboratory.md says what can be set; `tallygrid lab report DIR` draws it.
+    """
+    from tallygrid.lab.sweep import read_sweep, run_sweep
+
+    found = read_sweep(file)
+    impossible: Mapping[int, str] = {}
+    with (
+        _pool(workers, address) as pool,
+        progress(desk, "lab.sweeping", found.runs) as advance,
+    ):
+        before = 0
+        for done in run_sweep(found, out, pool):
+            advance(done.runs - before)
+            before, impossible = done.runs, done.impossible
+    _tell_impossible(desk, impossible, len(found.points))
+    points = len(found.points) - len(impossible)
+    file_ = str(out / "runs.parquet")
+    runs = points * found.seeds
+    click.echo(render("lab.swept", desk.language, points=points, runs=runs, file=file_))
+    _tell_texts(desk, found.units)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_out_option("search")
+@_JOBS_OPTION
+@_RAY_OPTION
+@click.pass_obj
+def search(
+    desk: Desk, /, *, file: Path, out: Path, workers: int | None, address: str | None
+) -> None:
+    """Find the policy that serves an aim best, as FILE says, and the front of two aims.
+
+    docs/algorithms/laboratory.md says how it searches, and what it can miss.
+    """
+    from tallygrid.lab.search import read_search, run_search
+
+    wanted = read_search(file)
+    found: list[Candidate] = []
+    impossible: Mapping[int, str] = {}
+    with (
+        _pool(workers, address) as pool,
+        progress(desk, "lab.searching", wanted.runs) as advance,
+    ):
+        before = 0
+        for done, left_out, candidates in run_search(wanted, out, pool):
+            advance(done - before)
+            before, impossible, found = done, left_out, candidates
+    _tell_impossible(desk, impossible, len(wanted.sweep.points))
+    for line in _lines(wanted, found, desk.language):
+        click.echo(line)
+    click.echo(render("lab.searched", desk.language, file=str(out / "candidates.parquet")))
+    _tell_texts(desk, wanted.sweep.units)
+    click.echo(render("lab.assumed", desk.language), err=True)
+
+
+@contextmanager
+def _pool(workers: int | None, address: str | None) -> "Iterator[Pool]":
+    """Give the workers that are asked for: processes here, or a cluster's.
+
+    Raises:
+        click.UsageError: Both are asked for.
+    """
+    if address is None:
+        from tallygrid.lab.parts import processes
+
+        with processes(workers or os.cpu_count() or 1) as pool:
+            yield pool
+        return
+    if workers is not None:
+        message = "--jobs counts processes of this machine, --ray uses a cluster's cores. Give one."
+        raise click.UsageError(message)
+    from tallygrid.lab.cluster import cluster
+
+    with cluster(address) as pool:
+        yield pool
+
+
+def _tell_impossible(desk: Desk, impossible: Mapping[int, str], of: int) -> None:
+    if impossible:
+        first = next(iter(impossible.values()))
+        said = render("lab.impossible", desk.language, count=len(impossible), of=of, first=first)
+        click.echo(said, err=True)
+
+
+def _tell_texts(desk: Desk, levers: Mapping[str, object]) -> None:
+    """Say which programmes were played with another text than was published."""
+    changed = dict.fromkeys(
+        name.split(".")[1] for name in levers if name.startswith("programmes.") and ".set." in name
+    )
+    for programme in changed:
+        click.echo(render("lab.swept_text", desk.language, programme=programme), err=True)
+
+
+def _lines(wanted: "Search", found: "Sequence[Candidate]", language: Language) -> Iterator[str]:
+    """Yield the candidates, the best first: what they set, what they reach, what they cost."""
+    from tallygrid.lab.levers import written
+
+    aims = [render(f"lab.aim.{wanted.aim}", language)]
+    if wanted.against:
+        aims.append(render(f"lab.aim.{wanted.against}", language))
+    yield render("lab.search.head", language, seeds=wanted.held_out, aims=" | ".join(aims))
+    units = wanted.sweep.units
+    for one in found:
+        set_ = ", ".join(f"{name} = {written(at, units[name])}" for name, at in one.levers.items())
+        reached = [_told(one.aim, language)]
+        if wanted.against:
+            reached.append(_told(one.against, language))
+        spent = money(round(one.spent_fen.mean), language) if one.spent_fen else "–"
+        code = "lab.search.line" if one.is_within else "lab.search.over"
+        front = "* " if wanted.against and one.on_front and one.is_within else "  "
+        yield front + render(code, language, reached=" | ".join(reached), spent=spent, levers=set_)
+
+
+def _told(figure: "Figure | None", language: Language) -> str:
+    if figure is None:
+        return "–"
+    mean, low, high = (
+        number(float(f"{part:.4g}"), language) for part in (figure.mean, figure.low, figure.high)
+    )
+    return f"{mean} [{low} – {high}]"
