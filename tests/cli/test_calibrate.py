@@ -32,6 +32,23 @@ def applications(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="module")
+def calibrated(applications: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run on calibrated behaviour, with its report."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    terminal, scenario = Terminal(folder / "home"), folder / "small.yaml"
+    scenario.write_text(SMALL, encoding="utf-8")
+    terminal.does(
+        "lab", "calibrate", "--programme", PROGRAMME, "--applications", applications,
+        "--out", folder,
+    )  # fmt: skip
+    terminal.does(
+        "lab", "run", scenario, "--behaviour", folder / "behaviour.yaml",
+        "--out", folder, "--seeds", 1, "--jobs", 1, "--report",
+    )  # fmt: skip
+    return folder
+
+
 def test_what_was_estimated_is_what_a_run_plays(
     terminal: Terminal, applications: Path, tmp_path: Path
 ) -> None:
@@ -53,6 +70,30 @@ def test_what_was_estimated_is_what_a_run_plays(
         }
         assert told["source"].startswith(f"calibrated on {PROGRAMME} as seen on ")
     assert played["behaviour"]["elasticity_milli"]["source"] == "assumed"
+
+
+@pytest.mark.parametrize(
+    ("language", "parts"),
+    [
+        (
+            "en",
+            ("Not assumed but calibrated", "calibrated on shenzhen-compute-issued, 1,784 cases"),
+        ),
+        (
+            "zh",
+            (
+                "并非假定，而是依据申请数据校准",
+                "依据shenzhen-compute-issued校准，截至2026年8月31日",
+            ),
+        ),
+    ],
+)
+def test_the_report_of_a_run_says_what_was_calibrated(
+    calibrated: Path, language: str, parts: tuple[str, ...]
+) -> None:
+    page = (calibrated / "report" / f"report.{language}.html").read_text(encoding="utf-8")
+
+    assert [part for part in parts if part not in page] == []
 
 
 @pytest.mark.parametrize(

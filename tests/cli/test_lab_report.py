@@ -1,7 +1,9 @@
 """`tallygrid lab report`, as it is typed: what it says is what the tables hold."""
 
 import json
+import re
 from collections import defaultdict
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ seeds: 3
 demand: {jobs: 600, firms: 40, load: 30%}
 assume: demonstration
 behaviour: {aware_bp: 10000, hazard_per_day_bp: 2000, paperwork_hours: 1, half_benefit_yuan: 1000}
+network:
+  sides: {west: {utilisation: 30%, price: 900}}
+  sites: {guian: {pue_milli: 1150, power_price_milli_yuan: 300, cards: {H100: 256}}}
 programmes: [{id: henan-compute-issued, budget_yuan: 200000, decision_days: 2}]
 """
 CHARTS = ("budgets", "energy", "figures", "gain", "sites", "steps", "vouchers", "waits")
@@ -66,6 +71,37 @@ def test_a_report_has_both_languages_and_the_data_of_every_chart(results: Path) 
 def test_fewer_than_ten_seeds_are_said_to_be_few(results: Path) -> None:
     page = (results / "report" / "report.en.html").read_text(encoding="utf-8")
     assert "Only 3 seeds were played" in page
+
+
+def _page(results: Path, language: str) -> str:
+    page = (results / "report" / f"report.{language}.html").read_text(encoding="utf-8")
+    return unescape(re.sub(r"<[^>]*>", "", page))
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", (
+            "all 19 of the catalogue", "30% in use by others; 90% of the listed price",
+            "PUE 1.15; electricity at 0.3 yuan per kWh; 256 cards of H100",
+            "training 20%; fine-tuning 40%", "Paid to: the provider",
+            "A voucher is valid: 12 months",
+            "aware_bp\nassumed\n100%\n5% – 100%", "paperwork_hours\nassumed\n1 h\n1 h – 200 h",
+            "half_benefit_yuan\nassumed\nCN¥1,000\nCN¥1,000 – CN¥1,000,000",
+            "elasticity_milli\nassumed\n0.8\n0.3 – 1.5",
+            "demand\nMicrosoft Philly traces", "sites, cards and prices\nMonthly rents of 8-card",
+        )),
+        ("zh", (
+            "资源目录全部19个", "其他用户占用30%；标价的90%", "H100共256卡", "拨付对象：服务机构",
+            "aware_bp\n假定\n100%\n5% – 100%", "1小时 – 200小时", "需求\nMicrosoft Philly traces",
+        )),
+    ],
+)  # fmt: skip
+def test_the_end_tells_everything_that_the_figures_rest_on(
+    results: Path, language: str, told: tuple[str, ...]
+) -> None:
+    page = re.sub(r"\s*\n\s*", "\n", _page(results, language))
+    assert [one for one in told if one not in page] == []
 
 
 def test_parts_of_the_public_money_are_those_of_the_jobs(results: Path) -> None:

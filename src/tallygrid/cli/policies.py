@@ -258,6 +258,9 @@ def _warn(desk: Desk, found: Mapping[str, Any]) -> None:
     if full:
         click.echo(render("lab.pools_saturated", desk.language, pools=", ".join(full)), err=True)
     click.echo(render("lab.assumed", desk.language), err=True)
+    told = ", ".join(name for name, one in found["behaviour"].items() if one["calibrated_on"])
+    if told:
+        click.echo(render("lab.calibrated", desk.language, names=told), err=True)
 
 
 def _side_by_side(sides: Sequence[Mapping[str, Any]], language: Language) -> Iterator[str]:

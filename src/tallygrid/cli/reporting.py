@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, get_args
 
 import click
 
 from tallygrid.cli.common import Desk, json_option, write_json
-from tallygrid.settings import Language
+from tallygrid.settings import LANGUAGES, Language
 from tallygrid.text import render
-
-LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
 
 @click.command()

@@ -1,6 +1,7 @@
 """How firms and providers behave: every parameter with its range, and where it comes from."""
 
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from tallygrid.core.programme import Many
 from tallygrid.files.document import FileError, parse, read
 from tallygrid.files.nearest import nearest
+
+
+class CalibratedOn(BaseModel):
+    """Whose applications a figure was estimated from, and how many there were."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    seen_on: date
+    cases: int
 
 
 class Parameter(BaseModel):
@@ -25,6 +36,8 @@ class Parameter(BaseModel):
     """Where it was measured; `assumed` if nowhere."""
     en: str
     zh: str
+    calibrated_on: CalibratedOn | None = None
+    """None where nothing was estimated."""
 
     @model_validator(mode="after")
     def _lies_within(self) -> Self:

@@ -14,9 +14,12 @@ from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
 from tallygrid.lab.findings import NEEDED
 from tallygrid.lab.network.results import TABLES, tables_of
-from tallygrid.lab.network.simulate import play, stage_of
+from tallygrid.lab.network.simulate import KINDS, play, stage_of
 from tallygrid.lab.network.summary import summary_of
-from tallygrid.lab.scenario import Scenario
+from tallygrid.lab.scenario import InForce, Scenario
+from tallygrid.lab.table import read_fitted
+from tallygrid.settings import LANGUAGES, Language
+from tallygrid.text.difference import figure_said
 
 Tables = dict[str, pl.DataFrame]
 
@@ -61,7 +64,11 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
             "firms": scenario.demand.firms,
             "load_bp": scenario.demand.load,
             "source": scenario.demand.source,
+            "kinds": {one.id: one.share for one in scenario.demand.kinds}
+            or {one.id: one.share_bp for one in KINDS},
+            "sources": _demand_sources(scenario),
         },
+        "network": scenario.network.model_dump(exclude_none=True),
         "programmes": [
             {
                 "id": one.programme.id,
@@ -73,6 +80,7 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
                 "budget_fen": one.budget_fen,
                 "assumed": {name: str(value) for name, value in
                             one.assumptions.of(one.programme.id).items()},
+                "readings": {language: _readings(one, language) for language in LANGUAGES},
                 "decision_days": one.decision_days,
                 "sources": [
                     source.model_dump(include={"title", "publisher", "date", "url"})
@@ -86,12 +94,34 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
                 "value": scenario.behaviour.get(name, one.value),
                 "range": list(one.range),
                 "source": one.source,
+                "calibrated_on": one.calibrated_on
+                and one.calibrated_on.model_dump(mode="json"),
                 "about": {"en": one.en, "zh": one.zh},
             }
             for name, one in {**parameters(), **scenario.calibrated}.items()
         },
         **summary_of(tables),
     }  # fmt: skip
+
+
+def _readings(one: InForce, language: Language) -> list[str]:
+    """Return in words what is assumed where a programme's text is silent."""
+    assumed = one.assumptions.of(one.programme.id)
+    return [
+        figure_said(one.programme, item.field, assumed[item.id], language)
+        for item in one.programme.open
+        if item.id in assumed
+    ]
+
+
+def _demand_sources(scenario: Scenario) -> list[dict[str, str]]:
+    """Return whose measurements the shape of the jobs comes from."""
+    if scenario.trace is not None:
+        return [{"title": scenario.demand.source, "publisher": "", "date": "", "url": ""}]
+    return [
+        {"title": one.title, "publisher": one.author, "date": "", "url": one.url}
+        for one in read_fitted().sources
+    ]
 
 
 def read_results(folder: Path) -> tuple[dict[str, Any], Tables]:

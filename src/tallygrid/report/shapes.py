@@ -61,7 +61,7 @@ class Bars:
         is_stacked = bool(self.share_of) and width <= WIDTHS["narrow"]
         amount_px = max(text_px(bar.amount) for bar in self.rows) + 16
         room_px = (width if is_stacked else width - amount_px) * 8 // 10  # names are bold
-        names = _level([_wrapped(bar.name, room_px) for bar in self.rows])
+        names = _level([wrapped(bar.name, room_px) for bar in self.rows])
         lines = len(names[0]) + is_stacked
         top = -(lines * _LINE + _BAR + 4) // 2
         labels = self._labels(names, width, top, is_stacked=is_stacked)
@@ -131,7 +131,7 @@ class Grid:
         most = max((count for row in self.counts for count in row), default=0)
         if not most:
             return None
-        room = width - margin(width)
+        room = width - margin(width, self.rows)
         x = alt.X("column:O", sort=None, title=None, axis=self._heads(room))
         y = alt.Y("row:O", sort=None, title=None, axis=names_axis(self.rows, width))
         cells = alt.Chart(alt.InlineData(values=self._cells()))
@@ -157,7 +157,7 @@ class Grid:
                 minExtent=height_px,
                 labelExpr=_label(heads),
             )
-        lines = _level([_wrapped(column, column_px) for column in self.columns])
+        lines = _level([wrapped(column, column_px) for column in self.columns])
         above_px = (len(lines[0]) - 1) * _HEAD_LINE
         return alt.Axis(
             orient="top",
@@ -216,9 +216,11 @@ class Dumbbells:
             {"row": row, "before": each.before_bp, "after": each.after_bp, "text": text}
             for row, (each, text) in enumerate(zip(panel.changes, texts, strict=True))
         ]
-        room = width - margin(width) - words_px
+        # One margin for all panels, so that what is alike stands below one another.
         names = [each.name for each in panel.changes]
-        y = alt.Y("row:O", sort=None, title=None, axis=names_axis(names, width))
+        every = [each.name for one in self.panels for each in one.changes]
+        room = width - margin(width, every) - words_px
+        y = alt.Y("row:O", sort=None, title=None, axis=names_axis(names, width, every))
         return alt.LayerChart(
             layer=[mark.encode(y=y) for mark in self._marks(values, panel.colour, room + words_px)],
             width=room,
@@ -241,17 +243,26 @@ class Dumbbells:
         ]
 
 
-def margin(width: int) -> int:
-    """Return the room left of a chart for names."""
-    return 136 if width <= WIDTHS["narrow"] else 210
+def margin(width: int, names: Sequence[str] = ()) -> int:
+    """Return the room left of a chart for names: more where they are long."""
+    least, most = (136, 165) if width <= WIDTHS["narrow"] else (210, 350)
+    return max(least, min(most, max(map(text_px, names), default=0) + 24))
 
 
-def names_axis(names: Sequence[str], width: int) -> alt.Axis:
-    """Return an axis of names, each cut to one line, that takes exactly the margin."""
-    room = margin(width)
+def names_axis(names: Sequence[str], width: int, every: Sequence[str] = ()) -> alt.Axis:
+    """Return an axis of names, each cut to one line, that takes exactly their margin.
+
+    Where several axes are to be as wide as one another, `every` holds the names of all.
+    """
+    room = margin(width, every or names)
     cut = [_cut(name, room - 16) for name in names]
     return alt.Axis(
-        minExtent=room, maxExtent=room, labelExpr=_label(cut), labelPadding=8, grid=False
+        minExtent=room,
+        maxExtent=room,
+        labelExpr=_label(cut),
+        labelLimit=room,  # else the library cuts once more
+        labelPadding=8,
+        grid=False,
     )
 
 
@@ -287,7 +298,7 @@ def text_px(label: str) -> int:
     return sum(13 if ord(letter) > _LATIN_END else 7 for letter in label)
 
 
-def _wrapped(label: str, room_px: int) -> list[str]:
+def wrapped(label: str, room_px: int) -> list[str]:
     """Break a label into at most three lines that fit a room, between words where there are any."""
     lines = [""]
     for piece in _PIECES.findall(label):

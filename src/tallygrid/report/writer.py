@@ -27,6 +27,10 @@ class Writer:
         """Write an amount of fen."""
         return text.money(amount_fen, self.language)
 
+    def yuan(self, amount_fen: int) -> str:
+        """Write an amount of fen in whole yuan."""
+        return text.yuan(amount_fen, self.language)
+
     def number(self, value: float | Decimal) -> str:
         """Write a number."""
         return text.number(value, self.language)

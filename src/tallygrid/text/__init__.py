@@ -43,6 +43,18 @@ def money(amount_fen: int, language: Language) -> str:
     return format_currency(amount, "CNY", locale=_LOCALES[language])
 
 
+def yuan(amount_fen: int, language: Language) -> str:
+    """Write an amount of fen in whole yuan, where a mean has no use for fen.
+
+    >>> yuan(123456789, "en")
+    'CN¥1,234,568'
+    """
+    amount = Decimal(amount_fen) / FEN_PER_YUAN
+    return format_currency(
+        amount, "CNY", format="¤#,##0", locale=_LOCALES[language], currency_digits=False
+    )
+
+
 def day(on: date, language: Language) -> str:
     """Write a date as a person reads it.
 

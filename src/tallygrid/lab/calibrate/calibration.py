@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from tallygrid.core.programme import Programme
-from tallygrid.lab.behaviour import Parameter, parameters
+from tallygrid.lab.behaviour import CalibratedOn, Parameter, parameters
 from tallygrid.lab.calibrate.additional import additional
 from tallygrid.lab.calibrate.density import excess, jump
 from tallygrid.lab.calibrate.estimate import CASES_MIN, COUNT_MIN, Estimate, Interval
@@ -83,6 +83,7 @@ def as_parameter(one: Estimate, name: str, seen_on: date) -> Parameter:
         source=f"calibrated on {name} as seen on {seen_on}: {one.cases} cases",
         en=prior.en,
         zh=prior.zh,
+        calibrated_on=CalibratedOn(name=name, seen_on=seen_on, cases=one.cases),
     )
 
 

@@ -22,7 +22,7 @@ _TILES: Final = (
 )
 _SECTIONS: Final = (
     *("figures", "steps", "vouchers", "sites", "waits", "budgets", "gain", "revenue", "energy"),
-    *("programmes", "assumptions", "sources"),
+    *("settings", "programmes", "assumptions", "sources"),
 )
 
 
@@ -74,6 +74,8 @@ def _section(name: str, names: Names) -> Section:
     sentences = [writer.say(f"lab.{name}.lead")]
     if name == "waits" and found.is_saturated:
         sentences.append(writer.say("lab.waits.saturated"))
+    elif name == "waits" and not found.waits:
+        sentences.append(writer.say("lab.waits.none"))
     draw = drawings.DRAWINGS.get(name)
     made = tables.TABLES[name](names)
     return Section(
@@ -101,6 +103,9 @@ def _cautions(found: Found, names: Names) -> Iterator[str]:
     if found.seeds < SEEDS_MIN:
         yield writer.say("lab.few_seeds", seeds=found.seeds, least=SEEDS_MIN)
     yield render("lab.assumed", writer.language)
+    parameters = found.summary["behaviour"].items()
+    if told := names.joined(name for name, one in parameters if one["calibrated_on"]):
+        yield render("lab.calibrated", writer.language, names=told)
 
 
 def _tiles(found: Found, writer: Writer) -> Iterator[Tile]:

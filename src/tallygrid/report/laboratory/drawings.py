@@ -36,14 +36,16 @@ def _steps(names: Names) -> Ranges:
 
 def _vouchers(names: Names) -> Ranges:
     writer = names.writer
-    rows = [
-        Range(
-            names.programme(programme),
-            measures["mean"],
-            with_interval(measures["mean"], plain(writer)),
-        )
+    days = {
+        programme: measures["mean"]
         for (programme,), measures in names.found.groups("vouchers", "programme")
-    ]
+    }
+    rows = [
+        Range(names.programme(one["id"]), days[one["id"]],
+              with_interval(days[one["id"]], plain(writer)))
+        for one in names.found.summary["programmes"]
+        if one["id"] in days
+    ]  # fmt: skip
     return Ranges(rows, writer.say("lab.vouchers.axis"), {"": PLAIN_COLOUR})
 
 

@@ -59,6 +59,12 @@ class Found:
         """Whether some queue does not settle, with the programmes or without."""
         return any(self.summary["saturated"].values())
 
+    @property
+    def waits(self) -> bool:
+        """Whether more than one job in a hundred of any kind waits in any seed."""
+        rows = self.groups("waits", "kind", "with_programmes")
+        return any(measures["p99_wait_s"].high for _, measures in rows)
+
     def figure(self, name: str) -> Figure | None:
         """Return a figure of the summary, if there is one."""
         row = self.summary["figures"].get(name)

@@ -1,5 +1,6 @@
 """What things of a run are called in one language."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tallygrid.report.laboratory.found import Figure, Found
@@ -62,6 +63,10 @@ class Names:
         """Name a pool, which is written as a site, a dot and a model."""
         site, _, model = pool.partition(".")
         return f"{self.site(site)} · {model}"
+
+    def joined(self, words: Iterable[str]) -> str:
+        """Write several things in one line."""
+        return self.writer.say("lab.between").join(words)
 
     def _said(self, code: str, otherwise: str) -> str:
         return self.writer.say(code) if f"report.{code}" in catalogue() else otherwise

@@ -8,7 +8,7 @@ from typing import Final
 import altair as alt
 
 from tallygrid.report.laboratory.found import Figure
-from tallygrid.report.shapes import WIDTHS, margin, names_axis, text_px
+from tallygrid.report.shapes import WIDTHS, margin, names_axis, text_px, wrapped
 from tallygrid.report.svg import Chart
 
 _AMOUNT_PX: Final = 52
@@ -37,16 +37,16 @@ class Ranges:
     """How the axis writes its values, as d3 does."""
 
     def __call__(self, width: int) -> Chart | None:
-        """Draw the rows on a page of a width, or nothing if there are none."""
-        if not self.rows:
+        """Draw the rows on a page of a width, or nothing if all are nought or there are none."""
+        if not any(row.figure.low or row.figure.high for row in self.rows):
             return None
         is_narrow = width <= WIDTHS["narrow"]
+        names = [row.name for row in self.rows]
         room_px = 0 if is_narrow else max(text_px(row.text) for row in self.rows) + 16
-        room = width - margin(width) - room_px - 8
+        room = width - margin(width, names) - room_px - 8
         chart = alt.Chart(alt.InlineData(values=self._values()))
-        y = alt.Y("row:O", sort=None, title=None,
-                  axis=names_axis([row.name for row in self.rows], width))  # fmt: skip
-        marks = [mark.encode(y=y) for mark in self._marks(chart, width)]
+        y = alt.Y("row:O", sort=None, title=None, axis=names_axis(names, width))
+        marks = [mark.encode(y=y) for mark in self._marks(chart, room, is_narrow=is_narrow)]
         if not is_narrow:
             told = chart.mark_text(x=room + room_px, align="right").encode(y=y, text="text:N")
             marks.append(told)
@@ -59,14 +59,13 @@ class Ranges:
             for n, row in enumerate(self.rows)
         ]  # fmt: skip
 
-    def _marks(self, chart: alt.Chart, width: int) -> list[alt.Chart]:
-        ticks = 4 if width <= WIDTHS["narrow"] else 7
-        axis = alt.Axis(format=self.unit, tickCount=ticks)
+    def _marks(self, chart: alt.Chart, room: int, *, is_narrow: bool) -> list[alt.Chart]:
+        axis = alt.Axis(format=self.unit, tickCount=4 if is_narrow else 7)
         least = min(0.0, *(row.figure.low for row in self.rows))
         most = max(0.0, *(row.figure.high for row in self.rows)) or 1.0
         span = alt.Scale(nice=True, domain=[least, most])
-        x = alt.X("low:Q", title=self.axis, axis=axis, scale=span)
-        legend = alt.Legend(orient="top") if len(self.colours) > 1 else None
+        x = alt.X("low:Q", title=wrapped(self.axis, room), axis=axis, scale=span)
+        legend = _legend(is_narrow=is_narrow) if len(self.colours) > 1 else None
         scale = alt.Scale(domain=list(self.colours), range=list(self.colours.values()))
         colour = alt.Color("group:N", scale=scale, legend=legend)
         return [
@@ -106,10 +105,14 @@ class Courses:
         axis = alt.Axis(labelExpr=months, tickCount="month", labelOverlap=True, grid=False)
         x = alt.X("day:T", title=None, axis=axis, scale=alt.Scale(type="utc"))
         scale = alt.Scale(domain=list(self.colours), range=list(self.colours.values()))
-        legend = alt.Legend(orient="top") if is_first else None
+        legend = _legend(is_narrow=width <= WIDTHS["narrow"]) if is_first else None
         colour = alt.Color("group:N", scale=scale, legend=legend)
         amounts = alt.Axis(tickCount=3, format=",.2~f", minExtent=_AMOUNT_PX, maxExtent=_AMOUNT_PX)
-        y = alt.Y("low:Q", title=None, axis=amounts, scale=alt.Scale(zero=True))
+        values = self._values(panel)
+        least = min(0.0, *(float(str(one["low"])) for one in values))
+        most = max(0.0, *(float(str(one["high"])) for one in values)) or 1.0
+        scale = alt.Scale(domain=[least, most])
+        y = alt.Y("low:Q", title=None, axis=amounts, scale=scale)
         return alt.LayerChart(
             layer=[
                 chart.mark_area(opacity=0.25).encode(x=x, y=y, y2="high:Q", color=colour),
@@ -117,7 +120,7 @@ class Courses:
             ],
             width=width - _AMOUNT_PX - 16,
             height=70,
-            title=panel,
+            title=wrapped(panel, width - _AMOUNT_PX),
         )
 
     def _values(self, panel: str) -> list[dict[str, object]]:
@@ -128,3 +131,8 @@ class Courses:
             if course.panel == panel
             for day, one in zip(course.days, course.figures, strict=True)
         ]  # fmt: skip
+
+
+def _legend(*, is_narrow: bool) -> alt.Legend:
+    """Return a legend above the chart; on a narrow page its entries stand below one another."""
+    return alt.Legend(orient="top", columns=1 if is_narrow else 7, symbolOpacity=1)

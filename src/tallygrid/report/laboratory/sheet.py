@@ -27,7 +27,7 @@ _CAUTION: Final = (255, 247, 230)
 _HEAD: Final = FontFace(fill_color=(238, 241, 245), emphasis=TextEmphasis.NONE)
 _WIDTH: Final = 186
 """Of the sheet inside its margins, in millimetres."""
-_LAST: Final = "programmes"
+_LAST: Final = "settings"
 """From this section on stand assumptions and sources, on pages of their own."""
 _WORD_MM_MAX: Final = 62
 _UNKNOWN: Final = "〓"

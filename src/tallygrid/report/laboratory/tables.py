@@ -4,19 +4,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
 
+from tallygrid.report.laboratory import grounds
 from tallygrid.report.laboratory.changed import short_hash
 from tallygrid.report.laboratory.found import Figure
 from tallygrid.report.laboratory.names import Names
 from tallygrid.report.laboratory.values import (
     NONE,
     Write,
+    heads,
     interval,
+    money,
     plain,
     share,
     with_interval,
     write_as,
 )
-from tallygrid.report.tables import Column, Table
+from tallygrid.report.tables import Table
 from tallygrid.report.writer import Writer
 from tallygrid.text import catalogue, render
 
@@ -41,14 +44,6 @@ def day_of(written: str) -> date:
     return date.fromisoformat(written)
 
 
-def _heads(writer: Writer, *titles: str, words: int = 1) -> tuple[Column, ...]:
-    """Return columns, of which so many at the front hold words."""
-    return tuple(
-        Column(writer.say(f"lab.column.{title}"), is_number=n >= words)
-        for n, title in enumerate(titles)
-    )
-
-
 def _figures(names: Names) -> Iterator[Table]:
     writer, found = names.writer, names.found
     rows = []
@@ -57,8 +52,8 @@ def _figures(names: Names) -> Iterator[Table]:
         label = figure_label(name, writer)
         mean = write(figure.mean) if figure else NONE
         rows.append((label, mean, interval(figure, write), _seeds(figure, writer)))
-    heads = _heads(writer, "figure", "mean", "interval", "seeds")
-    yield Table(writer.say("lab.figures"), heads, tuple(rows))
+    columns = heads(writer, "figure", "mean", "interval", "seeds")
+    yield Table(writer.say("lab.figures"), columns, tuple(rows))
 
 
 def _seeds(figure: Figure | None, writer: Writer) -> str:
@@ -75,7 +70,7 @@ def _steps(names: Names) -> Iterator[Table]:
         )
         for (step,), measures in names.found.groups("steps", "step")
     )
-    yield Table(writer.say("lab.steps"), _heads(writer, "step", "reached", "kept"), rows)
+    yield Table(writer.say("lab.steps"), heads(writer, "step", "reached", "kept"), rows)
 
 
 def _vouchers(names: Names) -> Iterator[Table]:
@@ -90,8 +85,8 @@ def _vouchers(names: Names) -> Iterator[Table]:
         )
         for one in names.found.summary["programmes"]
     )
-    heads = _heads(writer, "programme", "awards", "mean_days", "p50_days", "p90_days")
-    yield Table(writer.say("lab.vouchers"), heads, rows)
+    columns = heads(writer, "programme", "awards", "mean_days", "p50_days", "p90_days")
+    yield Table(writer.say("lab.vouchers"), columns, rows)
 
 
 def _cells(measures: Mapping[str, Figure], wanted: Sequence[str], write: Write) -> tuple[str, ...]:
@@ -100,23 +95,23 @@ def _cells(measures: Mapping[str, Figure], wanted: Sequence[str], write: Write) 
 
 def _sites(names: Names) -> Iterator[Table]:
     writer = names.writer
-    heads = _heads(writer, "site", "side", "without", "with", words=2)
+    columns = heads(writer, "site", "side", "without", "with", words=2)
     rows = [
         (name, side, *_cells(measures, ("utilisation_without", "utilisation"), share(writer)))
         for name, side, measures in _places(names)
     ]
-    yield Table(writer.say("lab.sites"), heads, tuple(rows))
+    yield Table(writer.say("lab.sites"), columns, tuple(rows))
 
 
 def _revenue(names: Names) -> Iterator[Table]:
     writer = names.writer
-    heads = _heads(writer, "site", "side", "without", "with", words=2)
+    columns = heads(writer, "site", "side", "without", "with", words=2)
     write = write_as("revenue_fen", writer)
     rows = [
         (name, side, *_cells(measures, ("revenue_without_fen", "revenue_fen"), write))
         for name, side, measures in _places(names)
     ]
-    yield Table(writer.say("lab.revenue"), heads, tuple(rows))
+    yield Table(writer.say("lab.revenue"), columns, tuple(rows))
 
 
 def _places(names: Names) -> Iterator[tuple[str, str, Mapping[str, Figure]]]:
@@ -146,8 +141,8 @@ def _waits(names: Names) -> Iterator[Table]:
             for name in titles
         ]
         rows.append((names.kind(kind), when, *cells))
-    heads = _heads(writer, "kind", "when", *titles.values(), words=2)
-    yield Table(writer.say("lab.waits"), heads, tuple(rows))
+    columns = heads(writer, "kind", "when", *titles.values(), words=2)
+    yield Table(writer.say("lab.waits"), columns, tuple(rows))
 
 
 def _hours(writer: Writer) -> Write:
@@ -163,21 +158,16 @@ def _budgets(names: Names) -> Iterator[Table]:
         rows.append(
             (
                 names.programme(one["id"]),
-                writer.money(one["budget_fen"]),
-                with_interval(found.figure(f"paid_fen.{one['id']}"), writer_of_money(writer)),
+                writer.yuan(one["budget_fen"]),
+                with_interval(found.figure(f"paid_fen.{one['id']}"), money(writer)),
                 writer.say("lab.of_seeds", some=out["seeds"], all=found.seeds),
                 *(writer.say("lab.day", day=day_of(day)) if day else NONE for day in days),
             )
         )
-    heads = _heads(
+    columns = heads(
         writer, "programme", "budget", "paid", "out_seeds", "out_first", "out_median", "out_last"
     )
-    yield Table(writer.say("lab.budgets"), heads, tuple(rows))
-
-
-def writer_of_money(writer: Writer) -> Write:
-    """Return how amounts of fen are written."""
-    return write_as("_fen", writer)
+    yield Table(writer.say("lab.budgets"), columns, tuple(rows))
 
 
 def _gain(names: Names) -> Iterator[Table]:
@@ -187,8 +177,8 @@ def _gain(names: Names) -> Iterator[Table]:
             (name, *_cells(measures, ("of_firms", "of_money"), share(writer)))
             for name, measures in names.gain(way)
         )
-        heads = _heads(writer, way, "of_firms", "of_money")
-        yield Table(writer.say(f"lab.gain.{way}"), heads, rows)
+        columns = heads(writer, way, "of_firms", "of_money")
+        yield Table(writer.say(f"lab.gain.{way}"), columns, rows)
     rows = tuple(
         (
             figure_label(name, writer),
@@ -196,8 +186,8 @@ def _gain(names: Names) -> Iterator[Table]:
         )
         for name in _CONCENTRATION
     )
-    heads = _heads(writer, "figure", "mean_interval")
-    yield Table(writer.say("lab.gain.concentration"), heads, rows)
+    columns = heads(writer, "figure", "mean_interval")
+    yield Table(writer.say("lab.gain.concentration"), columns, rows)
 
 
 def _energy(names: Names) -> Iterator[Table]:
@@ -209,7 +199,7 @@ def _energy(names: Names) -> Iterator[Table]:
         )
         for (side,), measures in names.found.groups("energy", "side")
     )
-    yield Table(writer.say("lab.energy"), _heads(writer, "side", "kwh", "carbon"), rows)
+    yield Table(writer.say("lab.energy"), heads(writer, "side", "kwh", "carbon"), rows)
 
 
 def _programmes(names: Names) -> Iterator[Table]:
@@ -219,46 +209,14 @@ def _programmes(names: Names) -> Iterator[Table]:
             names.programme(one["id"]),
             writer.say(f"lab.edition.{one['edition']}"),
             short_hash(one["version"]),
-            "; ".join(f"{name} = {value}" for name, value in one["assumed"].items()) or NONE,
-            writer.money(one["budget_fen"]),
+            names.joined(one["readings"][writer.language]) or NONE,
+            writer.yuan(one["budget_fen"]),
             writer.number(one["decision_days"]),
         )
         for one in names.found.summary["programmes"]
     )
     titles = ("programme", "edition", "version", "assumed", "budget", "decision_days")
-    yield Table(writer.say("lab.programmes"), _heads(writer, *titles, words=4), rows)
-
-
-def _assumptions(names: Names) -> Iterator[Table]:
-    writer = names.writer
-    rows = tuple(
-        (
-            writer.pick(one["about"]),
-            name,
-            _origin(one["source"], writer),
-            writer.number(one["value"]),
-            " – ".join(map(writer.number, one["range"])),
-        )
-        for name, one in names.found.summary["behaviour"].items()
-    )
-    heads = _heads(writer, "parameter", "name", "source", "value", "range", words=3)
-    yield Table(writer.say("lab.assumptions"), heads, rows)
-
-
-def _origin(source: str, writer: Writer) -> str:
-    return writer.say("lab.is_assumed") if source == "assumed" else source
-
-
-def _sources(names: Names) -> Iterator[Table]:
-    writer = names.writer
-    rows = [
-        (names.programme(one["id"]), source["title"], source["publisher"], source["date"] or NONE,
-         source["url"] or NONE)
-        for one in names.found.summary["programmes"]
-        for source in one["sources"]
-    ]  # fmt: skip
-    titles = ("programme", "text", "publisher", "date", "address")
-    yield Table(writer.say("lab.sources"), _heads(writer, *titles, words=5), tuple(rows))
+    yield Table(writer.say("lab.programmes"), heads(writer, *titles, words=4), rows)
 
 
 TABLES: Final[Mapping[str, Callable[[Names], Iterator[Table]]]] = {
@@ -271,8 +229,9 @@ TABLES: Final[Mapping[str, Callable[[Names], Iterator[Table]]]] = {
     "gain": _gain,
     "revenue": _revenue,
     "energy": _energy,
+    "settings": grounds.settings,
     "programmes": _programmes,
-    "assumptions": _assumptions,
-    "sources": _sources,
+    "assumptions": grounds.assumptions,
+    "sources": grounds.sources,
 }
 """The tables of every section; the first holds what its picture shows."""
