@@ -156,7 +156,9 @@ def _each(pool: Pool, tasks: Iterator[tuple[Task, Scenario]]) -> Iterator[tuple[
                 waiting[pool.executor.submit(rows_at, scenario, task.seeds)] = task
             if not waiting:
                 return
-            for finished in wait(waiting, return_when=FIRST_COMPLETED).done:
+            done = wait(waiting, return_when=FIRST_COMPLETED).done
+            # What was played is kept before the first that was lost ends it all.
+            for finished in sorted(done, key=lambda one: one.exception() is not None):
                 yield waiting.pop(finished), finished.result()
     finally:
         for future in waiting:
