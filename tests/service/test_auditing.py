@@ -164,8 +164,7 @@ def _forged(town: Desk, statement: str) -> tuple[Problem, ...]:
 
 def _codes(problems: tuple[Problem, ...]) -> set[str]:
     return {
-        " ".join(map(str, (one.code.removeprefix("ledger.problem."), *_named(one))))
-        for one in problems
+        " ".join(map(str, (one.code.partition(".problem.")[2], *_named(one)))) for one in problems
     }
 
 

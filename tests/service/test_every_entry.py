@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from fractions import Fraction
@@ -139,7 +140,8 @@ def _pay(desk: Desk) -> None:
 
 def _close(desk: Desk) -> None:
     """The holds that nobody began are swept; one programme carries its year, the others let go."""
-    working.expire_holds(desk.office, AT)
+    while not working.expire_holds(desk.office, AT):
+        time.sleep(0.05)  # the hold of a second is not over yet
     for name, carries in ((CITY, True), (PROVINCE, False)):
         closed = closing.close(desk.office, scheme(name), Close(2026, "Y-1", carries), at=NEXT)
         assert closed.refused == ()

@@ -233,7 +233,7 @@ def _found(connection: Connection[Any], query: str, programme: str | None) -> It
 def _problem(row: tuple[Any, ...]) -> Problem:
     code, programme, table, what, found, expected = row
     values = {"table": table, "what": what, "found": found or "", "expected": expected or ""}
-    return Problem(f"ledger.problem.{code}", {"programme": programme, **values})
+    return Problem(f"auditing.problem.{code}", {"programme": programme, **values})
 
 
 def _other_law(connection: Connection[Any]) -> Iterator[Problem]:
@@ -249,7 +249,7 @@ def _other_law(connection: Connection[Any]) -> Iterator[Problem]:
         for row in sorted(set(rows) ^ set(due), key=str):
             what = " ".join(map(str, row))
             code = "law_added" if row in rows else "law_taken"
-            yield Problem(f"ledger.problem.{code}", {"table": table, "what": what})
+            yield Problem(f"auditing.problem.{code}", {"table": table, "what": what})
 
 
 def _other_answers(connection: Connection[Any], programme: str | None) -> Iterator[Problem]:
@@ -263,5 +263,5 @@ def _other_answers(connection: Connection[Any], programme: str | None) -> Iterat
             if document in map(sha256_of, answers):
                 continue
         what = application_of({"reason": reason})
-        yield Problem("ledger.problem.answer_differs",
+        yield Problem("auditing.problem.answer_differs",
                       {"programme": code, "what": what, "expected": document})  # fmt: skip

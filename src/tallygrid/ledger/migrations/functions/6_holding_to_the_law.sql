@@ -9,24 +9,36 @@ CREATE FUNCTION books.verify_law(programme_code text) RETURNS SETOF books.proble
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, books, pg_temp AS $$
 DECLARE
   programme_id integer;
+  has_reversals boolean := false;
+  way record;
 BEGIN
   SELECT id INTO STRICT programme_id FROM books.programme WHERE code = programme_code;
-  RETURN QUERY
-  SELECT 'reversal_differs', event.batch, event.seq, event.key::text, event.reason, NULL
-  FROM books.event
-  WHERE event.programme = programme_id AND event.kind LIKE 'reverse\_%'
-    AND NOT books.is_mirror(event)
-  ORDER BY event.seq;
-  RETURN QUERY
-  SELECT 'role_unlawful', min(event.batch), min(event.seq), event.kind, event.posted_by, NULL
-  FROM books.event
-  LEFT JOIN books.event_kind ON event_kind.code = event.kind
-  LEFT JOIN books.permission
-    ON permission.role = event.posted_by AND permission.event_kind = event.kind
-  WHERE event.programme = programme_id AND permission.role IS NULL
-    AND (event.posted_by, event_kind.phase) IS DISTINCT FROM ('books', 'expire')
-  GROUP BY event.kind, event.posted_by
-  ORDER BY min(event.seq);
+  FOR way IN
+    SELECT posted.*, event_kind.phase, permission.role IS NOT NULL AS is_permitted
+    FROM (
+      SELECT kind, posted_by, min(batch) AS batch, min(seq) AS seq
+      FROM books.event WHERE programme = programme_id GROUP BY kind, posted_by
+    ) AS posted
+    LEFT JOIN books.event_kind ON event_kind.code = posted.kind
+    LEFT JOIN books.permission
+      ON permission.role = posted.posted_by AND permission.event_kind = posted.kind
+    ORDER BY posted.seq
+  LOOP
+    has_reversals := has_reversals OR way.kind LIKE 'reverse\_%';
+    IF NOT way.is_permitted
+        AND (way.posted_by, way.phase) IS DISTINCT FROM ('books', 'expire') THEN
+      RETURN NEXT ('role_unlawful', way.batch, way.seq, way.kind, way.posted_by, NULL)
+        ::books.problem;
+    END IF;
+  END LOOP;
+  IF has_reversals THEN
+    RETURN QUERY
+    SELECT 'reversal_differs', event.batch, event.seq, event.key::text, event.reason, NULL
+    FROM books.event
+    WHERE event.programme = programme_id AND event.kind LIKE 'reverse\_%'
+      AND NOT books.is_mirror(event)
+    ORDER BY event.seq;
+  END IF;
   RETURN QUERY
   SELECT 'account_misfiled', NULL::bigint, NULL::bigint, account.code,
     concat_ws(' ', account.kind, account.holder, account.funder, account.budget_group,
