@@ -33,9 +33,15 @@ def _sum(command: Callable[..., Any]) -> Callable[..., Any]:
     return _year(yuan(funder(_document(command))))
 
 
+_group = click.option(
+    "--group", default="", metavar="NAME", help="For this class of applicants alone."
+)
+
+
 @click.command()
 @_programme
 @_sum
+@_group
 @at_option
 @click.pass_obj
 def appropriate(desk: Desk, /, *, name: str, at: str | None, **given: Any) -> None:  # noqa: ANN401  # the options of a sum
@@ -52,6 +58,7 @@ def appropriate(desk: Desk, /, *, name: str, at: str | None, **given: Any) -> No
 @click.command()
 @_programme
 @_sum
+@_group
 @at_option
 @click.pass_obj
 def reduce(desk: Desk, /, *, name: str, at: str | None, **given: Any) -> None:  # noqa: ANN401  # the options of a sum
@@ -154,7 +161,7 @@ def _scheme(office: Office, name: str) -> Scheme:
     return schemes[name]
 
 
-def _tranche(
+def _tranche(  # noqa: PLR0913  # the options of a sum
     desk: Desk,
     scheme: Scheme,
     *,
@@ -162,13 +169,15 @@ def _tranche(
     document: str,
     yuan: str | None,
     funder: Sequence[tuple[str, str]],
+    group: str = "",
 ) -> Tranche:
     if (yuan is None) == (not funder) or len({name for name, _ in funder}) < len(funder):
         raise click.UsageError(render("money.one_way", desk.language))
     if yuan is not None:
-        return Tranche(year, document, budgeting.divided(scheme, yuan_of(desk, yuan, "--yuan")))
+        parts = budgeting.divided(scheme, yuan_of(desk, yuan, "--yuan"))
+        return Tranche(year, document, parts, group)
     parts = {name: yuan_of(desk, written, "--funder") for name, written in funder}
-    return Tranche(year, document, parts)
+    return Tranche(year, document, parts, group)
 
 
 def _tell(desk: Desk, code: str, scheme: Scheme, tranche: Tranche, **more: str) -> None:

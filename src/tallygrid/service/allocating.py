@@ -345,6 +345,7 @@ def _money(connection: Connection, scheme: Scheme, closing: Closing, at: datetim
     nobody = _nobody(connection, scheme, at)
     kept = {group.id: nobody.kept_fen(group) for group in scheme.applied.budget.groups}
     left = {name: max(0, kept_fen - used_fen) for name, (kept_fen, used_fen) in kept.items()}
+    left |= {name: nobody.available_fen(name) or 0 for name in kept if nobody.purse(name)}
     return Money(nobody.available_fen() or 0, {**left, **closing.groups})
 
 

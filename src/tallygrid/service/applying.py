@@ -114,7 +114,7 @@ def _decision(issue: Issue) -> Decision:
     alone = _decide(issue, Used(by_id=issue.drawn()))
     if rule.in_batches:
         return alone
-    used = issue.used() if alone.group else issue.used_of_nobodys()
+    used = issue.used(alone.group) if alone.group else issue.used_of_nobodys()
     decision = _decide(issue, used)
     in_part = rule.last is not None and rule.last.value == "part"
     is_short = not in_part and (decision.amount_fen or 0) < (alone.amount_fen or 0)

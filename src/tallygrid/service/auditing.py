@@ -46,7 +46,12 @@ class _Table:
 
 
 _TABLES: Final = (
-    _Table("voucher", "voucher_issued", "payload", ("state", "fiscal_year")),
+    _Table(
+        "voucher",
+        "voucher_issued",
+        """'{"budget_group": ""}' || payload""",
+        ("state", "fiscal_year"),
+    ),
     _Table(
         "purchase",
         "bought",

@@ -27,6 +27,8 @@ class Tranche:
     """The number of the document: the same number is the same money."""
     parts_fen: Mapping[str, int]
     """What each funder gives, or takes back."""
+    group: str = ""
+    """The class of applicants that alone may have it (a group of the budget); empty for all."""
 
     @property
     def total_fen(self) -> int:
@@ -46,6 +48,7 @@ def appropriate(office: Office, scheme: Scheme, tranche: Tranche, *, at: datetim
     Raises:
         ConflictError: The document's number stands for another sum.
         FunderError: A part is not one of the programme's funders'.
+        ToldError: The programme has no such group.
     """
     return _move(office, scheme, tranche, "appropriate", at=at)
 
@@ -101,6 +104,7 @@ def transfer(
 
 def _move(office: Office, scheme: Scheme, tranche: Tranche, kind: str, *, at: datetime) -> Answer:
     _require_funders(scheme, tranche)
+    _require_group(scheme, tranche)
     by_weight = dict(tranche.parts_fen) == dict(divided(scheme, tranche.total_fen))
     body = {
         "programme": scheme.id,
@@ -111,11 +115,15 @@ def _move(office: Office, scheme: Scheme, tranche: Tranche, kind: str, *, at: da
     wish = Wish(
         key=key_of(kind, scheme.id, tranche.year, tranche.document),
         kind=kind,
-        body=body if by_weight else {**body, "parts_fen": dict(tranche.parts_fen)},
+        body={
+            **body,
+            **({} if by_weight else {"parts_fen": dict(tranche.parts_fen)}),
+            **({"group": tranche.group} if tranche.group else {}),
+        },
         name=f"Document {tranche.document} for {scheme.id} in {tranche.year}",
     )
     ways = {"appropriate": ("appropriation", "available"), "reduce": ("available", "appropriation")}
-    legs = _legs(*ways[kind], tranche.year, tranche.parts_fen)
+    legs = _legs(*ways[kind], tranche.year, tranche.parts_fen, tranche.group)
     event = Event(wish.key, kind, legs, at, reason=tranche.document)
     return carry_out(office, wish, lambda _: (Posting(scheme.id, "web", (event,)),))
 
@@ -125,11 +133,24 @@ def _event(kind: str, wish: Wish, legs: tuple[Leg, ...], at: datetime, whither: 
     return Event(key_of(kind, wish.key), kind, legs, at, reason=reason)
 
 
-def _legs(source: str, target: str, year: int, parts_fen: Mapping[str, int]) -> tuple[Leg, ...]:
+def _legs(
+    source: str, target: str, year: int, parts_fen: Mapping[str, int], group: str = ""
+) -> tuple[Leg, ...]:
     return tuple(
-        Leg(Account(source, year, funder=funder), Account(target, year, funder=funder), fen)
+        Leg(
+            Account(source, year, funder=funder, group=group),
+            Account(target, year, funder=funder, group=group),
+            fen,
+        )
         for funder, fen in parts_fen.items()
     )
+
+
+def _require_group(scheme: Scheme, tranche: Tranche) -> None:
+    known = [one.id for one in scheme.programme.budget.groups]
+    if tranche.group and tranche.group not in known:
+        values = {"programme": scheme.id, "name": tranche.group, "known": ", ".join(known) or "-"}
+        raise ToldError("group", **values)
 
 
 def _require_funders(scheme: Scheme, tranche: Tranche) -> None:

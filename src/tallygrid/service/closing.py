@@ -107,7 +107,7 @@ def _close_voucher(
         nonlocal moved_fen
         free = vouchers.free_fen(connection, replace(voucher, fiscal_year=how.year))
         parts = [
-            (Account("committed", how.year, voucher.id, funder), fen)
+            (Account("committed", how.year, voucher.id, funder, voucher.budget_group), fen)
             for funder, fen in free.items()
         ]
         moved_fen = sum(free.values())

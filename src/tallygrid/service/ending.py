@@ -159,8 +159,8 @@ class _Ending:
         year, programme = self.voucher.fiscal_year, self.voucher.programme
         money = [
             Leg(
-                Account("committed", year, self.voucher.id, funder),
-                Account(self.target, year, funder=funder),
+                Account("committed", year, self.voucher.id, funder, self.voucher.budget_group),
+                Account(self.target, year, funder=funder, group=self.voucher.budget_group),
                 fen,
             )
             for funder, fen in moves.parts_fen.items()

@@ -110,15 +110,21 @@ class Issue:
         found = [fen for name, fen in rows if matches(self.programme, schemes[name].applied)]
         return {OTHER_AWARD_FACT: sum(found)} if found else {}
 
-    def used(self) -> Used:
-        """Return what was drawn under the programme's caps, and what is left of its budget."""
+    def used(self, group: str = "") -> Used:
+        """Return what was drawn under the caps, and what is left of the budget for a class."""
         groups = {group.id: self.kept_fen(group)[1] for group in self.programme.budget.groups}
-        return Used(budget_fen=self.available_fen(), by_id={**self.drawn(), **groups})
+        budget_fen = self.available_fen(self.purse(group))
+        return Used(budget_fen=budget_fen, by_id={**self.drawn(), **groups})
+
+    def purse(self, group: str) -> str:
+        """Return the class if money was appropriated to it alone; else nothing: it is for all."""
+        return group if group and self.available(group) else ""
 
     def used_of_nobodys(self) -> Used:
         """Return the same for whoever is in no group: what is kept for groups is not left."""
         used = self.used()
-        kept = (self.kept_fen(group) for group in self.programme.budget.groups)
+        groups = self.programme.budget.groups
+        kept = (self.kept_fen(group) for group in groups if not self.purse(group.id))
         kept_fen = sum(max(0, whole_fen - drawn_fen) for whole_fen, drawn_fen in kept)
         if used.budget_fen is None or not kept_fen:
             return used
@@ -206,6 +212,7 @@ class Issue:
             valid_from=self.day,
             valid_until=valid_until(programme.validity.value, issued_on=self.day),
             state="issued",
+            budget_group=self.purse(decision.group),
         )
 
     def _claims(self, voucher: Voucher) -> Iterator[Event]:
@@ -302,14 +309,15 @@ class Issue:
 
     def _award(self, voucher: Voucher, decision: Decision, *more: Leg) -> Event:
         """Reserve the money for the award; it holds the hash of what was asked and answered."""
+        group = voucher.budget_group
         return Event(
             key=self.key("award"),
             kind="award",
             legs=(
                 *(
                     Leg(
-                        Account("available", voucher.fiscal_year, funder=funder),
-                        Account("reserved", voucher.fiscal_year, self.request.id, funder),
+                        Account("available", voucher.fiscal_year, "", funder, group),
+                        Account("reserved", voucher.fiscal_year, self.request.id, funder, group),
                         part_fen,
                     )
                     for funder, part_fen in self._funded(voucher)
@@ -343,7 +351,7 @@ class Issue:
             legs=(
                 *(
                     Leg(
-                        Account("available", year, funder=funder),
+                        Account("available", year, funder=funder, group=terms.budget_group),
                         Account("payable", year, self.request.applicant, funder),
                         part_fen,
                     )
@@ -450,22 +458,28 @@ class Issue:
         day = signed if isinstance(signed, date) else date(self.day.year, 1, 1)
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
-    def available_fen(self) -> int | None:
+    def available_fen(self, group: str | None = None) -> int | None:
         """Return what is left of the year's budget; None where none was ever appropriated."""
-        left = self.available()
+        left = self.available(group)
         return sum(left.values()) if left else None
 
-    def available(self) -> Mapping[str, int]:
-        """Return what is left of the year's budget, funder by funder."""
+    def available(self, group: str | None = None) -> Mapping[str, int]:
+        """Return what is left of the year's budget, funder by funder.
+
+        Args:
+            group: The class whose own money it shall be; "" for what is for all, None for both.
+        """
         rows = self.connection.execute(
             """
             SELECT account.funder, sum(account.in_fen - account.out_fen - account.held_fen)::bigint
             FROM books.account
             JOIN books.programme ON programme.id = account.programme
-            WHERE programme.code = %s AND account.kind = 'available' AND account.year = %s
+            WHERE programme.code = %(programme)s AND account.kind = 'available'
+              AND account.year = %(year)s
+              AND (account.budget_group = %(group)s OR %(group)s::text IS NULL)
             GROUP BY account.funder
             """,
-            (self.scheme.id, self.day.year),
+            {"programme": self.scheme.id, "year": self.day.year, "group": group},
         ).fetchall()
         return dict(rows)
 
@@ -505,8 +519,9 @@ def committed(
 ) -> Iterator[Leg]:
     """Yield the way from what is reserved for an application to its voucher, funder by funder."""
     for funder, part_fen in parts:
-        reserved = Account("reserved", voucher.fiscal_year, application, funder)
-        yield Leg(reserved, Account("committed", voucher.fiscal_year, voucher.id, funder), part_fen)
+        year, group = voucher.fiscal_year, voucher.budget_group
+        reserved = Account("reserved", year, application, funder, group)
+        yield Leg(reserved, Account("committed", year, voucher.id, funder, group), part_fen)
 
 
 def _opened(year: int) -> datetime:

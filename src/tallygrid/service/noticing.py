@@ -41,6 +41,8 @@ class Award:
     decision: Decision
     year: int
     """The fiscal year in which the money is: a later one, if it was carried."""
+    group: str
+    """The class whose own money it is; empty where the money is for all."""
     parts_fen: Mapping[str, int]
 
 
@@ -94,8 +96,8 @@ def withdraw(
         target = "available" if day_of(at, zone).year == award.year else "lapsed"
         money = (
             Leg(
-                Account("reserved", award.year, application, funder),
-                Account(target, award.year, funder=funder),
+                Account("reserved", award.year, application, funder, award.group),
+                Account(target, award.year, funder=funder, group=award.group),
                 fen,
             )
             for funder, fen in award.parts_fen.items()
@@ -209,19 +211,21 @@ def _award(connection: Connection, name: str) -> Award:
     request = Request(name, applicant, contract, facts_of(facts))
     reserved = connection.execute(
         """
-        SELECT account.year, account.funder, account.in_fen - account.out_fen
+        SELECT account.year, account.budget_group, account.funder,
+          account.in_fen - account.out_fen
         FROM books.account JOIN books.programme ON programme.id = account.programme
         WHERE programme.code = %s AND (account.kind, account.holder) = ('reserved', %s)
           AND account.in_fen > account.out_fen
         """,
         (programme, name),
     ).fetchall()
-    year = max((year for year, *_ in reserved), default=at.year)
+    year, group = max(((year, group) for year, group, *_ in reserved), default=(at.year, ""))
     return Award(
         Issue(connection, scheme, request, at),
         from_json(decision),
         year,
-        {funder: fen for of, funder, fen in reserved if of == year},
+        group,
+        {funder: fen for of, _, funder, fen in reserved if of == year},
     )
 
 
@@ -234,6 +238,7 @@ def _voucher(award: Award, at: datetime) -> Voucher:
     return replace(
         award.issue.voucher(award.decision, face_fen=face_fen),
         fiscal_year=award.year,
+        budget_group=award.group,
         valid_from=day,
         valid_until=valid_until(programme.validity.value, issued_on=day),
     )

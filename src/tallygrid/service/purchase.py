@@ -40,6 +40,8 @@ class Share:
     """The year in which a cap counts this redemption: that of the purchase."""
     cap: str = ""
     """The holder of the yearly cap that this redemption counts under, if redemption counts."""
+    group: str = ""
+    """The class whose own money the voucher is of."""
 
     def legs(self, amounts: Iterable[tuple[str, int]]) -> tuple[Leg, ...]:
         """Return the way of the money, funder by funder, and of the cap beside it."""
@@ -60,7 +62,7 @@ class Share:
 
     def account(self, funder: str) -> Account:
         """Return where a funder's part of the voucher sits."""
-        return Account("committed", self.fiscal_year, holder=self.voucher, funder=funder)
+        return Account("committed", self.fiscal_year, self.voucher, funder, self.group)
 
     @property
     def cap_room(self) -> Account:

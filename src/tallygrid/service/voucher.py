@@ -38,6 +38,8 @@ class Voucher:
     valid_until: date
     """The first day on which it may no longer be redeemed."""
     state: str
+    budget_group: str = ""
+    """The class whose own money it is of; empty where the money is for all."""
 
     @property
     def face_fen(self) -> int:
@@ -59,6 +61,7 @@ class Voucher:
             hold=key_of("hold", purchase, self.id),
             cap_year=year,
             cap=self.cap,
+            group=self.budget_group,
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -6,5 +6,8 @@ WITH awarded AS (
 )
 INSERT INTO service.voucher
 SELECT voucher.*
-FROM jsonb_populate_record(NULL::service.voucher, %(payload)s::jsonb) AS voucher
+FROM
+    jsonb_populate_record(
+        NULL::service.voucher, '{"budget_group": ""}' || %(payload)s::jsonb
+    ) AS voucher
 ON CONFLICT (id) DO NOTHING

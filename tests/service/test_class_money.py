@@ -1,0 +1,157 @@
+"""Money appropriated to one class of applicants is drawn by that class, and by nobody else."""
+
+import json
+from datetime import datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import pytest
+from bundles import Story, found
+from desk import ASSUMPTIONS, AT, PROGRAMMES, PROVINCE, Desk, request, used, wanted
+
+from tallygrid.core.programme import Programme
+from tallygrid.service import (
+    allocating,
+    applying,
+    budgeting,
+    closing,
+    correcting,
+    ending,
+    noticing,
+    publishing,
+)
+from tallygrid.service.allocating import Closing
+from tallygrid.service.applying import Applied, Way
+from tallygrid.service.budgeting import Tranche
+from tallygrid.service.closing import Close
+from tallygrid.service.publishing import Scheme
+from tallygrid.service.told import ToldError
+
+CITED: Final[dict[str, Any]] = {"clause": "x", "sources": ["hn_2025"], "confidence": "low"}
+AWARD_FEN: Final = 1_500_000
+SMALL, LARGE = 5, 50
+"""How many work for an applicant of the class, and for another."""
+NEXT: Final = datetime(2027, 1, 5, 9, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+@pytest.fixture
+def town(desk: Desk) -> Desk:
+    """A programme with money for one award of anybody's, and for two of the class's."""
+    publishing.publish(desk.office, _scheme(), at=AT)
+    _appropriate(desk, AWARD_FEN, "for all")
+    _appropriate(desk, 2 * AWARD_FEN, "for the small", group="small")
+    return desk
+
+
+def _scheme(rule: str = "first_come") -> Scheme:
+    plain = PROGRAMMES[PROVINCE].model_dump(mode="json", exclude_defaults=True)
+    group = {"id": "small", "when": "employees < 10", "amount_yuan": [{"value": 9_000_000}]}
+    plain["budget"]["groups"] = [{**group, **CITED}]
+    plain["allocation"] = {"value": rule, **CITED}
+    plain["facts"]["employees"] = {"type": "integer", "en": "x", "zh": "x"}
+    fills = {**ASSUMPTIONS.fills}
+    fills[PROVINCE] = {**fills[PROVINCE], "allocation": rule}
+    assumptions = ASSUMPTIONS.model_copy(update={"fills": fills})
+    return Scheme(Programme.model_validate_json(json.dumps(plain)), assumptions)
+
+
+def _appropriate(desk: Desk, fen: int, name: str, *, group: str = "") -> None:
+    tranche = Tranche(AT.year, name, budgeting.divided(_scheme(), fen), group)
+    assert budgeting.appropriate(desk.office, _scheme(), tranche, at=AT).accepted
+
+
+def _apply(desk: Desk, name: str, size: int, way: Way = "voucher") -> Applied:
+    asked = request(name, contract_fen=7_500_000, employees=size)
+    return applying.apply(desk.office, _scheme(), asked, at=AT, way=way)
+
+
+def _fen(desk: Desk, kind: str, group: str = "small", year: int = 2026) -> int:
+    """Return what sits in all accounts of a kind and a group."""
+    ((fen,),) = desk.rows(
+        "SELECT coalesce(sum(in_fen - out_fen), 0)::bigint FROM books.account"  # noqa: S608  # a test's
+        f" WHERE (kind, budget_group, year) = ('{kind}', '{group}', {year})"
+    )
+    return int(fen)
+
+
+def test_each_draws_on_its_own_and_waits_when_that_is_used_up(town: Desk) -> None:
+    states = [
+        _apply(town, f"A-{n}", size).state
+        for n, size in enumerate((LARGE, LARGE, SMALL, SMALL, SMALL))
+    ]
+
+    assert states == ["awarded", "waiting", "awarded", "awarded", "waiting"]
+    assert (_fen(town, "available"), _fen(town, "available", "")) == (0, 0)
+    assert (_fen(town, "committed"), _fen(town, "committed", "")) == (2 * AWARD_FEN, AWARD_FEN)
+    assert town.problems() == ()
+
+
+def test_a_voucher_of_it_is_used_corrected_and_gives_back_to_the_class(
+    town: Desk, tmp_path: Path
+) -> None:
+    voucher = _apply(town, "A-1", SMALL).voucher
+    assert voucher is not None
+    town.deliver(town.buy(wanted("O-1", voucher, contract="A-1")), 1, Fraction(1, 2), final=True)
+    correcting.correct(town.office, town.purchase("O-1"), used(2, Fraction(-1, 4)))
+    owed_fen = _fen(town, "payable", "")
+    ended = ending.revoke(town.office, voucher, at=AT, why="a slip")
+
+    assert ended.back_fen == AWARD_FEN - owed_fen > 0
+    assert _fen(town, "available") == 2 * AWARD_FEN - owed_fen
+    assert _fen(town, "committed") == 0
+    assert found(Story(town, tmp_path).bundle("voucher", voucher)) == []
+    assert town.problems() == ()
+
+
+def test_it_is_carried_into_the_next_year_as_the_classs_own(town: Desk) -> None:
+    voucher = _apply(town, "A-1", SMALL).voucher
+    assert voucher is not None
+
+    closing.close(town.office, _scheme(), Close(2026, "Y-1", carries=True), at=NEXT)
+
+    assert _fen(town, "available", year=2027) == AWARD_FEN
+    assert _fen(town, "committed", year=2027) == AWARD_FEN
+    town.buy(wanted("O-1", voucher, contract="A-1"), at=NEXT)
+    assert town.problems() == ()
+
+
+def test_it_is_held_in_notice_owed_ex_post_and_taken_back(town: Desk) -> None:
+    assert _apply(town, "A-1", SMALL, "notice").state == "in_notice"
+    assert _fen(town, "reserved") == AWARD_FEN
+    assert noticing.withdraw(town.office, "A-1", at=AT, why="objection 3").accepted
+    assert _apply(town, "A-2", SMALL, "notice").state == "in_notice"
+    assert noticing.issue(town.office, "A-2", at=AT).accepted
+    assert _fen(town, "committed") == AWARD_FEN
+    assert _apply(town, "A-3", SMALL, "ex_post").state == "awarded"
+    assert _fen(town, "available") == 0
+
+    more = Tranche(AT.year, "back", {"province": 1}, "small")
+    assert not budgeting.reduce(town.office, _scheme(), more, at=AT).accepted
+    assert town.problems() == ()
+
+
+def test_a_batch_shares_out_both(desk: Desk) -> None:
+    scheme = _scheme("pro_rata")
+    publishing.publish(desk.office, scheme, at=AT)
+    _appropriate(desk, AWARD_FEN, "for all")
+    _appropriate(desk, AWARD_FEN, "for the small", group="small")
+    for name, size in (("A-1", LARGE), ("A-2", SMALL)):
+        asked = request(name, contract_fen=7_500_000, employees=size)
+        applying.apply(desk.office, scheme, asked, at=AT)
+
+    closed = allocating.allocate(desk.office, scheme, Closing("B-1"), at=AT + timedelta(days=1))
+
+    assert {one.application: one.amount_fen for one in closed} == {
+        "A-1": AWARD_FEN,
+        "A-2": AWARD_FEN,
+    }
+    assert (_fen(desk, "committed"), _fen(desk, "committed", "")) == (AWARD_FEN, AWARD_FEN)
+
+
+def test_a_class_that_the_text_does_not_know_is_told(town: Desk) -> None:
+    tranche = Tranche(AT.year, "x", {"province": 7}, "tiny")
+
+    with pytest.raises(ToldError, match=r"no group tiny\. Its groups are: small"):
+        budgeting.appropriate(town.office, _scheme(), tranche, at=AT)
