@@ -26,26 +26,33 @@ BEGIN
 END
 $$;
 
+-- Write the events; returns their leaves, one after the other.
 CREATE FUNCTION books.write_events(
   book books.programme, posting_time timestamptz, role_name text, swept integer,
   events books.candidate[], seqs bigint[]
-) RETURNS void LANGUAGE plpgsql AS $$
+) RETURNS bytea LANGUAGE plpgsql AS $$
 DECLARE
+  leaves bytea;
   batch_no CONSTANT bigint := book.last_batch + 1;
   by_role CONSTANT text := books.posting_text(book.code, batch_no, posting_time, role_name);
   by_books CONSTANT text := books.posting_text(book.code, batch_no, posting_time, 'books');
 BEGIN
-  INSERT INTO books.event
-    (programme, seq, batch, key, kind, hold, ttl_seconds, is_final, occurred_at, posted_at,
-     posted_by, reason, document, outbox_sha256, body, leaf)
-  SELECT book.id, seqs[e.position], batch_no, e.key, e.kind, e.hold, e.ttl_seconds, e.is_final,
-    e.occurred_at, posting_time, CASE WHEN e.position <= swept THEN 'books' ELSE role_name END,
-    e.reason, e.document, e.outbox_sha256, e.body,
-    books.leaf(seqs[e.position], e.key, e.body,
-               CASE WHEN e.position <= swept THEN by_books ELSE by_role END)
-  FROM unnest(events) AS e
-  WHERE seqs[e.position] IS NOT NULL
-  ORDER BY e.position;
+  WITH written AS (
+    INSERT INTO books.event
+      (programme, seq, batch, key, kind, hold, ttl_seconds, is_final, occurred_at, posted_at,
+       posted_by, reason, document, outbox_sha256, body, leaf)
+    SELECT book.id, seqs[e.position], batch_no, e.key, e.kind, e.hold, e.ttl_seconds, e.is_final,
+      e.occurred_at, posting_time, CASE WHEN e.position <= swept THEN 'books' ELSE role_name END,
+      e.reason, e.document, e.outbox_sha256, e.body,
+      books.leaf(seqs[e.position], e.key, e.body,
+                 CASE WHEN e.position <= swept THEN by_books ELSE by_role END)
+    FROM unnest(events) AS e
+    WHERE seqs[e.position] IS NOT NULL
+    ORDER BY e.position
+    RETURNING event.seq, event.leaf
+  )
+  SELECT string_agg(written.leaf, '' ORDER BY written.seq) INTO leaves FROM written;
+  RETURN leaves;
 END
 $$;
 
@@ -163,15 +170,11 @@ $$;
 
 -- Chain the batch to the one before, and move the end of the programme's books.
 CREATE FUNCTION books.write_batch(
-  book books.programme, posting_time timestamptz, posted integer
+  book books.programme, posting_time timestamptz, posted integer, leaves bytea
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-  new_head bytea;
+  new_head CONSTANT bytea := books.link(book.head, leaves);
 BEGIN
-  SELECT books.link(book.head, string_agg(event.leaf, '' ORDER BY event.seq)) INTO new_head
-  FROM books.event
-  WHERE event.programme = book.id AND event.seq > book.last_seq;
-
   INSERT INTO books.batch
     (programme, no, first_seq, last_seq, posted_at, previous, hash, algorithm)
   VALUES (book.id, book.last_batch + 1, book.last_seq + 1, book.last_seq + posted, posting_time,

@@ -64,6 +64,7 @@ DECLARE
   seqs bigint[];
   account_ids bigint[];
   attempts integer[];
+  leaves bytea;
   posted integer := 0;
 BEGIN
   -- The lock is taken in a statement of its own: only later statements see what another
@@ -117,7 +118,7 @@ BEGIN
       places := books.read_places(book.id, asked.codes);
       account_ids := ARRAY(SELECT id FROM unnest(places) ORDER BY no);
     END IF;
-    PERFORM books.write_events(book, now_in_books, role_name, swept, asked.events, seqs);
+    leaves := books.write_events(book, now_in_books, role_name, swept, asked.events, seqs);
     PERFORM books.write_legs(book.id, legs, account_ids, seqs);
     IF cardinality(helds) > 0 THEN
       PERFORM books.write_holds(
@@ -126,7 +127,7 @@ BEGIN
     END IF;
     PERFORM books.write_balances(places, legs, slots, decided.given_back, seqs);
     PERFORM books.write_outbox(book.id, now_in_books, asked.events, seqs);
-    PERFORM books.write_batch(book, now_in_books, posted);
+    PERFORM books.write_batch(book, now_in_books, posted, leaves);
   END IF;
   IF NOT verdicts <@ ARRAY['posted', 'exists'] THEN
     attempts := books.write_refusals(
