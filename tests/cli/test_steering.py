@@ -110,6 +110,16 @@ def test_a_catalogue_that_is_not_there_is_named(
     assert "nowhere" in terminal.errs("quote", task, *AT)
 
 
+@pytest.mark.parametrize("command", ["apply", "run"])
+def test_what_nobody_published_nobody_can_apply_for(
+    terminal: Terminal, task: Path, command: str
+) -> None:
+    said = terminal.fails(command, task, "--id", "early", *AT)
+
+    assert "is not published here" in said
+    assert "tallygrid programme publish" in said
+
+
 def test_prices_say_what_they_rest_on_and_that_nothing_is_known_yet(terminal: Terminal) -> None:
     assert "No prices were solved" in terminal.does("prices", "show", "--at", "2020-05-20")
 

@@ -32,6 +32,7 @@ _KNOWN: Final = {
     "tallygrid.service.allocating.ScoreError": REFUSED,
     "tallygrid.service.allocating.WindowError": REFUSED,
     "tallygrid.service.asking.NameTakenError": REFUSED,
+    "tallygrid.service.asking.UnpublishedError": REFUSED,
     "tallygrid.service.buying.UnknownError": WRONG_INPUT,
     "tallygrid.service.buying.VoucherError": REFUSED,
     "tallygrid.service.delivering.DeliveryError": REFUSED,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tallygrid.core.condition import Facts
 from tallygrid.core.workload import Workload
-from tallygrid.service import applying, buying, leasing, parties
+from tallygrid.service import applying, buying, leasing, parties, publishing
 from tallygrid.service import purchase as purchases
 from tallygrid.service.applying import Applied
 from tallygrid.service.buying import Wanted
@@ -66,7 +66,26 @@ def apply(counter: Counter, one: Ask, *, at: datetime) -> tuple[Prospect, tuple[
     return found, tuple(known.values())
 
 
+class UnpublishedError(Exception):
+    """A programme that would help is known, but was never published here."""
+
+    def __init__(self, programme: str) -> None:
+        super().__init__(
+            f"{programme} would pay a part, but is not published here, so that nobody can apply. "
+            f"Publish it with `tallygrid programme publish {programme}`, or ask only `quote`."
+        )
+
+
 def _made(counter: Counter, one: Ask, found: Prospect, at: datetime) -> tuple[Applied, ...]:
+    """Apply under every programme that helps.
+
+    Raises:
+        UnpublishedError: One of them is not published here.
+    """
+    published = publishing.published(counter.office) if found.chosen else {}
+    for match in found.chosen:
+        if match.scheme.id not in published:
+            raise UnpublishedError(match.scheme.id)
     return tuple(
         applying.apply(
             counter.office,
