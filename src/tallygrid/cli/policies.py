@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tallygrid.lab.scenario import Scenario
+    from tallygrid.lab.writing import Tables
 
 Figures = Mapping[str, Mapping[str, float]]
 
@@ -98,7 +99,7 @@ def run(  # one per option
     if has_report and out is None:
         message = "A report needs the tables. Say with --out DIR where they go."
         raise click.BadOptionUsage("--report", message)
-    found = _played(desk, scenario, least=_REPORT_SEEDS if has_report else 1, **given)
+    found, _ = _played(desk, scenario, least=_REPORT_SEEDS if has_report else 1, **given)
     if as_json:
         write_json(found)
     else:
@@ -113,28 +114,44 @@ def run(  # one per option
 @click.command()
 @click.argument("one")
 @click.argument("other")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write both runs and what differs there; `tallygrid lab report DIR` draws it.",
+)
 @_SEEDS_OPTION
 @_JOBS_OPTION
 @json_option
 @click.pass_obj
-def compare(
+def compare(  # one per option
     desk: Desk,
     /,
     *,
     one: str,
     other: str,
-    seeds: int | None,
-    workers: int | None,
+    out: Path | None,
     as_json: bool,
+    **given: Any,  # noqa: ANN401
 ) -> None:
-    """Play two scenarios on the same luck, and show their figures side by side."""
-    sides = [_played(desk, name, seeds=seeds, workers=workers) for name in (one, other)]
+    """Play two scenarios on the same luck, and show their figures and what differs."""
+    from tallygrid.lab.comparing import SIDES, differences, pairs_of, write_compared
+
+    played = {
+        side: _played(desk, name, out=out / side if out else None, **given)
+        for side, name in zip(SIDES, (one, other), strict=True)
+    }
+    summaries = {side: summary for side, (summary, _) in played.items()}
+    pairs = pairs_of(*(tables for _, tables in played.values()))
+    differing = {row["figure"]: row for row in differences(pairs).to_dicts()}
+    if out:
+        write_compared(out, summaries, pairs)
     if as_json:
-        write_json({"one": sides[0], "other": sides[1]})
+        write_json({**summaries, "differences": differing})
         return
-    for line in _side_by_side(sides, desk.language):
+    for line in _side_by_side(list(summaries.values()), differing, desk.language):
         click.echo(line)
-    for side in sides:
+    for side in summaries.values():
         _warn(desk, side)
 
 
@@ -167,8 +184,8 @@ def _played(  # noqa: PLR0913  # what `run` and `compare` are given
     out: Path | None = None,
     behaviour: Path | None = None,
     least: int = 1,
-) -> dict[str, Any]:
-    """Play a scenario, write it where that is asked, and return its summary.
+) -> "tuple[dict[str, Any], Tables]":
+    """Play a scenario, write it where that is asked, and return its summary and tables.
 
     Unless the seeds are given, at least so many are played.
     """
@@ -184,13 +201,14 @@ def _played(  # noqa: PLR0913  # what `run` and `compare` are given
     if seeds is None and len(scenario.seeds) < least:
         seeds = least
     scenario = replace(scenario, seeds=tuple(seeds_of(scenario, seeds)), calibrated=calibrated)
-    found = {}
+    by_seed = {}
     with progress(desk, "lab.playing", len(scenario.seeds)) as advance:
         for seed, tables in run_seeds(scenario, workers=workers or _cores()):
-            found[seed] = tables
+            by_seed[seed] = tables
             advance(1)
-    tables = together(found)
-    return write_results(out, scenario, tables) if out else summary(scenario, tables)
+    tables = together(by_seed)
+    found = write_results(out, scenario, tables) if out else summary(scenario, tables)
+    return found, tables
 
 
 @contextmanager
@@ -263,24 +281,29 @@ def _warn(desk: Desk, found: Mapping[str, Any]) -> None:
         click.echo(render("lab.calibrated", desk.language, names=told), err=True)
 
 
-def _side_by_side(sides: Sequence[Mapping[str, Any]], language: Language) -> Iterator[str]:
-    """Yield the figures of two runs beside one another."""
+def _side_by_side(
+    sides: Sequence[Mapping[str, Any]], differing: Figures, language: Language
+) -> Iterator[str]:
+    """Yield the figures of two runs beside one another, and the second less the first."""
     heads = [side["name"][language] for side in sides]
+    if heads[0] == heads[1]:  # a scenario and its reform often bear one name
+        heads = [f"{side['name'][language]} ({side['scenario']})" for side in sides]
     yield render("lab.compare.head", language, one=heads[0], other=heads[1])
     for section, names in _SECTIONS.items():
         yield ""
         yield render(f"lab.section.{section}", language)
         present = [n for n in names if any(n in side["figures"] for side in sides)]
         columns = [
-            [_with_interval(n, side["figures"].get(n), language) for n in present] for side in sides
+            [_with_interval(n, figures.get(n), language) for n in present]
+            for figures in (*(side["figures"] for side in sides), differing)
         ]
         widths = [max((len(one) for one in column), default=0) for column in columns]
         for row, name in enumerate(present):
-            one, other = (f"{c[row]:>{w}}" for c, w in zip(columns, widths, strict=True))
-            yield f"  {one}  |  {other}  {_label(name, language)}"
-    for side in sides:
+            cells = (f"{c[row]:>{w}}" for c, w in zip(columns, widths, strict=True))
+            yield f"  {'  |  '.join(cells)}  {_label(name, language)}"
+    for head, side in zip(heads, sides, strict=True):
         yield ""
-        yield side["name"][language]
+        yield head
         yield from _money_lines(side, language)
 
 
@@ -302,4 +325,4 @@ def _shown(name: str, value: float, language: Language) -> str:
         return money(round(value), language)
     if name.startswith(_SHARES):
         return percent(round(value * BASIS_POINTS), language)
-    return number(round(value, 1), language)
+    return number(round(value, 1) + 0.0, language)  # no negative nought

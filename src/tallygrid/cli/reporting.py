@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tallygrid.cli.common import Desk, json_option, write_json
+from tallygrid.cli.trials import TRIALS
 from tallygrid.settings import LANGUAGES, Language
 from tallygrid.text import render
 
@@ -22,9 +23,9 @@ from tallygrid.text import render
 @json_option
 @click.pass_obj
 def report(desk: Desk, /, *, folder: Path, language: Language | None, as_json: bool) -> None:
-    """Write DIR/report: what a run found, as HTML and PDF, and every chart's data as Parquet.
+    """Write DIR/report: what was found, as HTML and PDF, and every chart's data as Parquet.
 
-    DIR is what `tallygrid lab run SCENARIO --out DIR` has written.
+    DIR is what `tallygrid lab run`, `compare`, `sweep` or `search` has written with --out DIR.
     """
     with desk.log.status(render("lab.reporting", desk.language)):
         written = write(folder, (language,) if language else LANGUAGES)
@@ -36,11 +37,14 @@ def report(desk: Desk, /, *, folder: Path, language: Language | None, as_json: b
 
 
 def write(folder: Path, languages: Sequence[Language] = LANGUAGES) -> tuple[Path, ...]:
-    """Write the report of a run into its folder; return the files.
+    """Write the report of a run, or of what was tried, into its folder; return the files.
 
     Raises:
-        FileError: The folder holds no results of a run.
+        FileError: The folder holds no results, or not all of them.
     """
+    for marker, write_trial in TRIALS.items():
+        if (folder / marker).is_file():
+            return write_trial(folder, languages)
     from tallygrid.files.catalogue import read_catalogue
     from tallygrid.files.facts import packaged_vocabulary
     from tallygrid.lab.findings import findings_of

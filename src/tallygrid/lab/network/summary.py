@@ -31,16 +31,21 @@ class Figure:
 
 def summary_of(tables: Tables) -> dict[str, Any]:
     """Return every figure of a run as plain data."""
-    seeds = sorted(tables["firms"]["seed"].unique().to_list())
-    by_seed = [figures_of(_seed(tables, seed)) for seed in seeds]
-    names = dict.fromkeys(name for one in by_seed for name in one)
-    figures = {name: figure([one.get(name) for one in by_seed]) for name in names}
+    by_seed = figures_by_seed(tables)
+    names = dict.fromkeys(name for one in by_seed.values() for name in one)
+    figures = {name: figure([one.get(name) for one in by_seed.values()]) for name in names}
     return {
-        "seeds": seeds,
+        "seeds": list(by_seed),
         "figures": {name: asdict(found) for name, found in figures.items() if found is not None},
         "saturated": _saturated(tables),
         "runs_out": _runs_out(tables),
     }
+
+
+def figures_by_seed(tables: Tables) -> dict[int, dict[str, float | None]]:
+    """Return every figure of each seed, in the order of the seeds."""
+    seeds = sorted(tables["firms"]["seed"].unique().to_list())
+    return {seed: figures_of(_seed(tables, seed)) for seed in seeds}
 
 
 def _seed(tables: Tables, seed: int) -> Tables:

@@ -1,0 +1,102 @@
+"""What a sweep or a search tells: how each aim answers to each lever, and what was found best."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from tallygrid.files.mistake import FileError, Mistake
+from tallygrid.lab.behaviour import parameters
+from tallygrid.lab.network.summary import figure
+from tallygrid.lab.search import AIMS
+from tallygrid.settings import Language
+
+_THIRD: Final = 3
+
+
+def read_swept(folder: Path) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
+    """Return what a finished sweep is, and how every aim answers to its levers.
+
+    `responses` has a row for each aim, lever and point: where the lever stands (rates in basis
+    points, days as their ordinal), and the mean over the seeds with its interval. `sway` has a
+    row for each aim and lever: the rank correlation of the two, and the aim's mean over the
+    points with the least and the most third of the lever. `texts` has the hash of every text
+    that a point changes.
+
+    Raises:
+        FileError: The sweep is not finished.
+    """
+    described, runs = _read(folder, "sweep", "runs.parquet")
+    points = described["points"]
+    means = pl.DataFrame(list(_means(runs)), infer_schema_length=None)
+    rows = [
+        {"aim": one["aim"], "lever": lever, "value": at, **{k: one[k] for k in _FIGURE}}
+        for one in means.iter_rows(named=True)
+        for lever, at in points[one["point"]].items()
+    ]
+    responses = pl.DataFrame(rows, infer_schema_length=None)
+    sway = pl.DataFrame(list(_sways(responses)), infer_schema_length=None)
+    return described, {"responses": responses, "sway": sway, "texts": _texts(runs)}
+
+
+_FIGURE: Final = ("point", "mean", "low", "high", "seeds")
+
+
+def read_searched(folder: Path) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
+    """Return what a finished search was for, and its candidates.
+
+    Raises:
+        FileError: The search is not finished.
+    """
+    described, candidates = _read(folder, "search", "candidates.parquet")
+    return described, {"candidates": candidates}
+
+
+def lever_name(lever: str) -> Mapping[Language, str]:
+    """Return what a lever is called: a parameter of behaviour in words, others by their way."""
+    known = parameters().get(lever)
+    return {"en": known.en, "zh": known.zh} if known else {"en": lever, "zh": lever}
+
+
+def _read(folder: Path, kind: str, table: str) -> tuple[dict[str, Any], pl.DataFrame]:
+    if not (folder / table).is_file():
+        problem = f"The {kind} is not finished."
+        remedy = f"Give the same `tallygrid lab {kind}` again: it goes on where it stopped."
+        raise FileError([Mistake(str(folder), 1, 1, problem, remedy)])
+    described = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
+    return described, pl.read_parquet(folder / table)
+
+
+def _texts(runs: pl.DataFrame) -> pl.DataFrame:
+    columns = [name for name in runs.columns if name.startswith("text.")]
+    played = runs.select("point", *columns).unique(maintain_order=True)
+    named = played.rename({name: name.removeprefix("text.") for name in columns})
+    return named.unpivot(index="point", variable_name="programme", value_name="text")
+
+
+def _means(runs: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the mean of every aim at every point, where there is one."""
+    for (point,), some in runs.group_by("point", maintain_order=True):
+        rows = some.to_dicts()
+        for aim, of in AIMS.items():
+            if found := figure([of(row) for row in rows]):
+                yield {"aim": aim, "point": point, **asdict(found)}
+
+
+def _sways(responses: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    for (aim, lever), some in responses.group_by("aim", "lever", maintain_order=True):
+        ordered = some.sort("value", maintain_order=True)
+        third = max(1, len(ordered) // _THIRD)
+        ranks = ordered.select(pl.col("value").rank(), pl.col("mean").rank())
+        alike = ranks.select(pl.corr("value", "mean")).item()
+        yield {
+            "aim": aim,
+            "lever": lever,
+            "rank_correlation": None if alike is None or alike != alike else float(alike),  # noqa: PLR0124  # NaN
+            "least_third": ordered["mean"].head(third).mean(),
+            "most_third": ordered["mean"].tail(third).mean(),
+            "points": len(ordered),
+        }

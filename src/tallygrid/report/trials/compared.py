@@ -1,0 +1,161 @@
+"""The report of a comparison: two scenarios on the same luck, and what differs how surely."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from tallygrid.report.laboratory.changed import changed_text
+from tallygrid.report.laboratory.content import Content, Section
+from tallygrid.report.laboratory.found import SEEDS_MIN, Figure
+from tallygrid.report.laboratory.shapes import Range, Ranges
+from tallygrid.report.laboratory.tables import figure_label
+from tallygrid.report.laboratory.values import Write, interval, plain, with_interval, write_as
+from tallygrid.report.shapes import PLAIN_COLOUR
+from tallygrid.report.tables import Column, Table
+from tallygrid.report.writer import Writer
+from tallygrid.text import render
+
+_KEY: Final = (
+    *("take_up", "days_to_voucher", "card_hours", "additional_card_hours"),
+    *("displaced_card_hours", "public_fen", "unclaimed_fen", "dead_weight_fen"),
+    *("dead_weight_share", "fen_per_additional_card_hour", "revenue_fen", "more_kwh"),
+    *("more_carbon_kg", "gain.gini", "gain.top_tenth", "utilisation.east", "utilisation.west"),
+)
+_STEPS: Final = (
+    *("step.qualifies", "step.aware", "step.worthwhile", "step.begun", "step.submitted"),
+    *("step.answered", "step.awarded", "step.used", "step.claimed"),
+)
+_OTHER: Final = "#b4460f"
+_SIDES: Final = {"one": PLAIN_COLOUR, "other": _OTHER}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two runs on the same seeds."""
+
+    summaries: Mapping[str, Mapping[str, Any]]
+    """By side, `one` and `other`."""
+    charts: Mapping[str, pl.DataFrame]
+    version: str
+
+    @property
+    def seeds(self) -> int:
+        """On how many seeds both were played."""
+        return self.charts["pairs"]["seed"].n_unique()
+
+    def rows(self, names: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Return the differences of some figures, in their order, where there are any."""
+        by_name = {row["figure"]: row for row in self.charts["differences"].to_dicts()}
+        return [by_name[name] for name in names if name in by_name]
+
+
+def compared_content(found: Compared, writer: Writer) -> Content:
+    """Return what the report of a comparison says in one language."""
+    names = _names(found, writer)
+    return Content(
+        title=writer.say("trials.compared", one=names["one"], other=names["other"]),
+        subtitle=writer.say("trials.compared.subtitle", seeds=found.seeds),
+        cautions=tuple(_cautions(found, writer)),
+        tiles=(),
+        sections=(_differences(found, writer), _steps(found, writer)),
+        made_by=writer.say("lab.made_by", version=found.version),
+    )
+
+
+def _names(found: Compared, writer: Writer) -> Mapping[str, str]:
+    names = {side: writer.pick(one["name"]) for side, one in found.summaries.items()}
+    if names["one"] == names["other"]:  # a scenario and its reform often bear one name
+        return {side: f"{name} ({found.summaries[side]['scenario']})"
+                for side, name in names.items()}  # fmt: skip
+    return names
+
+
+def _cautions(found: Compared, writer: Writer) -> Iterator[str]:
+    for side in found.summaries.values():
+        for one in side["programmes"]:
+            if one["edition"] == "reported":
+                yield render("lab.reported", writer.language, programme=writer.pick(one["name"]))
+            if one["changed"]:
+                yield changed_text(one, writer.language)
+        if pools := side["saturated"]["saturated"]:
+            named = writer.say("and").join(pools)
+            yield writer.say("lab.saturated", pools=named)
+    if found.seeds < SEEDS_MIN:
+        yield writer.say("lab.few_seeds", seeds=found.seeds, least=SEEDS_MIN)
+    yield render("lab.assumed", writer.language)
+
+
+def _differences(found: Compared, writer: Writer) -> Section:
+    return Section(
+        name="differences",
+        title=writer.say("trials.differences"),
+        sentences=[writer.say("trials.differences.lead")],
+        draw=Ranges(
+            list(_relative(found, writer)), writer.say("trials.differences.axis"),
+            {"": PLAIN_COLOUR}, unit=",.1~%",
+        ),
+        description=writer.say("trials.differences.description"),
+        tables=[_table(found, writer)],
+    )  # fmt: skip
+
+
+def _relative(found: Compared, writer: Writer) -> Iterator[Range]:
+    """Yield every difference as a part of the first scenario's mean."""
+    for row in found.rows(_KEY):
+        if row["one"]:
+            figure = Figure.of(row).over(abs(row["one"]))
+            told = with_interval(Figure.of(row), _signed(write_as(row["figure"], writer)))
+            yield Range(figure_label(row["figure"], writer), figure, told)
+
+
+def _table(found: Compared, writer: Writer) -> Table:
+    names = _names(found, writer)
+    rows = []
+    for row in found.rows(_KEY):
+        write, figure = write_as(row["figure"], writer), Figure.of(row)
+        label = figure_label(row["figure"], writer)
+        signed = _signed(write)
+        sure = figure.low > 0 or figure.high < 0
+        rows.append((
+            label, write(row["one"]), write(row["other"]), signed(figure.mean),
+            interval(figure, signed), writer.say("trials.sure" if sure else "trials.unsure"),
+        ))  # fmt: skip
+    heads = [writer.say("lab.column.figure"), names["one"], names["other"]]
+    heads += [writer.say(f"trials.column.{one}") for one in ("difference", "interval", "luck")]
+    columns = tuple(Column(head, is_number=0 < n < 5) for n, head in enumerate(heads))  # noqa: PLR2004
+    return Table(writer.say("trials.differences"), columns, tuple(rows))
+
+
+def _signed(write: Write) -> Write:
+    return lambda value: f"+{write(value)}" if value > 0 else write(value + 0.0)
+
+
+def _steps(found: Compared, writer: Writer) -> Section:
+    """Show both scenarios step by step, each in its colour."""
+    names = _names(found, writer)
+    rows = [
+        Range(render(f"lab.figure.{step}", writer.language), figure,
+              with_interval(figure, plain(writer)), names[side])
+        for step in _STEPS
+        for side in _SIDES
+        if (figure := _figure(found.summaries[side], step)) is not None
+    ]  # fmt: skip
+    told = [(row.name, row.group, row.text) for row in rows]
+    heads = ("step", "scenario", "count")
+    columns = [Column(writer.say(f"trials.column.{one}")) for one in heads]
+    return Section(
+        name="steps",
+        title=writer.say("lab.steps"),
+        sentences=[writer.say("trials.steps.lead")],
+        draw=Ranges(rows, writer.say("lab.steps.axis"),
+                    {names[side]: colour for side, colour in _SIDES.items()}),
+        description=writer.say("lab.steps.description"),
+        tables=[Table(writer.say("lab.steps"), tuple(columns), tuple(told))],
+    )  # fmt: skip
+
+
+def _figure(summary: Mapping[str, Any], name: str) -> Figure | None:
+    row = summary["figures"].get(name)
+    return Figure.of(row) if row else None

@@ -1,0 +1,198 @@
+"""Reports of sweeps, comparisons and searches say what the tables hold, in both languages."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import polars as pl
+import pytest
+
+from tallygrid.files.mistake import FileError
+from tallygrid.lab.comparing import differences, read_compared, write_compared
+from tallygrid.lab.responses import lever_name, read_searched, read_swept
+from tallygrid.lab.search import AIMS
+from tallygrid.lab.sweep import with_days
+from tallygrid.report.laboratory.content import Content
+from tallygrid.report.laboratory.page import page
+from tallygrid.report.trials.aims import Levers
+from tallygrid.report.trials.compared import Compared, compared_content
+from tallygrid.report.trials.searched import Searched, searched_content
+from tallygrid.report.trials.swept import Swept, swept_content
+from tallygrid.report.writer import Writer
+from tallygrid.settings import Language
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+RATE = "programmes.here.set.rate.tiers.all.rate"
+DAY = "programmes.here.set.windows.1.last_day"
+UNITS: Mapping[str, Any] = {"paperwork_hours": "whole", RATE: "rate", DAY: "day"}
+REST = {
+    "additional_card_hours": 5.0, "displaced_card_hours": 1.0, "gain.gini": 0.5,
+    "fen_per_additional_card_hour": 50.0, "gain.size.small": 0.5, "dead_weight_share": 0.5,
+}  # fmt: skip
+NAME = {"en": "A question", "zh": "一个问题"}
+
+
+def _levers() -> Levers:
+    return Levers({lever: lever_name(lever) for lever in UNITS}, UNITS)
+
+
+@pytest.fixture
+def swept(tmp_path: Path) -> Swept:
+    """Take-up falls with paperwork, and knows nothing of the rest."""
+    points = [
+        {"paperwork_hours": 4 + 8 * n, RATE: 1000 + 700 * (n * 5 % 6), DAY: 739_700 + n * 7 % 6}
+        for n in range(6)
+    ]
+    described = {"name": NAME, "seeds": 3, "units": UNITS, "points": [*points, points[0]]}
+    (tmp_path / "sweep.json").write_text(json.dumps(described), encoding="utf-8")
+    runs = pl.DataFrame(
+        {"point": n, "seed": seed, **point, **REST, "text.here": f"sha256:{n:064d}",
+         "take_up": 0.9 - n / 10 + seed / 100, "public_fen": 100.0 * n}
+        for n, point in enumerate(points)
+        for seed in (1, 2, 3)
+    )  # fmt: skip
+    with_days(runs, UNITS).write_parquet(tmp_path / "runs.parquet")
+    return Swept(*read_swept(tmp_path), _levers(), "0")
+
+
+def test_a_sweep_ranks_what_sways_an_aim(swept: Swept) -> None:
+    sway = swept.charts["sway"].filter(pl.col("aim") == "take_up").to_dicts()
+    by_lever = {row["lever"]: row for row in sway}
+    assert by_lever["paperwork_hours"]["rank_correlation"] == pytest.approx(-1)
+    assert by_lever["paperwork_hours"]["least_third"] == pytest.approx(0.87)
+    assert by_lever["paperwork_hours"]["most_third"] == pytest.approx(0.47)
+    assert abs(by_lever[RATE]["rank_correlation"]) < 1
+    row = swept.charts["responses"].filter(pl.col("aim") == "take_up").row(0, named=True)
+    assert (row["point"], row["value"], row["seeds"]) == (0, 4, 3)
+    assert row["mean"] == pytest.approx(0.92)
+    assert row["low"] < row["mean"] < row["high"]
+    assert swept.charts["texts"]["text"].n_unique() == 6
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sweep_is_told_and_drawn_lever_by_lever(swept: Swept, language: Language) -> None:
+    told = swept_content(swept, Writer(language))
+    sections = {section.name: n for n, section in enumerate(told.sections)}
+    assert set(sections) == set(AIMS)
+    assert NAME[language] in told.title
+    assert any("here" in caution for caution in told.cautions)
+    assert told.cautions[0].startswith("1") or "1组" in told.cautions[0]  # one was left out
+    section = told.sections[sections["take_up"]]
+    first = section.tables[0].rows[0]
+    assert first[0] == lever_name("paperwork_hours")[language]
+    assert first[1] == "-1"
+    assert [len(one["vconcat"]) for one in _drawn(told)] == [len(UNITS)] * 2 * len(AIMS)
+
+
+CANDIDATE = {
+    "aim_low": 1.0, "aim_high": 9.0, "against_low": -9e5, "against_high": -1e5,
+    "spent_fen_low": 1e5, "spent_fen_high": 9e5, "seeds": 10, "text.here": "sha256:abc",
+}  # fmt: skip
+
+
+@pytest.fixture
+def searched(tmp_path: Path) -> Searched:
+    described = {
+        "name": NAME, "aim": "additional_card_hours", "against": "low_spending",
+        "spend_at_most_fen": 600_000, "points": 8, "held_out": 10, "units": UNITS,
+    }  # fmt: skip
+    (tmp_path / "search.json").write_text(json.dumps(described), encoding="utf-8")
+    rows = [
+        {"point": n, "paperwork_hours": n, RATE: 1000 * n, DAY: 739_700 + n, **CANDIDATE,
+         "aim_mean": 5.0 - n, "against_mean": -1e5 * (4 - n), "spent_fen_mean": 1e5 * (4 - n),
+         "is_within": n < 3, "on_front": n < 2}
+        for n in range(4)
+    ]  # fmt: skip
+    with_days(pl.DataFrame(rows), UNITS).write_parquet(tmp_path / "candidates.parquet")
+    return Searched(*read_searched(tmp_path), _levers(), "0")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_search_shows_the_front_and_where_its_levers_stand(
+    searched: Searched, language: Language
+) -> None:
+    told = searched_content(searched, Writer(language))
+    candidates, settings, texts = told.sections[0].tables
+    assert [row[0] for row in candidates.rows] == ["1", "2", "3", "4"]
+    assert len({row[-1] for row in candidates.rows}) == 3
+    assert ("2", lever_name(RATE)[language], "10%") in settings.rows
+    assert [row[1:] for row in texts.rows] == [("here", "sha256:abc")] * 4
+    drawn = _drawn(told)[0]
+    (spots,) = drawn["datasets"].values()
+    assert [(one["rank"], one["across_mean"]) for one in spots] == [
+        ("1", 5), ("2", 4), ("3", 3), ("4", 2),
+    ]  # fmt: skip
+    assert spots[0]["up_mean"] == -4_000  # yuan
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_with_one_aim_the_candidates_are_ranked(searched: Searched, language: Language) -> None:
+    alone = Searched({**searched.described, "against": None}, searched.charts, _levers(), "0")
+    told = searched_content(alone, Writer(language))
+    assert told.sections[0].name == "best"
+    assert len(told.sections[0].tables[0].columns) == 4
+    assert _drawn(told)
+
+
+def _drawn(told: Content) -> list[dict[str, Any]]:
+    """Return what is drawn on a wide page and on a narrow one."""
+    made = []
+    for width in (860, 340):
+        for section in told.sections:
+            chart = section.draw(width) if section.draw else None
+            assert chart is not None, section.name
+            made.append(chart.to_dict())
+    return made
+
+
+def test_the_interval_of_a_difference_is_of_the_pairs() -> None:
+    """Both sides vary greatly from seed to seed, and always alike."""
+    rows = [
+        {"figure": "take_up", "seed": seed, "one": float(seed), "other": seed + 0.5}
+        for seed in range(1, 11)
+    ]
+    rows.append({"figure": "take_up", "seed": 11, "one": None, "other": 1.0})
+    (row,) = differences(pl.DataFrame(rows)).to_dicts()
+    assert (row["one"], row["other"], row["seeds"]) == (5.5, 6.0, 10)
+    assert (row["mean"], row["low"], row["high"]) == (0.5, 0.5, 0.5)
+
+
+def _side(name: str) -> dict[str, Any]:
+    figure = {"mean": 3.0, "low": 2.0, "high": 4.0, "seeds": 10}
+    return {
+        "scenario": name, "name": NAME, "saturated": {"saturated": [], "saturated_without": []},
+        "figures": {"step.aware": figure, "step.begun": figure},
+        "programmes": [{"id": "here", "edition": "issued", "changed": {"rate.tiers.all.rate": "5%"},
+                        "text": "sha256:1", "version": "sha256:2"}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_comparison_says_which_differences_luck_could_have_made(
+    tmp_path: Path, language: Language
+) -> None:
+    rows = [
+        {"figure": name, "seed": seed, "one": 10.0 + seed, "other": 10.0 + seed + change}
+        for seed in range(10)
+        for name, change in (("card_hours", 5.0), ("public_fen", (-1.0) ** seed))
+    ]
+    write_compared(tmp_path, {"one": _side("a"), "other": _side("b")}, pl.DataFrame(rows))
+    found = Compared(*read_compared(tmp_path), "0")
+    told = compared_content(found, Writer(language))
+    assert "(a)" in told.title
+    assert "(b)" in told.title
+    assert any("rate.tiers.all.rate = 5%" in caution for caution in told.cautions)
+    by_name = {row[-1]: row for row in told.sections[0].tables[0].rows}
+    writer = Writer(language)
+    assert by_name[writer.say("trials.sure")][3] == "+5"
+    assert set(by_name) == {writer.say("trials.sure"), writer.say("trials.unsure")}
+    assert len(told.sections[1].tables[0].rows) == 4
+    assert _drawn(told)
+    assert NAME[language] in page(told, language, {})
+
+
+def test_a_sweep_that_is_not_finished_has_no_report(tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(FileError, match="not finished"):
+        read_swept(tmp_path)
