@@ -94,9 +94,56 @@ programmes:
         )  # fmt: skip
 
 
+def test_a_value_of_the_wrong_shape_hides_nothing_that_is_wrong_elsewhere(tmp_path: Path) -> None:
+    told = _problems(
+        tmp_path,
+        """
+id: wrong
+name: {en: Wrong, zh: 错}
+first_day: 2026-07-01
+days: 30
+demand: {jobs: 100, firms: -5, load: 0%}
+network: {sides: {north: {utilisation: 25%}}, sites: {guiann: {}}}
+behaviour: {aware_bp: .nan, elasticity_milli: -3, paperwork_hours: 8.5, hour_cost: 1}
+assume: demonstration
+programmes:
+  - {id: henan-compute-issued, budget_yuan: 0}
+  - {id: henan-compute-issued}
+  - {id: shanghai-computer-issued, decision_days: -1}
+  - {id: shenzhen-compute-issued}
+""",
+    )
+    wanted = [
+        (6, "`demand.firms` is -5", "1"),
+        (6, "Nothing is asked for", "25%"),
+        (7, "is 'north'", "'east' or 'west'"),
+        (7, "no site `guiann`", "`guian`"),
+        (8, "`behaviour.aware_bp` is '.nan'", "whole number"),
+        (8, "`elasticity_milli` is -3", "between 300 and 1500"),
+        (8, "`behaviour.paperwork_hours` is 8.5", "whole number"),
+        (8, "no parameter `hour_cost`", "`hour_cost_yuan`"),
+        (11, "`programmes.0.budget_yuan` is 0", "1"),
+        (12, "stands twice", "Keep one"),
+        (13, "no programme `shanghai-computer-issued`", "`shanghai-compute-issued`"),
+        (13, "`programmes.2.decision_days` is -1", "0"),
+        (14, "takes no application from 2026-07-01 to 2026-07-30",
+         "from 2026-05-06 to 2026-06-05"),
+    ]  # fmt: skip
+    for line, problem, remedy in wanted:
+        assert [one for one in told if f":{line}:" in one and problem in one and remedy in one], (
+            line, problem, told,
+        )  # fmt: skip
+    assert len(told) == len(wanted)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        (SMALL.replace("first_day: 2026-01-01", "first_day: 2019-01-01")
+         .replace("BUDGET", "5").replace("PROGRAMME", "shanghai-compute-issued"),
+         "It does from 2025-07-28 on"),
+        (SMALL[: SMALL.index("programmes:")] + "network: {only: [qingyang], origin: domestic, "
+         "sites: {qingyang: {cards: {Ascend-910C: 0}}}}\n", "No site that is left offers"),
         (SMALL.replace("BUDGET", "0").replace("PROGRAMME", "shanghai-compute-issued"), "is 0"),
         (SMALL.replace("PROGRAMME, budget_yuan: BUDGET", UNFUNDED), "has no budget"),
         (SMALL.replace("BUDGET", "5").replace("PROGRAMME", "shanghai-compute-reported"),

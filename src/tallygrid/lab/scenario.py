@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -15,6 +15,7 @@ from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.catalogue import Catalogue
 from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import Many, Name, Programme, Rate, Scalar, Texts
+from tallygrid.core.window import holds, is_open
 from tallygrid.files.assumptions import fill_mistakes, packaged_assumptions, packaged_names
 from tallygrid.files.catalogue import read_catalogue
 from tallygrid.files.document import Document, FileError, Mistake, Where, parse, read
@@ -22,6 +23,7 @@ from tallygrid.files.nearest import nearest
 from tallygrid.files.programme import read_programme, read_programmes
 from tallygrid.files.reform import reformed
 from tallygrid.lab.behaviour import Parameter, parameters
+from tallygrid.lab.shaped import as_far_as_it_goes
 
 JOBS_MAX: Final = 10_000_000
 FIRMS_MAX: Final = 100_000
@@ -197,8 +199,8 @@ def scenario_of(
     Raises:
         FileError: With every mistake.
     """
-    raw = document.parsed(_File)
-    found = _Reading(document, raw, folder, [])
+    raw, mistakes, marred = as_far_as_it_goes(document, _File, "programmes")
+    found = _Reading(document, raw, folder, [*mistakes], marred)
     scenario = found.scenario({**raw.behaviour, **(given or {})})
     if found.mistakes:
         raise FileError(found.mistakes)
@@ -223,11 +225,13 @@ class _Reading:
     raw: _File
     folder: Path
     mistakes: list[Mistake]
+    marred: frozenset[int] = frozenset()
+    """The programmes of which something is not readable."""
 
     def scenario(self, behaviour: Mapping[str, int]) -> Scenario:
         self._check_behaviour(behaviour)
         self._check_network()
-        self._check_kinds()
+        self._check_demand()
         return Scenario(
             id=self.raw.id,
             name={"en": self.raw.name.en, "zh": self.raw.name.zh},
@@ -274,9 +278,28 @@ class _Reading:
             if changes.cards:
                 place = ("network", "sides", side, "cards")
                 self.wrong(place, "A side lists no cards.", "Give cards site by site.")
+        named = {*network.only, *network.sites}
+        if named <= catalogue.sites.keys() and not self._is_anything_offered():
+            problem = "No site that is left offers an accelerator."
+            self.wrong(("network",), problem, "Leave more sites, makes or cards.")
 
-    def _check_kinds(self) -> None:
+    def _is_anything_offered(self) -> bool:
+        catalogue, network = _catalogue(), self.raw.network
+        cards = {
+            name: {**site.cards, **(network.sites[name].cards if name in network.sites else {})}
+            for name, site in catalogue.sites.items()
+            if not network.only or name in network.only
+        }
+        return any(
+            cards.get(offer.site, {}).get(offer.model) and network.origin in {"any", offer.origin}
+            for offer in catalogue.offers_of("compute")
+        )
+
+    def _check_demand(self) -> None:
         kinds = self.raw.demand.kinds
+        if not self.raw.demand.load:
+            remedy = "Give what part of the listed cards is asked for, such as 25%."
+            self.wrong(("demand", "load"), "Nothing is asked for.", remedy)
         whole = sum(kind.share for kind in kinds)
         if kinds and whole != 10_000:  # noqa: PLR2004  # basis points
             problem = f"The shares of the kinds come to {whole / 100:g} %."
@@ -308,9 +331,10 @@ class _Reading:
                 continue
             if programme.id in seen:
                 self.wrong(where, f"`{programme.id}` stands twice.", "Keep one.")
+                continue
             seen.add(programme.id)
             changed = self._changed(where, given, programme)
-            if changed is None:
+            if changed is None or n in self.marred:  # what is missing in it there, was told
                 continue
             still_open = {item.id for item in changed.open}
             usual = assumed.of(programme.id) if assumed else {}
@@ -378,6 +402,7 @@ class _Reading:
         if len(self.mistakes) > before:
             return None
         applied = programme.with_readings(fills)
+        self._check_days(where, applied)
         for name, value in _NEEDED.items():
             if value(applied) is None:
                 problem = f"`{programme.id}` leaves `{name}` open; nothing can be issued."
@@ -393,6 +418,19 @@ class _Reading:
             text=programme.hash, changes=given.changes,
         )  # fmt: skip
 
+    def _check_days(self, where: Where, programme: Programme) -> None:
+        """Refuse days on none of which a programme takes an application."""
+        first = self.raw.first_day
+        days = [first + timedelta(days=n) for n in range(self.raw.days)]
+        if any(holds(programme.in_force, day) and is_open(programme, day) for day in days):
+            return
+        problem = f"`{programme.id}` takes no application from {first} to {days[-1]}."
+        spans = [(one.first_day, one.last_day) for one in programme.windows]
+        spans = spans or [(programme.in_force.first_day, programme.in_force.last_day)]
+        told = ", ".join(_span(*span) for span in spans)
+        remedy = f"It does {told}. Choose such days, or leave it out."
+        self.wrong(where, problem, remedy)
+
     def _budget(self, where: Where, given: ProgrammeGiven, programme: Programme) -> int | None:
         if given.budget_yuan is not None:
             return given.budget_yuan * FEN_PER_YUAN
@@ -402,6 +440,11 @@ class _Reading:
             self.wrong(where, problem, "Give `budget_yuan`.")
             return None
         return amount * FEN_PER_YUAN
+
+
+def _span(first: date | None, last: date | None) -> str:
+    begun = f"from {first}" if first else ""
+    return f"{begun} to {last}".strip() if last else f"{begun} on"
 
 
 def _budget_fills(given: ProgrammeGiven, programme: Programme) -> Mapping[str, Scalar]:
