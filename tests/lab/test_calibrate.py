@@ -1,6 +1,7 @@
 """Estimates cover a planted truth as often as their intervals say, also where there is none."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -38,11 +39,14 @@ def covered(truth: Truth, seeds: int) -> tuple[Counter[str], Counter[str]]:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("truth", [NOTHING, PLANTED], ids=["nothing", "planted"])
-def test_of_a_hundred_intervals_ninety_to_ninety_nine_cover_the_truth(truth: Truth) -> None:
+def test_of_a_hundred_intervals_ninety_to_ninety_nine_cover_the_truth(
+    truth: Truth, record_property: Callable[[str, object], None]
+) -> None:
     covers, estimates = covered(truth, 100)
 
     for code in sorted(estimates):
-        print(f"{code:16} {covers[code]} of {estimates[code]}")  # noqa: T201  # the measurement
+        told = f"{truth.of(code):6.3f} is covered in {covers[code]} of {estimates[code]}"
+        record_property("measured", f"{code:16} {told}")
     assert set(estimates) == ALWAYS | ({"rush.days"} if truth.boost else set())
     assert all(estimates[code] == 100 for code in ALWAYS)
     assert {code: covers[code] for code in estimates if not 90 <= covers[code] <= 99} == {}
@@ -98,6 +102,16 @@ def test_waiting_that_nobody_recorded_is_no_zero() -> None:
     )
 
     assert (waiting.interval, waiting.refused) == (None, "unrecorded")
+
+
+def test_who_began_and_did_not_apply_is_unknown_where_nobody_s_beginning_is_recorded() -> None:
+    rows: list[Row] = [{"id": str(n), "submitted": FIRST, "decided": FIRST} for n in range(200)]
+
+    found = calibrate(history_of(rows), None)
+
+    refused = {one.code: one.refused for one in found.estimates}
+    assert refused["share.paperwork"] == "unseen"
+    assert "dropout_per_hour_bp" not in found.found
 
 
 def test_vouchers_that_are_still_valid_tell_nothing_of_use() -> None:

@@ -98,7 +98,9 @@ def _steps(
     hours = priors["paperwork_hours"].value
     old = (pl.col("begun") <= seen - _SETTLED_AFTER) & ~_late(programme, hours)
     begun = cases.filter(old)
-    yield _of_hours(_share("paperwork", begun, "submitted"), hours)
+    paperwork = _of_hours(_share("paperwork", begun, "submitted"), hours)
+    is_seen = cases["begun"].count() > 0
+    yield paperwork if is_seen else replace(paperwork, refused="unseen")
     yield _waiting(history)
     over = pl.coalesce("valid_until", pl.col("issued") + _YEAR) <= seen
     yield _share("use", cases.filter(pl.col("issued").is_not_null() & over), "first_used")
