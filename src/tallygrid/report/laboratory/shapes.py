@@ -13,6 +13,8 @@ from tallygrid.report.svg import Chart
 
 _AMOUNT_PX: Final = 52
 """The room left of a line for amounts."""
+_TICK_PX: Final = 50
+"""What a number on an axis takes, with the space beside it."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Ranges:
         ]  # fmt: skip
 
     def _marks(self, chart: alt.Chart, room: int, *, is_narrow: bool) -> list[alt.Chart]:
-        axis = alt.Axis(format=self.unit, tickCount=4 if is_narrow else 7)
+        axis = alt.Axis(format=self.unit, tickCount=max(3, min(7, room // _TICK_PX)))
         least = min(0.0, *(row.figure.low for row in self.rows))
         most = max(0.0, *(row.figure.high for row in self.rows)) or 1.0
         span = alt.Scale(nice=True, domain=[least, most])

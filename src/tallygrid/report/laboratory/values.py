@@ -14,8 +14,8 @@ _SHARES: Final = ("take_up", "dead_weight_share", "utilisation", "gain.")
 _INDICES: Final = ("gain.gini", "gain.hhi")
 _WHOLE_FROM: Final = 100
 """From here on a tenth says nothing."""
-_FEN_UP_TO: Final = 100_000
-"""A thousand yuan: from there on fen say nothing."""
+_FEN_UP_TO: Final = 10_000
+"""A hundred yuan: from there on fen say nothing of a mean."""
 Write = Callable[[float], str]
 
 
