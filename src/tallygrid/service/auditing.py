@@ -5,7 +5,7 @@ be. Only rows that have caught up with the books are looked at. What never moved
 was never told, and has nothing to be held against.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 
@@ -260,13 +260,17 @@ def _other_law(connection: Connection[Any]) -> Iterator[Problem]:
 def _other_answers(connection: Connection[Any], programme: str | None) -> Iterator[Problem]:
     """Yield applications whose facts and decisions are not those that their award names."""
     asked = {"programme": programme, "kinds": sorted(AWARDS)}
-    for code, reason, document, *row, decisions in connection.execute(_AWARDED, asked):
-        id_, applied_to, applicant, contract, facts = row
-        if id_ is not None:
-            request = Request(id_, applicant, contract, facts_of(facts))
-            answers = (answered(request, applied_to, one) for one in decisions)
-            if document in map(sha256_of, answers):
-                continue
-        what = application_of({"reason": reason})
-        yield Problem("auditing.problem.answer_differs",
-                      {"programme": code, "what": what, "expected": document})  # fmt: skip
+    with connection.cursor(name="awarded") as awards:  # one portion after the other
+        for code, reason, document, *row, decisions in awards.execute(_AWARDED, asked):
+            if document not in _hashes(row, decisions):
+                what = application_of({"reason": reason})
+                values = {"programme": code, "what": what, "expected": document}
+                yield Problem("auditing.problem.answer_differs", values)
+
+
+def _hashes(row: Sequence[Any], decisions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the hashes of an application with each answer that it was given."""
+    name, programme, applicant, contract, facts = row
+    if name is not None:
+        request = Request(name, applicant, contract, facts_of(facts))
+        yield from (sha256_of(answered(request, programme, one)) for one in decisions)
