@@ -14,7 +14,6 @@ from tests.oracle import batch as oracle
 from tallygrid.files.batch import Paths, read_batch
 from tallygrid.placement.batch.answer import Answer
 from tallygrid.placement.batch.beside import Beside
-from tallygrid.placement.batch.columns import everything, pairs_of
 from tallygrid.placement.batch.deadline import Deadline
 from tallygrid.placement.batch.instance import Instance
 from tallygrid.placement.batch.relaxation import Relaxation
@@ -89,7 +88,7 @@ def test_the_solver_beside_stops_when_told(tmp_path: Path, seconds: float) -> No
     relaxation = Relaxation.of(instance)
     deadline = Deadline(time.monotonic, time.monotonic() + 600)
 
-    beside = Beside(relaxation, pairs_of(everything(relaxation)), deadline)
+    beside = Beside(relaxation, deadline)
     time.sleep(seconds)
     found = beside.stop()
 

@@ -76,7 +76,8 @@ def place(desk: Desk, /, *, out: Path, duals: Path | None, as_json: bool, **aske
     instance = _instance(asked)
     # Checking and writing take about as long as reading did.
     reading = time.perf_counter() - loaded
-    deadline = Deadline(time.perf_counter, start + asked["seconds"] * (1 - _RESERVE) - reading)
+    start_s = start + _compiling(desk)
+    deadline = Deadline(time.perf_counter, start_s + asked["seconds"] * (1 - _RESERVE) - reading)
     answer = solve(instance, deadline, gap=asked["gap"], tell=_teller(desk))
     _write(out, ("job_id", "pool_id"), _assigned(instance.batch, answer))
     if duals:
@@ -100,6 +101,20 @@ def _instance(asked: dict[str, Any]) -> "Instance":
         return Instance.of(batch, public_weight_bp=asked["public_weight"])
     except TooDearError as error:
         raise too_dear(paths, error.job) from None
+
+
+def _compiling(desk: Desk) -> float:
+    """Make the kernels ready, and return the seconds that this took if they had to be compiled.
+
+    That is once after an installation, and no part of what was asked for; who waits is told.
+    """
+    from tallygrid.placement.batch.ready import is_kept, make_ready
+    from tallygrid.text import render
+
+    begun = time.perf_counter()
+    if desk.log.is_terminal and not is_kept():
+        desk.say(render("batch.compiling", desk.language))
+    return time.perf_counter() - begun if make_ready() else 0.0
 
 
 def _show_left_out(desk: Desk, instance: "Instance", answer: "Answer", *, to_log: bool) -> None:

@@ -58,7 +58,8 @@ class Packing:
         """
         great, others = relaxation.part(jobs), np.ones(len(relaxation.work), dtype=bool)
         others[jobs] = False
-        pool, job = np.nonzero(possible(great, prices, apart).T)
+        # Each contiguous, lest the kernels are compiled for other arrays too.
+        pool, job = map(np.ascontiguousarray, np.nonzero(possible(great, prices, apart).T))
         return cls(
             jobs=jobs,
             great=great,

@@ -1,7 +1,7 @@
 """Linear and integer programmes over some of the pairs of jobs and pools, solved by HiGHS."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import highspy
@@ -82,6 +82,11 @@ def solve_integer(  # a programme, what bounds it, and where it begins
     return _run(model, relaxation, pairs, deadline)
 
 
+def allowed_pairs(relaxation: Relaxation) -> Pairs:
+    """Return every pair that the rules allow."""
+    return Pairs(*np.nonzero(np.isfinite(relaxation.cost)))
+
+
 def solve_plain(
     relaxation: Relaxation,
     pairs: Pairs,
@@ -92,6 +97,9 @@ def solve_plain(
 ) -> Solved:
     """Solve the integer programme over some pairs from nothing, as one that can be stopped.
 
+    First it is given as anybody would give it, in fen and card-hours and with the solver's own
+    tolerance, so that it finds what it would find alone; then without tolerance, from there on.
+
     Args:
         relaxation: Costs and limits.
         pairs: What is allowed.
@@ -99,7 +107,7 @@ def solve_plain(
         hear: Is told of every better assignment.
         is_stopped: Whether to stop, asked now and then.
     """
-    model = _model(relaxation, pairs, np.ones(len(pairs), dtype=bool))
+    model = _plain_model(relaxation, pairs)
 
     def improved(event: Any) -> None:  # noqa: ANN401  # the solver's own
         out = event.data_out
@@ -111,10 +119,33 @@ def solve_plain(
         if is_stopped():
             event.interrupt()
 
-    model.solver.setOptionValue("mip_rel_gap", 0.0)
     model.solver.cbMipImprovingSolution += improved
     model.solver.cbMipInterrupt += asked
+    solved = _run(model, relaxation, pairs, deadline)
+    if not solved.is_done or is_stopped():
+        return replace(solved, is_done=False)
+    hear(replace(solved, is_done=False))
+    model.solver.setOptionValue("mip_rel_gap", 0.0)
     return _run(model, relaxation, pairs, deadline)
+
+
+def _plain_model(relaxation: Relaxation, pairs: Pairs) -> "_Model":
+    """Return a solver with the whole programme, a row per job, then the limits, nothing scaled."""
+    jobs, count = pairs.jobs, len(relaxation.work)
+    ones = np.ones(len(relaxation.limits))
+    every = np.ones(count, dtype=bool)
+    columns = _pair_columns(relaxation, pairs, ones, every)
+    # The limits come first there, and the jobs here.
+    rows = columns.rows
+    moved = np.where(rows < len(ones), rows + count, rows - len(ones))
+    order = np.lexsort((moved, np.repeat(np.arange(len(jobs)), np.diff(columns.starts))))
+    columns = _Columns(columns.starts, moved[order], columns.values[order])
+    upper = np.concatenate([np.ones(count), relaxation.limits])
+    cost = relaxation.cost[jobs, pairs.pools] - relaxation.unplaced[jobs]
+    solver = _loaded(columns, cost, upper, np.ones(len(jobs), dtype=np.int32))
+    # Its tolerance is a share of the whole value.
+    solver.changeObjectiveOffset(float(relaxation.unplaced.sum()))
+    return _Model(solver, 1.0, ones, is_integer=True, is_offset=True)
 
 
 def proved(relaxation: Relaxation, value: int) -> float:
@@ -132,11 +163,14 @@ class _Model:
     scale: Floats
     """What it counts each limit in."""
     is_integer: bool
+    is_offset: bool = False
+    """Whether what leaving all out costs is in its objective."""
 
     def fen(self, relaxation: Relaxation, bound: float) -> float:
         """Return a bound of the solver in fen, less its tolerances."""
         spread = _ERROR * (self.solver.getNumRow() + len(relaxation.work))
-        return float(relaxation.unplaced.sum() + (bound - spread) * self.unit)
+        out = 0.0 if self.is_offset else float(relaxation.unplaced.sum())
+        return float(out + (bound - spread) * self.unit)
 
 
 def _run(model: _Model, relaxation: Relaxation, pairs: Pairs, deadline: Deadline) -> Solved:

@@ -13,7 +13,7 @@ import numpy as np
 from tallygrid.placement.batch.answer import Answer, answered
 from tallygrid.placement.batch.beside import Beside, has_second_core
 from tallygrid.placement.batch.bound import Prices
-from tallygrid.placement.batch.columns import Mask, everything, near, pairs_of, possible
+from tallygrid.placement.batch.columns import Mask, near, pairs_of, possible
 from tallygrid.placement.batch.deadline import Deadline
 from tallygrid.placement.batch.dive import dived, dived_again
 from tallygrid.placement.batch.great import fill, great_jobs
@@ -227,9 +227,9 @@ def _sift(search_: _Search) -> None:
 def _begin_beside(search_: _Search) -> None:
     """Let the solver try the whole programme on a second core, if it is small enough."""
     relaxation = search_.relaxation
-    mask = everything(relaxation)
-    if relaxation.cost.size > _TINY and mask.sum() <= _FULL and has_second_core():
-        search_.beside = Beside(relaxation, pairs_of(mask), search_.deadline)
+    is_small = np.isfinite(relaxation.cost).sum() <= _FULL
+    if relaxation.cost.size > _TINY and is_small and has_second_core():
+        search_.beside = Beside(relaxation, search_.deadline)
 
 
 def _end_beside(search_: _Search) -> None:
