@@ -77,7 +77,7 @@ def solve(
     search_ = _Search(instance, Relaxation.of(instance), deadline, gap)
     _greedy(search_)
     try:
-        for stage in (_price, _sift, _begin_beside, _pack, _branch, _improve):
+        for stage in (_begin_beside, _price, _sift, _pack, _branch, _improve):
             if search_.is_over:
                 break
             stage(search_)
@@ -103,6 +103,8 @@ class _Search:
     is_proved: bool = False
     """Whether the solver says that nothing is better; its bound stays lower by its tolerances."""
     beside: Beside | None = None
+    is_sifted: bool = False
+    """Whether the dual prices are final; until then what runs beside ends nothing."""
 
     def __post_init__(self) -> None:
         self.best = Assignment.empty(self.instance)
@@ -125,7 +127,7 @@ class _Search:
         That it found something better does not end the search: when it did depends on the
         machine. What is at hand when it found nothing better would also be there later.
         """
-        if not (self.beside and self.beside.found.is_done):
+        if not (self.beside and self.is_sifted and self.beside.found.is_done):
             return False
         choice = self.whole(self.beside.pairs, self.beside.found.share)
         return self.value <= value_fen(self.instance, choice)
@@ -217,6 +219,7 @@ def _placed_at(search_: _Search) -> Assignment:
 def _sift(search_: _Search) -> None:
     """Find the linear optimum, and place by it."""
     relaxation = search_.relaxation
+    search_.is_sifted = True
     if len(relaxation.work) > _LINEAR:
         return
     found = linear_optimum(relaxation, search_.priced, search_.deadline)
