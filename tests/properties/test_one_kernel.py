@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,9 +113,20 @@ def laboratory(catalogue: Catalogue, jobs: Sequence[Job]) -> list[str | None]:
     return [None if offer < 0 else names[offer] for offer in run.fates[:, rows.OFFER]]
 
 
-@settings(deadline=None, max_examples=60)  # the first call compiles
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_live_and_laboratory_choose_alike_on_scattered_nodes(seed: int) -> None:
+    agree(seed)
+
+
+@pytest.mark.soak
+@settings(max_examples=2_000)
+@given(st.integers(0, 2**32))
+def test_they_do_so_in_thousands_of_stories(seed: int) -> None:
+    agree(seed)
+
+
+def agree(seed: int) -> None:
     random = Random(seed)  # noqa: S311  # a case must repeat
     catalogue, jobs = small(random), some_jobs(random, 50)
 

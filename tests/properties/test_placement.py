@@ -4,6 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import cast
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
@@ -86,11 +87,21 @@ weights = st.builds(
 )
 
 
-@settings(deadline=None)  # the first call compiles
 @given(requests, states, weights)
 def test_the_choice_is_the_cheapest_of_those_allowed(
     request: Request, state: PoolState, by: Weights
 ) -> None:
+    agree(request, state, by)
+
+
+@pytest.mark.soak
+@settings(max_examples=5_000)
+@given(requests, states, weights)
+def test_it_is_so_of_thousands(request: Request, state: PoolState, by: Weights) -> None:
+    agree(request, state, by)
+
+
+def agree(request: Request, state: PoolState, by: Weights) -> None:
     """Reasons, every part of every cost, and the choice, by the plain kernel and the compiled."""
     against = {
         offer.id: oracle.reasons(request, offer, state, CATALOGUE)
