@@ -28,9 +28,9 @@ def main() -> None:
         print(f"{file.stem:<58} {'per second':>12} {'ratio':>7}")
         rows = measured(file)
         for name, per_s, ratio in rows:
-            print(f"  {name:<56} {per_s:>12,.0f} {ratio:>7.1f}")
+            print(f"  {name:<56} {per_s:>12,.0f} {ratio:>7.3f}")
         results[file.stem] = [
-            {"way": name, "per_s": round(per_s), "ratio": round(ratio, 2)}
+            {"way": name, "per_s": round(per_s), "ratio": round(ratio, 4)}
             for name, per_s, ratio in rows
         ]
     out = HERE / "results" / "latest.json"

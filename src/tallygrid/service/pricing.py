@@ -15,7 +15,7 @@ from tallygrid import ledger
 from tallygrid.core.catalogue import Catalogue
 from tallygrid.core.placement import Request
 from tallygrid.placement.capacity import Told
-from tallygrid.placement.forecast import WEEK, WEEKS_MAX, Came, History, forecast
+from tallygrid.placement.forecast import WEEK, WEEKS_MAX, Came, Forecast, History, forecast
 from tallygrid.placement.nodes import Reservation
 from tallygrid.placement.prices import Worth, solve
 from tallygrid.placement.shelf import PoolKey, Shelf
@@ -43,9 +43,10 @@ class Solved:
 def solve_prices(office: Office, *, at: datetime, days: int = 7) -> Solved:
     """Solve the prices of the next days on queue and forecast, and keep them."""
     until = at + timedelta(days=days)
-    shelf = Shelf.of(office.catalogue)
 
-    def load_all(connection: Connection) -> Solved:
+    def load_all(
+        connection: Connection,
+    ) -> tuple[Forecast, Mapping[PoolKey, float], Mapping[str, int]]:
         came = _came(connection, at - WEEK * WEEKS_MAX, at)
         found = forecast(came, since=_first(connection), at=at, until=until)
         taken = reservations.between(connection, at, until)
@@ -54,9 +55,11 @@ def solve_prices(office: Office, *, at: datetime, days: int = 7) -> Solved:
             name: _spendable_fen(connection, name, at, until - at)
             for name in sorted({one.programme for one in found.expected if one.programme})
         }
-        return Solved(at, solve(shelf, found.expected, free, budgets), found.history)
+        return found, free, budgets
 
-    solved = office.transact("web", load_all)
+    found, free, budgets = office.transact("web", load_all)
+    worth = solve(Shelf.of(office.catalogue), found.expected, free, budgets)
+    solved = Solved(at, worth, found.history)
     office.transact("web", lambda connection: _keep(connection, solved))
     return solved
 
