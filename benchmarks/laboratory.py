@@ -1,12 +1,15 @@
 """How fast the laboratory replays, beside SimPy and AccaSim on the same jobs and rules.
 
-    python benchmarks/laboratory.py [PHILLY.csv.gz]
+    python benchmarks/laboratory.py [--slow] [PHILLY.csv.gz]
 
 Jobs are those of the Philly trace where `TALLYGRID_TRACE` or the argument names it, else of
 the generator fitted on it. All rates are jobs per second of processor time of one core, the
 best of three, reading and compiling left out; replay is strict FIFO on a pool unless it says
 otherwise. The mean waits of all programs must agree, to the last digit, or this stops. Each
 ratio is to SimPy on the whole trace; AccaSim, far slower, plays the first thousand jobs alone.
+What commands cost is told in seconds that passed, and in seconds of all processors together;
+on a machine that does nothing else the first are about the second over the processes.
+Memory is that of the greatest process.
 """
 
 import os
@@ -14,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Final
@@ -49,6 +52,25 @@ NETWORK_FIRMS: Final = 1_000
 NETWORK_JOBS: Final = 1_000_000
 NETWORK_LOAD: Final = 0.6
 FACE_FEN: Final = 10**9
+TEN_MILLION: Final = 10_000_000
+SLOW: Final = "--slow"
+HERE: Final = Path(__file__).parent
+TALLYGRID: Final = (sys.executable, "-c", "from tallygrid.cli import main; main()")
+
+SCENARIO: Final = """
+id: benchmark
+name: {en: "Benchmark", zh: "基准"}
+first_day: 2026-01-01
+days: 365
+demand: {jobs: 100000, firms: 300, load: 25%}
+network: {nodes: false, depth: 0}
+assume: demonstration
+programmes: [{id: henan-compute-issued}, {id: shanghai-compute-issued}]
+"""
+SWEEP: Final = """
+scenario: scenario.yaml
+vary: {paperwork_hours: [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]}
+"""
 
 ACCASIM: Final = "accasim==1.1.3"
 ACCASIM_RUN: Final = """
@@ -68,50 +90,135 @@ print(time.process_time() - begun)
 """
 
 
+@dataclass(frozen=True)
+class Way:
+    """One way to play jobs, and how fast it is."""
+
+    name: str
+    per_s: float
+    goal_per_s: int = 0
+    """0 where none was set."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command came to: of one process, or of all that it started."""
+
+    name: str
+    passed_s: float
+    used_s: float
+    """Of processors, all together."""
+    peak_gb: float
+    passed_max_s: int
+    peak_max_gb: int = 0
+
+
 def main() -> None:
-    """Measure everything and print one table."""
-    if len(sys.argv) > 1:
-        os.environ["TALLYGRID_TRACE"] = sys.argv[1]
-    found = measure()
-    print(f"{'way':<44} {'jobs/s':>12} {'ratio':>9}")
-    for name, per_s, ratio in found:
-        print(f"{name:<44} {per_s:>12,.0f} {ratio:>9,.2f}")
+    """Measure everything that was asked for, and print each figure beside its goal."""
+    given = sys.argv[1:]
+    is_whole = SLOW in given
+    if named := [one for one in given if one != SLOW]:
+        os.environ["TALLYGRID_TRACE"] = named[0]
+    jobs = trace()
+    found = ways(jobs)
+    costs = [replay_cost(jobs), *(slow_costs() if is_whole else ())]
+    print(f"\n{'way':<44} {'jobs/s':>12} {'goal':>10} {'SimPy × ':>9}")
+    for way in found:
+        goal = f"{way.goal_per_s:,}" if way.goal_per_s else ""
+        print(f"{way.name:<44} {way.per_s:>12,.0f} {goal:>10} {way.per_s / found[0].per_s:>9,.2f}")
+    print(f"\n{'cost':<44} {'passed':>9} {'used':>9} {'goal':>7} {'memory':>8} {'goal':>6}")
+    for one in costs:
+        most = f"{one.peak_max_gb} GB" if one.peak_max_gb else ""
+        spent = f"{one.passed_s:>7,.1f} s {one.used_s:>7,.1f} s {one.passed_max_s:>5} s"
+        print(f"{one.name:<44} {spent} {one.peak_gb:>5.2f} GB {most:>6}")
+    if not is_whole:
+        print(f"{SLOW} adds a network of 10 million jobs, and a sweep.")
 
 
 def measure() -> list[tuple[str, float, float]]:
     """Return each way, its jobs per second, and its ratio to SimPy."""
-    jobs = trace()
+    found = ways(trace())
+    return [(way.name, way.per_s, way.per_s / found[0].per_s) for way in found]
+
+
+def ways(jobs: Jobs) -> list[Way]:
+    """Return every way and its rate, SimPy's first."""
     few = jobs.of(slice(FEW))
     by_simpy, waits_s = simpy_rate(jobs, BUSY.cards)
-    ways = [
-        (f"SimPy, {len(jobs):,} jobs", by_simpy),
-        (f"replay, {len(jobs):,} jobs", rate(jobs, BUSY)),
-        (f"replay, first {FEW:,} jobs", rate(few, Site(FEW_CARDS))),
+    found = [
+        Way(f"SimPy, {len(jobs):,} jobs", by_simpy),
+        Way(f"replay, {len(jobs):,} jobs", rate(jobs, BUSY)),
+        Way(f"replay, first {FEW:,} jobs", rate(few, Site(FEW_CARDS))),
         *accasim_rate(few),
     ]
     print(f"mean wait of {len(jobs):,} jobs, SimPy and replay: {waits_s / len(jobs):,.4f} s")
     assert waits_s == total_wait_s(jobs, BUSY), "SimPy and replay disagree"
     large = derived(jobs, MANY)
-    for name, site in (
-        ("pool", Site(LARGE)),
-        ("8-card nodes", Site(LARGE, 8)),
-        ("EASY 100", Site(LARGE, depth=100)),
-        ("EASY 100 on 8-card nodes", Site(LARGE, 8, 100)),
+    for name, site, goal in (
+        ("pool", Site(LARGE), 5_000_000),
+        ("8-card nodes", Site(LARGE, 8), 3_000_000),
+        ("EASY 100", Site(LARGE, depth=100), 1_000_000),
+        ("EASY 100 on 8-card nodes", Site(LARGE, 8, 100), 0),
     ):
-        ways.append((f"replay, {MANY:,} jobs, {name}", rate(large, site)))
+        found.append(Way(f"replay, {MANY:,} jobs, {name}", rate(large, site), goal))
     more = large.repeated(5, period_s=large.span_s + 1)
+    rates = []
     for count in 10_000, 100_000, 1_000_000, len(more):
-        part = more.of(slice(count))
-        ways.append((f"replay, {count:,} jobs", rate(part, Site(LARGE))))
-    ways += network_rates()
-    return [(name, per_s, per_s / by_simpy) for name, per_s in ways]
+        rates.append(rate(more.of(slice(count)), Site(LARGE)))
+        found.append(Way(f"replay, {count:,} jobs", rates[-1]))
+    print(f"a job costs at most {max(rates) / min(rates):.2f} times as much as another time")
+    return [*found, *network_rates()]
 
 
-def network_rates() -> list[tuple[str, float]]:
+def replay_cost(jobs: Jobs) -> Cost:
+    """Return what `tallygrid lab replay` comes to with ten million jobs, reading included."""
+    copies = -(-TEN_MILLION // len(jobs))
+    with tempfile.TemporaryDirectory(prefix="tallygrid-bench-") as directory:
+        file = Path(directory) / "jobs.swf"
+        file.write_text("".join(swf_rows(jobs)), encoding="utf-8")
+        words = ["lab", "replay", "--trace", str(file), "--cards", str(BUSY.cards)]
+        spent = command([*TALLYGRID, *words, "--repeat", str(copies)])
+    return Cost(f"replay, {copies * len(jobs):,} jobs, the command", *spent, 30, 3)
+
+
+def slow_costs() -> list[Cost]:
+    """Return what ten million jobs on a network come to, and a sweep with its cold start."""
+    play = f"from laboratory import *; network_run(Sites(), {TEN_MILLION}).play()"
+    played = command([sys.executable, "-c", play])
+    with tempfile.TemporaryDirectory(prefix="tallygrid-bench-") as directory:
+        folder = Path(directory)
+        (folder / "scenario.yaml").write_text(SCENARIO, encoding="utf-8")
+        (folder / "sweep.yaml").write_text(SWEEP, encoding="utf-8")
+        words = ["lab", "sweep", str(folder / "sweep.yaml"), "--out", str(folder / "out")]
+        swept = command([*TALLYGRID, *words, "--jobs", "2"])
+    return [
+        Cost(f"network, {NETWORK_SITES} sites, {TEN_MILLION:,} jobs", *played, 30, 3),
+        Cost("sweep, 100 runs of 100,000 jobs, 2 processes", *swept, 60),
+    ]
+
+
+def command(words: list[str]) -> tuple[float, float, float]:
+    """Run a command; return seconds passed and used, with all it started, and the most memory."""
+    begun = perf_counter()
+    process = subprocess.Popen(words, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, said.decode()
+    unit = 1 if sys.platform == "darwin" else 1024
+    used_s = usage.ru_utime + usage.ru_stime
+    return perf_counter() - begun, used_s, usage.ru_maxrss * unit / 10**9
+
+
+def network_rates() -> list[Way]:
     """Return the jobs per second of processor time on a network of 50 sites with vouchers."""
     found = []
     backfilled = Sites(nodes=True, depth=100)
-    for name, sites in (("FIFO", Sites()), ("8-card nodes, EASY 100", backfilled)):
+    for name, sites, goal in (
+        ("FIFO", Sites(), 1_000_000),
+        ("8-card nodes, EASY 100", backfilled, 400_000),
+    ):
         best = 0.0
         for _ in range(RUNS + 1):  # the first compiles
             run = network_run(sites)
@@ -119,11 +226,11 @@ def network_rates() -> list[tuple[str, float]]:
             run.play()
             best = max(best, len(run.jobs) / (process_time() - used))
         print(f"{len(run.jobs):>10,} jobs, {NETWORK_SITES} sites, {name}: {best:,.0f} a second")
-        found.append((f"network, {NETWORK_SITES} sites, {name}", best))
+        found.append(Way(f"network, {NETWORK_SITES} sites, {name}", best, goal))
     return found
 
 
-def network_run(sites: Sites) -> Run:
+def network_run(sites: Sites, count: int = NETWORK_JOBS) -> Run:
     """Return a run over 50 sites of one kind of card each, every firm with a voucher."""
     catalogue = read_catalogue()
     sold = [one for one in catalogue.offers_of("compute") if one.unit == "card_hour"]
@@ -140,7 +247,7 @@ def network_run(sites: Sites) -> Run:
              catalogue.places]  # fmt: skip
     firms = np.full((NETWORK_FIRMS, rows.FIRM_COLUMNS), rows.NOBODY, dtype=np.int64)
     firms[:, rows.CASH_FEN] = rows.NEVER
-    run = Run(world, network_jobs(len(kinds)), firms, kinds, ["voucher"], NETWORK_FIRMS)
+    run = Run(world, network_jobs(len(kinds), count), firms, kinds, ["voucher"], NETWORK_FIRMS)
     run.budgets[0, rows.AVAILABLE] = NETWORK_FIRMS * FACE_FEN
     admitted = run.admit([True] * len(world.names))
     for firm in range(NETWORK_FIRMS):
@@ -152,17 +259,17 @@ def network_run(sites: Sites) -> Run:
     return run
 
 
-def network_jobs(kinds: int) -> NDArray[np.int64]:
+def network_jobs(kinds: int, count: int) -> NDArray[np.int64]:
     """Return jobs that ask for three-fifths of all cards."""
     random = np.random.default_rng(1)
-    jobs = np.zeros((NETWORK_JOBS, rows.JOB_COLUMNS), dtype=np.int64)
-    run = random.integers(300, 20_000, NETWORK_JOBS)
-    gang = random.choice([1, 1, 1, 1, 1, 1, 2, 4, 8, 16], NETWORK_JOBS)
+    jobs = np.zeros((count, rows.JOB_COLUMNS), dtype=np.int64)
+    run = random.integers(300, 20_000, count)
+    gang = random.choice([1, 1, 1, 1, 1, 1, 2, 4, 8, 16], count)
     span_s = int((run * gang).sum() / (NETWORK_SITES * NETWORK_CARDS) / NETWORK_LOAD)
-    jobs[:, rows.ARRIVAL] = np.sort(random.integers(0, span_s, NETWORK_JOBS))
-    jobs[:, rows.FIRM] = random.integers(0, NETWORK_FIRMS, NETWORK_JOBS)
+    jobs[:, rows.ARRIVAL] = np.sort(random.integers(0, span_s, count))
+    jobs[:, rows.FIRM] = random.integers(0, NETWORK_FIRMS, count)
     jobs[:, rows.GANG], jobs[:, rows.RUN] = gang, run
-    jobs[:, rows.KIND] = random.integers(0, kinds, NETWORK_JOBS)
+    jobs[:, rows.KIND] = random.integers(0, kinds, count)
     jobs[:, rows.WORTH_FEN] = rows.NEVER
     jobs[:, rows.WAIT_MAX] = 10**9
     return jobs
@@ -239,8 +346,8 @@ def simpy_rate(jobs: Jobs, cards: int) -> tuple[float, int]:
     return len(jobs) / (process_time() - used), sum(waits_s)
 
 
-def accasim_rate(jobs: Jobs) -> list[tuple[str, float]]:
-    """Return AccaSim's row; none, and why, where it cannot be installed or does not run."""
+def accasim_rate(jobs: Jobs) -> list[Way]:
+    """Return AccaSim's way; none, and why, where it cannot be installed or does not run."""
     try:
         with tempfile.TemporaryDirectory(prefix="tallygrid-bench-") as directory:
             used, waits_s = accasim(jobs, Path(directory))
@@ -249,7 +356,7 @@ def accasim_rate(jobs: Jobs) -> list[tuple[str, float]]:
         return []
     print(f"mean wait of {FEW:,} jobs, AccaSim: {waits_s / len(jobs):,.4f} s")
     assert waits_s == total_wait_s(jobs, Site(FEW_CARDS)), "AccaSim and replay disagree"
-    return [(f"AccaSim, first {FEW:,} jobs", len(jobs) / used)]
+    return [Way(f"AccaSim, first {FEW:,} jobs", len(jobs) / used)]
 
 
 def accasim(jobs: Jobs, folder: Path) -> tuple[float, int]:

@@ -192,6 +192,7 @@ def _played(  # noqa: PLR0913  # what `run` and `compare` are given
     from dataclasses import replace
 
     from tallygrid.lab.behaviour import read_parameters
+    from tallygrid.lab.network.run import compile_kernel
     from tallygrid.lab.scenario import open_scenario, seeds_of
     from tallygrid.lab.writing import run_seeds, summary, together, write_results
 
@@ -201,6 +202,8 @@ def _played(  # noqa: PLR0913  # what `run` and `compare` are given
     if seeds is None and len(scenario.seeds) < least:
         seeds = least
     scenario = replace(scenario, seeds=tuple(seeds_of(scenario, seeds)), calibrated=calibrated)
+    with desk.log.status(render("lab.compiling_network", desk.language)):
+        compile_kernel(scenario.catalogue)
     by_seed = {}
     with progress(desk, "lab.playing", len(scenario.seeds)) as advance:
         for seed, tables in run_seeds(scenario, workers=workers or _cores()):

@@ -190,13 +190,15 @@ def play(
     n = rules[NEXT_JOB]
     depth = rules[DEPTH]
     bounds = np.empty((2, max(len(offers), len(pools))))
-    while n < len(jobs) and jobs[n, ARRIVAL] < until:
-        now = jobs[n, ARRIVAL]
+    is_over = False
+    while not is_over:
+        is_over = n == len(jobs) or jobs[n, ARRIVAL] >= until
+        now = until - 1 if is_over else jobs[n, ARRIVAL]
         _advance(
             now, rules, jobs, fates, vouchers, budgets, offers, pools, crowds, next_ends, ends,
             ahead, gangs, held, tally, nodes, sets, accounts, firms,
         )  # fmt: skip
-        while n < len(jobs) and jobs[n, ARRIVAL] == now:
+        while not is_over and n < len(jobs) and jobs[n, ARRIVAL] == now:
             offer = _buy(
                 n, now, rules, jobs, fates, firms, vouchers, budgets, admitted, offers, rates,
                 is_suited, ways, pools, crowds, tally, sets, bounds,
@@ -205,54 +207,18 @@ def play(
                 pool = offers[offer, POOL]
                 _join(n, pool, fates, jobs, pools)
                 _start_heads(
-                    now,
-                    pool,
-                    rules,
-                    jobs,
-                    fates,
-                    pools,
-                    crowds,
-                    next_ends,
-                    ends,
-                    held,
-                    tally,
-                    nodes,
-                    sets,
-                )
+                    now, pool, rules, jobs, fates, pools, crowds, next_ends, ends, held, tally,
+                    nodes, sets,
+                )  # fmt: skip
                 pools[pool, IS_TOUCHED] = 1
             n += 1
-        if depth > 0:
-            for pool in range(len(pools)):
-                if pools[pool, IS_TOUCHED]:
-                    _overtake(
-                        now,
-                        pool,
-                        rules,
-                        jobs,
-                        fates,
-                        pools,
-                        crowds,
-                        next_ends,
-                        ends,
-                        ahead,
-                        gangs,
-                        held,
-                        tally,
-                        nodes,
-                        sets,
-                    )
-    rules[NEXT_JOB] = n
-    _advance(
-        until - 1, rules, jobs, fates, vouchers, budgets, offers, pools, crowds, next_ends, ends,
-        ahead, gangs, held, tally, nodes, sets, accounts, firms,
-    )  # fmt: skip
-    if depth > 0:
         for pool in range(len(pools)):
-            if pools[pool, IS_TOUCHED]:
+            if depth > 0 and pools[pool, IS_TOUCHED]:
                 _overtake(
-                    until - 1, pool, rules, jobs, fates, pools, crowds, next_ends, ends, ahead,
-                    gangs, held, tally, nodes, sets,
+                    now, pool, rules, jobs, fates, pools, crowds, next_ends, ends, ahead, gangs,
+                    held, tally, nodes, sets,
                 )  # fmt: skip
+    rules[NEXT_JOB] = n
 
 
 @_within

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from tallygrid.core.catalogue import Catalogue
 from tallygrid.core.placement import Request
 from tallygrid.lab.network import kernel, rows
 from tallygrid.lab.network.kernel import Table
@@ -23,6 +24,14 @@ class TooGreatError(Exception):
             f"{rows_:,} contracts × {offers:,} offers are more running totals than the "
             f"{_ACCOUNTS_MAX:,} that are kept. Ask for fewer firms, or fewer sites."
         )
+
+
+def compile_kernel(catalogue: Catalogue) -> None:
+    """Compile the kernel, unless an earlier run has: its processes then load what is kept."""
+    jobs = np.ones((1, rows.JOB_COLUMNS), dtype=np.int64)
+    jobs[0, [rows.FIRM, rows.KIND]] = 0
+    firms = np.full((1, rows.FIRM_COLUMNS), rows.NOBODY, dtype=np.int64)
+    Run(World(catalogue), jobs, firms, [Request(1, 1, min(catalogue.places))]).play()
 
 
 @dataclass(eq=False)

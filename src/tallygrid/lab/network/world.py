@@ -130,7 +130,7 @@ class World:
         crowds = np.zeros((6, len(cards)))
         crowds[0] = self.weights.pressure_fen_per_card_hour * pools[:, rows.BASE_BP] // BASIS_POINTS
         crowds[0] /= _HOUR_S
-        crowds[3] = 1 / pools[:, rows.CARDS]
+        crowds[3] = 1 / np.maximum(pools[:, rows.CARDS], 1)
         crowds[4] = crowds[5] = cards
         tally = np.stack([cards, [0] * len(cards), cards], axis=1).astype(np.int64)
         held = np.zeros((len(cards), 4, most), dtype=np.int64)
