@@ -68,6 +68,84 @@ def test_every_mistake_of_aggregates_is_told_and_one_source_is_asked_for(
     assert not (tmp_path / "out").exists()
 
 
+SWF = """; UnixStartTime: 1027839845
+; TimeZoneString: Europe/Stockholm
+""" + "".join(
+    f"{n} {n * 600} 5 {60 + n} 4 -1 -1 {1 + n % 2} -1 -1 1 {n % 3} 1 1 1 1 -1 -1\n"
+    for n in range(1, 201)
+)  # fmt: skip
+PODS = (
+    "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,"
+    "deletion_time,scheduled_time\n"
+) + "".join(
+    f"pod-{n},1,1,1,1000,,LS,Running,{n * 600},{n * 600 + 90},{'' if n == 7 else n * 600 + 1}\n"
+    for n in range(200)
+)
+
+
+def test_a_trace_of_processors_is_fitted_with_its_users_and_its_own_calendar(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    file = tmp_path / "log.swf"
+    file.write_text(SWF + "201 1 5 -1 4 -1 -1 4 -1 -1 1 1 1 1 1 1 -1 -1\n", encoding="utf-8")
+    done = terminal.types("lab", "fit", "--trace", file, "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "1 rows are no jobs" in done.stderr
+    assert "user" not in done.stderr
+    rows = (tmp_path / "synthetic.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert {row.split(",")[4] for row in rows} == {f"synthetic cluster {n}" for n in (1, 2, 3)}
+    assert rows[0].startswith("2002-07-2")
+    told = terminal.errs("lab", "fit", "--trace", file, "--begins", "2023-01-02", "--out", "x")
+    assert "begins at 2002-07-28 09:04:05" in told
+
+    file.write_text(SWF.replace("UnixStartTime", "Note"), encoding="utf-8")
+    told = terminal.errs("lab", "fit", "--trace", file, "--out", tmp_path)
+    assert "does not say on which day it begins" in told
+
+
+def test_pods_need_a_day_and_say_that_they_know_no_users(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    file = tmp_path / "pods.csv"
+    file.write_text(PODS, encoding="utf-8")
+    told = terminal.errs("lab", "fit", "--trace", file, "--out", tmp_path / "none")
+    assert "--begins 2023-01-02" in told
+    assert not (tmp_path / "none").exists()
+
+    words = ("lab", "fit", "--trace", file, "--begins", "2023-01-02T09:00:00", "--out", tmp_path)
+    done = terminal.types("--language", "zh", *words)
+    assert done.exit_code == 0, done.output
+    assert "1行缺少运行时间或卡数" in done.stderr
+    assert "未区分用户" in done.stderr
+    assert "未区分用户" in (tmp_path / "fit.zh.html").read_text(encoding="utf-8")
+
+
+def test_aggregates_may_tell_of_campaigns_and_are_held_against_what_was_told(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    told = tmp_path / "aggregates.yaml"
+    campaigns = "campaigns: {sizes: {0: 1, 50: 1, 100: 21}, gaps_s: {0: 2, 100: 10}}\n"
+    told.write_text(AGGREGATES + campaigns, encoding="utf-8")
+    said = terminal.does("lab", "fit", "--aggregates", told, "--out", tmp_path)
+    distances = {line[7:]: float(line[:5]) for line in said.splitlines()[:-1]}
+    assert set(distances) == {
+        *("hour of the day", "weekday", "jobs of a campaign", "cards of a job", "run time"),
+        "user or virtual cluster",
+    }
+    assert distances["jobs of a campaign"] < 0.08  # campaigns of one user may meet
+    assert distances["cards of a job"] < 0.03
+    assert distances["run time"] < 0.03
+    for language, label in (("en", "as told"), ("zh", "所给汇总")):
+        page = (tmp_path / f"fit.{language}.html").read_text(encoding="utf-8")
+        assert label in page
+        assert page.count("<svg") == 3
+
+    told.write_text(AGGREGATES + campaigns.replace("100: 10", "100: 61"), encoding="utf-8")
+    assert "gaps_s" in terminal.errs("lab", "fit", "--aggregates", told, "--out", tmp_path)
+    told.write_text(AGGREGATES + campaigns.replace("50: 1", "50: 30"), encoding="utf-8")
+    assert "never falls" in terminal.errs("lab", "fit", "--aggregates", told, "--out", tmp_path)
+
+
 def test_what_was_generated_can_be_replayed(terminal: Terminal, tmp_path: Path) -> None:
     told = tmp_path / "aggregates.yaml"
     told.write_text(AGGREGATES, encoding="utf-8")

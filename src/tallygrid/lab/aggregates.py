@@ -1,5 +1,6 @@
 """A generator from aggregates: for whoever may give sums of a cluster, and no row of a trace."""
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -8,10 +9,36 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tallygrid.core.programme import Many
 from tallygrid.files.document import read
-from tallygrid.lab.fit import POINTS_BP
+from tallygrid.lab.fit import CAMPAIGN_GAP_S, POINTS_BP
 from tallygrid.lab.table import Fitted, read_fitted
 
 _Weight = Annotated[int, Field(ge=0, le=10**9)]
+_Percent = Annotated[int, Field(ge=0, le=100, strict=False)]
+
+
+class Campaigns(BaseModel):
+    """Runs of jobs of one user, each soon after the one before; both as quantiles."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    sizes: dict[_Percent, Annotated[int, Field(ge=1, le=100_000)]]
+    """Jobs of a campaign: percent of the campaigns, and jobs."""
+    gaps_s: dict[_Percent, Annotated[int, Field(ge=0, le=CAMPAIGN_GAP_S)]]
+    """Seconds from one to the next: percent of the gaps, and seconds."""
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> Self:
+        for name, given in (("sizes", self.sizes), ("gaps_s", self.gaps_s)):
+            if not _rises(given):
+                raise ValueError(f"give `{name}` at 0 and 100 percent at least; it never falls")
+        return self
+
+
+def _rises(quantiles: Mapping[int, int]) -> bool:
+    """Tell whether quantiles reach from 0 to 100 percent and never fall."""
+    ends = sorted(quantiles)
+    values = [quantiles[point] for point in ends]
+    return bool(ends) and (ends[0], ends[-1]) == (0, 100) and values == sorted(values)
 
 
 class Aggregates(BaseModel):
@@ -28,16 +55,16 @@ class Aggregates(BaseModel):
     """Weights of the days of a week, Monday first."""
     gangs: Annotated[dict[Annotated[int, Field(ge=1, strict=False)], _Weight], Field(min_length=1)]
     """Cards at once, and the weight of each."""
-    duration_s: dict[Annotated[int, Field(ge=0, le=100, strict=False)], Annotated[int, Field(ge=1)]]
+    duration_s: dict[_Percent, Annotated[int, Field(ge=1)]]
     """Quantiles of the run time: percent, from 0 to 100, and seconds."""
     users: Annotated[Many[Annotated[int, Field(ge=1)]], Field(min_length=1)]
     """Weights of the users."""
+    campaigns: Campaigns | None = None
+    """Left out, every job comes alone."""
 
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Self:
-        ends = sorted(self.duration_s)
-        values = [self.duration_s[point] for point in ends]
-        if not ends or (ends[0], ends[-1]) != (0, 100) or values != sorted(values):
+        if not _rises(self.duration_s):
             raise ValueError("give duration_s at 0 and 100 percent at least; seconds never fall")
         if not (sum(self.hours) and sum(self.weekdays) and sum(self.gangs.values())):
             raise ValueError("give at least one hour, weekday and gang a weight above 0")
@@ -45,7 +72,7 @@ class Aggregates(BaseModel):
 
 
 def read_aggregates(path: Path) -> Fitted:
-    """Read aggregates as a table that jobs can be generated from; every job comes alone.
+    """Read aggregates as a table that jobs can be generated from.
 
     Raises:
         FileError: With every mistake.
@@ -55,7 +82,12 @@ def read_aggregates(path: Path) -> Fitted:
 
 def _fitted(told: Aggregates, name: str) -> Fitted:
     jobs = told.days * told.arrivals_per_day
-    one_each = [1] * len(POINTS_BP)
+    told_ = told.campaigns or Campaigns(sizes={0: 1, 100: 1}, gaps_s={0: 1, 100: 1})
+    campaigns = {
+        "gap_s_max": CAMPAIGN_GAP_S,
+        "sizes": [_at(told_.sizes, point) for point in POINTS_BP],
+        "gaps_s": [_at(told_.gaps_s, point) for point in POINTS_BP],
+    }
     figures = {
         "period": {"first_day": told.first_day, "days": told.days, "jobs": jobs, "left_out": 0},
         "points_bp": POINTS_BP,
@@ -64,7 +96,7 @@ def _fitted(told: Aggregates, name: str) -> Fitted:
             "weekdays": told.weekdays,
             "day_factor_milli": [1000] * len(POINTS_BP),
         },
-        "campaigns": {"gap_s_max": 60, "sizes": one_each, "gaps_s": one_each},
+        "campaigns": campaigns,
         "gangs": [{"cards": cards, "jobs": weight} for cards, weight in sorted(told.gangs.items())],
         "durations": [
             {
@@ -89,7 +121,7 @@ def complete(figures: dict[str, Any], name: str) -> Fitted:
     )
 
 
-def _at(quantiles: dict[int, int], point_bp: int) -> int:
+def _at(quantiles: Mapping[int, int], point_bp: int) -> int:
     """Return the value at a point between those that are given."""
     below = max(one for one in quantiles if one * 100 <= point_bp)
     above = min(one for one in quantiles if one * 100 >= point_bp)

@@ -1,13 +1,14 @@
 """Fitting: from a trace to a few hundred figures, and how far these lie from it."""
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
+from tallygrid.lab.chance import FINENESS, at
+from tallygrid.lab.table import Fitted
 from tallygrid.lab.trace import Trace, TraceJob
 
 POINTS_BP: Final = (
@@ -22,6 +23,7 @@ _POOLED_BELOW: Final = 100
 
 _DAY_S: Final = 86_400
 _LARGEST_GANG: Final = 64
+_DRAWS: Final = 10_000
 _NODE_CARDS: Final = 8
 
 
@@ -88,11 +90,22 @@ def ks_distance(one: Iterable[int], other: Iterable[int]) -> float:
     >>> ks_distance([1, 1], [2, 2])
     1.0
     """
-    left, right = sorted(one), sorted(other)
-    return max(
-        abs(bisect_right(left, value) / len(left) - bisect_right(right, value) / len(right))
-        for value in {*left, *right}
-    )
+    return ks_of_weights(Counter(one), Counter(other))
+
+
+def ks_of_weights(one: Mapping[int, int], other: Mapping[int, int]) -> float:
+    """Return the distance of two distributions that are given by the weight of each value.
+
+    >>> ks_of_weights({1: 1, 2: 3}, {1: 2, 2: 2})
+    0.25
+    """
+    wholes = sum(one.values()), sum(other.values())
+    below, widest = [0, 0], 0.0
+    for value in sorted({*one, *other}):
+        for n, weights in enumerate((one, other)):
+            below[n] += weights.get(value, 0)
+        widest = max(widest, abs(below[0] / wholes[0] - below[1] / wholes[1]))
+    return widest
 
 
 def campaigns(jobs: Sequence[TraceJob]) -> list[list[TraceJob]]:
@@ -178,6 +191,26 @@ def distances(trace: Trace, made: Trace) -> list[tuple[str, float]]:
         name = f"duration of {cards} cards"
         pairs.append((name, _seconds(trace, cards), _seconds(made, cards)))
     return [(name, ks_distance(one, other)) for name, one, other in pairs]
+
+
+def told_distances(table: Fitted, made: Trace) -> list[tuple[str, float]]:
+    """Return how far generated jobs lie from what was told of them, figure by figure."""
+    arrivals = table.arrivals
+    pairs: list[tuple[str, Mapping[int, int], list[int]]] = [
+        ("hour of day", dict(enumerate(arrivals.hours)), _hours(made)),
+        ("weekday", dict(enumerate(arrivals.weekdays)), _weekdays(made)),
+        ("campaign size", _drawn(table, table.campaigns.sizes), _sizes(made)),
+        ("gang", {one.cards: one.jobs for one in table.gangs}, [job.cards for job in made.jobs]),
+        ("virtual cluster", dict(enumerate(table.clusters)), _ranks(made)),
+        ("duration", _drawn(table, table.durations[0].seconds), [j.duration_s for j in made.jobs]),
+    ]
+    return [(name, ks_of_weights(told, Counter(found))) for name, told, found in pairs]
+
+
+def _drawn(table: Fitted, quantiles_: Sequence[int]) -> Mapping[int, int]:
+    """Return how often each value comes of quantiles, drawn evenly."""
+    places = range(_DRAWS)
+    return Counter(at(table.points_bp, quantiles_, n * FINENESS // _DRAWS) for n in places)
 
 
 def _hours(trace: Trace) -> list[int]:

@@ -1,7 +1,8 @@
 """How close a generated trace comes to the one it was fitted on: one page, clearly synthetic."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import altair as alt
 from markupsafe import Markup
@@ -18,35 +19,39 @@ _COLOURS: Final = (PLAIN_COLOUR, "#b4460f")
 _WIDTH, _HEIGHT = 760, 220
 
 
-def fitting_page(
-    name: str,
-    distances: Sequence[tuple[str, float]],
-    curves: Mapping[str, tuple[Curve, Curve]],
-    language: Language,
-) -> str:
-    """Return the page in one language; nothing is loaded from elsewhere.
+@dataclass(frozen=True)
+class Fit:
+    """A generator, and how close its jobs come to what it was fitted on."""
 
-    Args:
-        name: Of the trace.
-        distances: Kolmogorov-Smirnov distances, figure by figure.
-        curves: By chart, a curve of the trace and one of the generated jobs.
-        language: Of the page.
-    """
+    name: str
+    """Of the trace or the aggregates."""
+    compared: Literal["trace", "told"]
+    """Whether the jobs are held against a trace, or against what was told."""
+    distances: Sequence[tuple[str, float]]
+    """Kolmogorov-Smirnov distances, figure by figure."""
+    curves: Mapping[str, tuple[Curve, Curve]]
+    """By chart, a curve of what it was fitted on (empty if it tells none), and one of the jobs."""
+    has_users: bool = True
+
+
+def fitting_page(fit: Fit, language: Language) -> str:
+    """Return the page in one language; nothing is loaded from elsewhere."""
     writer = Writer(language)
     charts = [
         {
             "title": writer.say(f"fit.{chart}"),
-            "svg": Markup(_chart(chart, pair, writer)),  # noqa: S704  # drawn by us
+            "svg": Markup(_chart(chart, pair, fit.compared, writer)),  # noqa: S704  # drawn by us
         }
-        for chart, pair in curves.items()
+        for chart, pair in fit.curves.items()
     ]
     return filled(
         "fitting.html",
         writer,
         title=writer.say("fit.title"),
-        name=name,
+        name=fit.name,
+        has_users=fit.has_users,
         charts=charts,
-        distances=_table(distances, writer),
+        distances=_table(fit.distances, writer),
     )
 
 
@@ -64,8 +69,8 @@ def _figure(figure: str, writer: Writer) -> str:
     return writer.say("fit.of." + figure.replace(" ", "_"))
 
 
-def _chart(name: str, pair: tuple[Curve, Curve], writer: Writer) -> str:
-    kinds = [writer.say("fit.trace"), writer.say("fit.made")]
+def _chart(name: str, pair: tuple[Curve, Curve], compared: str, writer: Writer) -> str:
+    kinds = [writer.say(f"fit.{compared}"), writer.say("fit.made")]
     values = [
         {"x": x, "y": y, "of": kind}
         for kind, curve in zip(kinds, pair, strict=True)

@@ -1,6 +1,7 @@
 """A trace of any format that we know, told by its first row."""
 
 from pathlib import Path
+from typing import Literal
 
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.lab.traces import openb, philly
@@ -20,17 +21,30 @@ def read_jobs(path: Path, *, shares: bool = False) -> Jobs:
         FileError: With every malformed row, or why this is no trace.
     """
     rows = read_rows(path)
-    first = tuple(rows.first().split(","))
-    if first == openb.PODS_HEADER:
+    kind = kind_of(rows)
+    if kind == "openb":
         pods = openb.pods_table(rows, shares=shares)
         return jobs_of(rows.file, pods, parts=openb.MILLI if shares else 1)
-    reader = philly.philly_table if first == philly.HEADER else swf_table
-    if first != philly.HEADER and not looks_like_swf(rows.first()):
-        raise FileError([_unknown(rows)])
     if shares:
         problem = "This trace has no shares of a card."
         raise FileError([Mistake(rows.file, 1, 1, problem, "Leave out --shares.")])
-    return jobs_of(rows.file, reader(rows))
+    return jobs_of(rows.file, philly.philly_table(rows) if kind == "philly" else swf_table(rows))
+
+
+def kind_of(rows: Rows) -> Literal["philly", "swf", "openb"]:
+    """Tell a trace's format by its first row.
+
+    Raises:
+        FileError: It is none that is known.
+    """
+    first = tuple(rows.first().split(","))
+    if first == openb.PODS_HEADER:
+        return "openb"
+    if first == philly.HEADER:
+        return "philly"
+    if looks_like_swf(rows.first()):
+        return "swf"
+    raise FileError([_unknown(rows)])
 
 
 def _unknown(rows: Rows) -> Mistake:

@@ -49,10 +49,15 @@ class Rows:
 
     def without_comments(self, sign: str) -> "Rows":
         """Return the rows that do not begin with a sign."""
-        return Rows(
-            self.file,
-            self.frame.filter(~pl.col("row").str.strip_chars_start().str.starts_with(sign)),
-        )
+        return Rows(self.file, self.frame.filter(~_begins(sign)))
+
+    def only_comments(self, sign: str) -> "Rows":
+        """Return the rows that begin with a sign."""
+        return Rows(self.file, self.frame.filter(_begins(sign)))
+
+
+def _begins(sign: str) -> pl.Expr:
+    return pl.col("row").str.strip_chars_start().str.starts_with(sign)
 
 
 @dataclass(frozen=True)

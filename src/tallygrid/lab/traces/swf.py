@@ -1,7 +1,10 @@
 """The Standard Workload Format: eighteen numbers per row, `;` before what is no row."""
 
+import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -21,7 +24,7 @@ from tallygrid.lab.traces.rows import (
 COMMENT: Final = ";"
 FIELDS: Final = 18
 _UNKNOWN: Final = -1
-_JOB, _SUBMIT, _RUN, _ALLOCATED, _REQUESTED = 0, 1, 3, 4, 7
+_JOB, _SUBMIT, _RUN, _ALLOCATED, _REQUESTED, _USER = 0, 1, 3, 4, 7, 11
 _NAMES: Final = {
     _JOB: "job number",
     _SUBMIT: "submit time",
@@ -29,14 +32,32 @@ _NAMES: Final = {
     _ALLOCATED: "allocated processors",
     _REQUESTED: "requested processors",
 }
+_TOLD: Final = re.compile(r"^\s*;\s*(UnixStartTime|TimeZoneString|TimeZone):\s*(\S+)", re.MULTILINE)
 _NUMBER: Final = r"[+-]?[0-9.]+"
 
 
 def swf_table(rows: Rows) -> pl.DataFrame:
-    """Return `line, job, at_us, run_s, gang, lack` of every row; see `table`."""
+    """Return `line, job, at_us, run_s, gang, user, lack` of every row; see `table`.
+
+    A user of -1 is not known.
+    """
     made = table(rows.without_comments(COMMENT), _FORM)
     require_different(rows.file, made, "job")
     return made
+
+
+def swf_start(rows: Rows) -> datetime | None:
+    """Return the local time of second 0, where the comments tell it and its zone."""
+    told = dict(_TOLD.findall("\n".join(rows.only_comments(COMMENT).frame["row"].to_list())))
+    try:
+        start = datetime.fromtimestamp(int(told["UnixStartTime"]), UTC)
+        if "TimeZoneString" in told:
+            zone: tzinfo = ZoneInfo(told["TimeZoneString"])
+        else:
+            zone = timezone(timedelta(seconds=int(told["TimeZone"])))
+        return start.astimezone(zone).replace(tzinfo=None)
+    except (KeyError, ValueError, OverflowError, OSError):  # not told, or nothing that is one
+        return None
 
 
 def looks_like_swf(row: str) -> bool:
@@ -82,7 +103,8 @@ def _read(file: str, line: int, row: str) -> Sequence[object]:
         )
     gang = allocated if requested == _UNKNOWN else requested
     lack = "no_run_time" if run == _UNKNOWN else "no_gang" if gang < 1 else None
-    return job, int(at * MICRO), int(run), gang, lack
+    user = whole(cells[_USER])
+    return job, int(at * MICRO), int(run), gang, _UNKNOWN if user is None else user, lack
 
 
 def _column(row: str, cells: Sequence[str], place: int) -> int:
@@ -102,13 +124,15 @@ _FORM: Final = Form(
     pattern=(
         r"^\s*(?P<job>[0-9]{1,12})\s+(?P<at>[0-9]{1,11})(?:\.(?P<at_part>[0-9]{1,6}))?"
         rf"\s+{_NUMBER}\s+(?P<run>-1|[0-9]{{1,11}})(?:\.[0-9]*)?\s+(?P<allocated>-1|[0-9]{{1,9}})"
-        rf"\s+{_NUMBER}\s+{_NUMBER}\s+(?P<requested>-1|[0-9]{{1,9}})(?:\s+{_NUMBER}){{10,}}$"
+        rf"\s+{_NUMBER}\s+{_NUMBER}\s+(?P<requested>-1|[0-9]{{1,9}})(?:\s+{_NUMBER}){{3}}"
+        rf"\s+(?P<user>-1|[0-9]{{1,9}})(?:\s+{_NUMBER}){{6,}}$"
     ),
     values={
         "job": pl.col("job").cast(pl.Int64),
         "at_us": micro_of("at"),
         "run_s": pl.col("run").cast(pl.Int64),
         "gang": _GANG,
+        "user": pl.col("user").cast(pl.Int64),
         "lack": pl.when(pl.col("run") == "-1")
         .then(pl.lit("no_run_time"))
         .when(_GANG < 1)
