@@ -11,7 +11,15 @@ from pathlib import PurePath
 from random import Random
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    model_validator,
+)
 
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.core.programme import Many, basis_points
@@ -122,6 +130,16 @@ class Span(_Part):
     def at(self, place: int) -> int:
         """Return a value by its place, from 0."""
         return self.least + place * self._apart
+
+
+def _form(written_: object) -> str:
+    return "span" if isinstance(written_, dict | Span) else "values"
+
+
+Setting = Annotated[
+    Annotated[Levels, Tag("values")] | Annotated[Span, Tag("span")], Discriminator(_form)
+]
+"""What a lever is given: its values one by one, or from where to where."""
 
 
 class Split(_Part):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from importlib.metadata import version
@@ -20,7 +20,7 @@ from tallygrid.files.document import Document, FileError, Mistake, Where, parse,
 from tallygrid.files.nearest import nearest
 from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
-from tallygrid.lab.levers import Levels, Point, Span, Split, Unit, WayError, latin, put, written
+from tallygrid.lab.levers import Point, Setting, Span, Split, Unit, WayError, latin, put, written
 from tallygrid.lab.parts import Parts, Pool, tasks_of
 from tallygrid.lab.scenario import Scenario, packaged, scenario_of
 
@@ -39,7 +39,7 @@ class _File(BaseModel):
     seeds: Annotated[int, Field(ge=SEEDS_MIN, le=1_000)] = SEEDS_MIN
     seed: int = 1
     """Of the Latin hypercube itself."""
-    vary: dict[str, Levels | Span] = Field(default_factory=dict)
+    vary: dict[str, Setting] = Field(default_factory=dict)
     split: Annotated[tuple[Split, ...], Field(strict=False)] = ()
 
 
@@ -225,7 +225,9 @@ def check_ends(document: Document, sweep: Sweep, ends: Sequence[Point]) -> None:
         try:
             sweep.at(point)
         except FileError as error:
-            mistakes.update(dict.fromkeys(error.mistakes))
+            for one in error.mistakes:
+                remedy = f"{one.remedy} Look at the levers of {document.file}, too."
+                mistakes[replace(one, remedy=remedy.strip())] = None
     if mistakes:
         raise FileError(mistakes)
 
