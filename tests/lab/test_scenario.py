@@ -15,6 +15,7 @@ from tallygrid.lab.network.results import saturated, tables_of
 from tallygrid.lab.network.simulate import catalogue_of, play, stage_of
 from tallygrid.lab.network.summary import summary_of
 from tallygrid.lab.scenario import Scenario, open_scenario, packaged
+from tallygrid.lab.writing import summary
 
 SMALL = """
 id: small
@@ -278,6 +279,8 @@ def test_a_city_and_its_districts_stand_beside_one_another_by_their_own_terms() 
     bills = jobs.group_by("firm").agg(pl.col("subsidy_fen", "billed_fen").sum())
     assert (bills["subsidy_fen"] <= bills["billed_fen"]).all()
     assert (jobs["subsidy_fen"] > jobs["billed_fen"] * 0.9).any()
+    told = {one["id"]: one["is_published"] for one in summary(stage.scenario, tables)["programmes"]}
+    assert told == {"shanghai-compute-issued": True, "shanghai-districts-assumed": False}
     used = steps["step"].cast(pl.String).is_in(["used", "claimed"])
     assert used.to_list() == (steps["paid_fen"] > 0).to_list()
 

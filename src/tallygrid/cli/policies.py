@@ -273,6 +273,8 @@ def _warn(desk: Desk, found: Mapping[str, Any]) -> None:
     for one in found["programmes"]:
         if one["edition"] == "reported":
             click.echo(render("lab.reported", desk.language, programme=one["id"]), err=True)
+        if not one["is_published"]:
+            click.echo(render("lab.own", desk.language, programme=one["id"]), err=True)
         if one["changed"]:
             click.echo(changed_text(one, desk.language), err=True)
     full = found["saturated"]["saturated"]

@@ -160,6 +160,11 @@ class Scenario:
     """Parameters that were estimated, not assumed."""
 
 
+def is_published(programme: str) -> bool:
+    """Tell whether a programme comes with the package, and not with a scenario of its own."""
+    return programme in _programmes()
+
+
 def packaged() -> tuple[str, ...]:
     """Return the ids of the scenarios that come with the package."""
     folder = files(__package__).joinpath("scenarios")

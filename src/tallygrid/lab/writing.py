@@ -16,7 +16,7 @@ from tallygrid.lab.findings import NEEDED
 from tallygrid.lab.network.results import TABLES, tables_of
 from tallygrid.lab.network.simulate import KINDS, play, stage_of
 from tallygrid.lab.network.summary import summary_of
-from tallygrid.lab.scenario import InForce, Scenario
+from tallygrid.lab.scenario import InForce, Scenario, is_published
 from tallygrid.lab.table import read_fitted
 from tallygrid.settings import LANGUAGES, Language
 from tallygrid.text.difference import figure_said
@@ -77,6 +77,7 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
                 "text": one.text,
                 "changed": {way: str(value) for way, value in one.changes.items()},
                 "edition": one.programme.edition,
+                "is_published": is_published(one.programme.id),
                 "budget_fen": one.budget_fen,
                 "assumed": {name: str(value) for name, value in
                             one.assumptions.of(one.programme.id).items()},

@@ -74,8 +74,8 @@ def _section(name: str, names: Names) -> Section:
     sentences = [writer.say(f"lab.{name}.lead")]
     if name == "waits" and found.is_saturated:
         sentences.append(writer.say("lab.waits.saturated"))
-    elif name == "waits" and not found.waits:
-        sentences.append(writer.say("lab.waits.none"))
+    if name == "waits":
+        sentences.append(writer.say("lab.waits.picture" if found.waits else "lab.waits.none"))
     draw = drawings.DRAWINGS.get(name)
     made = tables.TABLES[name](names)
     return Section(
@@ -98,6 +98,8 @@ def _cautions(found: Found, names: Names) -> Iterator[str]:
     for one in found.summary["programmes"]:
         if one["edition"] == "reported":
             yield render("lab.reported", writer.language, programme=writer.pick(one["name"]))
+        if not one["is_published"]:
+            yield render("lab.own", writer.language, programme=writer.pick(one["name"]))
         if one.get("changed"):
             yield changed_text(one, writer.language)
     if found.seeds < SEEDS_MIN:

@@ -146,7 +146,7 @@ def _waits(names: Names) -> Iterator[Table]:
 
 
 def _hours(writer: Writer) -> Write:
-    return lambda seconds: writer.number(round(seconds / 3600, 2))
+    return lambda seconds: writer.number(round(seconds / 3600, 2) + 0.0)  # no nought below nought
 
 
 def _budgets(names: Names) -> Iterator[Table]:
@@ -207,7 +207,7 @@ def _programmes(names: Names) -> Iterator[Table]:
     rows = tuple(
         (
             names.programme(one["id"]),
-            writer.say(f"lab.edition.{one['edition']}"),
+            writer.say(f"lab.edition.{one['edition'] if one['is_published'] else 'own'}"),
             short_hash(one["version"]),
             names.joined(one["readings"][writer.language]) or NONE,
             writer.yuan(one["budget_fen"]),

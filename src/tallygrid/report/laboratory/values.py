@@ -59,7 +59,10 @@ def share(writer: Writer) -> Write:
 
 def plain(writer: Writer) -> Write:
     """Return how numbers are written."""
-    return lambda value: writer.number(round(value, 1 if abs(value) < _WHOLE_FROM else None))
+    return lambda value: writer.number(
+        # A nought is no less than nought.
+        round(value, 1 if abs(value) < _WHOLE_FROM else None) + 0
+    )
 
 
 def heads(writer: Writer, *titles: str, words: int = 1) -> tuple[Column, ...]:
