@@ -104,6 +104,13 @@ def test_the_end_tells_everything_that_the_figures_rest_on(
     assert [one for one in told if one not in page] == []
 
 
+def test_a_figure_that_only_some_seeds_have_says_so_where_it_is_read_first(results: Path) -> None:
+    figures = json.loads((results / "summary.json").read_text(encoding="utf-8"))["figures"]
+    some = figures.get("fen_per_additional_card_hour", {"seeds": 0})["seeds"]
+    told = f"of the {some} of 3 seeds in which there is one"
+    assert (told in _page(results, "en")) is (0 < some < 3)
+
+
 def test_parts_of_the_public_money_are_those_of_the_jobs(results: Path) -> None:
     firms = pl.read_parquet(results / "firms.parquet").to_dicts()
     size = {(one["seed"], one["firm"]): one["size"] for one in firms}

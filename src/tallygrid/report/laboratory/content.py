@@ -114,5 +114,8 @@ def _tiles(found: Found, writer: Writer) -> Iterator[Tile]:
     for name in _TILES:
         figure, write = found.figure(name), write_as(name, writer)
         value = write(figure.mean) if figure else writer.say("lab.unknown")
-        detail = writer.say("lab.interval", interval=interval(figure, write))
+        code = "lab.interval" if figure is None or figure.seeds == found.seeds else "lab.of_some"
+        detail = writer.say(
+            code, interval=interval(figure, write), all=found.seeds, some=figure and figure.seeds
+        )
         yield Tile(value, tables.figure_label(name, writer), detail)
