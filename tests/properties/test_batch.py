@@ -322,6 +322,37 @@ def fees_prove_a_bound(
     assert packed.value <= best
 
 
+@settings(max_examples=40, deadline=None)
+@given(batches(6), st.lists(fees, min_size=11, max_size=11))
+def test_a_pool_loses_what_it_would_rather_pack(
+    parts: tuple[Rows, Rows, Rows, Rows], drawn: list[float]
+) -> None:
+    """Nothing where it has that already, and all of its gain where it has nothing."""
+    with TemporaryDirectory() as folder:
+        instance = Instance.of(read_batch(written(Path(folder), parts)))
+    relaxation = Relaxation.of(instance)
+    count = len(instance.work)
+    packing = Packing.of(
+        relaxation, np.arange(count), np.zeros(len(relaxation.limits)), apart=np.inf
+    )
+    asked = np.array(drawn[: count + len(relaxation.limits)])
+    chosen = packing.at(asked, near=0.0).chosen
+    content, nothing = np.full(count, -1), np.full(count, -1)
+    content[packing.job[chosen]] = packing.pool[chosen]
+    has_its_own = np.array(
+        [
+            (content[packing.job[chosen & (packing.pool == pool)]] == pool).all()
+            for pool in range(relaxation.pools)
+        ]
+    )
+
+    least, most = packing.losses(asked, content), packing.losses(asked, nothing)
+
+    assert (least[has_its_own] == 0).all()
+    assert (least <= most).all()
+    assert ((most > 0) == np.isin(np.arange(relaxation.pools), packing.pool[chosen])).all()
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 50), st.integers(1, 20)), max_size=9),
     st.integers(0, 60),

@@ -125,6 +125,21 @@ class Packing:
         value = paid + float(whole - fees.sum()) - gained - sold - float(error)
         return Packed(value, np.concatenate([taken - 1, used - self.limits]), chosen)
 
+    def losses(self, asked: Floats, choice: Rows) -> Floats:
+        """Return what each pool would gain by its own best packing over what a choice packs.
+
+        Args:
+            asked: The fees of the great jobs, then the prices of pools and budgets.
+            choice: A pool for each great job.
+        """
+        great, prices = self.great, asked[len(self.jobs) :]
+        budget = np.append(prices[great.pools :], 0.0)[great.programme[self.job]]
+        gain = self.gain - asked[self.job] - prices[self.pool] * great.work[self.job]
+        gain -= budget * self.subsidy
+        best = self.at(asked, 0.0).chosen
+        change = gain * (best.astype(np.float64) - (choice[self.job] == self.pool))
+        return np.maximum(np.bincount(self.pool, change, minlength=great.pools), 0.0)
+
 
 @dataclass(frozen=True)
 class Packed:

@@ -276,10 +276,12 @@ def _pack(search_: _Search) -> None:
     took = 0.0
     while idle < _IDLE and not search_.is_over and deadline.left > took:
         before, left = search_.value, deadline.left
-        pools = random.permutation(relaxation.pools)[:count]
-        choice, asked = dived_again(
-            packing, found.asked, search_.best.choice[jobs], pools, deadline, value_max=value
-        )
+        now = search_.best.choice[jobs]
+        # Where the assignment loses most against the bound, there is most to gain.
+        losses = packing.losses(found.asked, now)
+        odds = np.sqrt(losses + max(losses.mean(), 1.0))
+        pools = random.choice(relaxation.pools, count, replace=False, p=odds / odds.sum())
+        choice, asked = dived_again(packing, found.asked, now, pools, deadline, value_max=value)
         _place(search_, packing, choice, asked)
         idle = 0 if search_.value < before else idle + 1
         took = left - deadline.left
