@@ -203,7 +203,7 @@ def _played(  # noqa: PLR0913  # what `run` and `compare` are given
         seeds = least
     scenario = replace(scenario, seeds=tuple(seeds_of(scenario, seeds)), calibrated=calibrated)
     with desk.log.status(render("lab.compiling_network", desk.language)):
-        compile_kernel(scenario.catalogue)
+        compile_kernel()
     by_seed = {}
     with progress(desk, "lab.playing", len(scenario.seeds)) as advance:
         for seed, tables in run_seeds(scenario, workers=workers or _cores()):

@@ -60,7 +60,7 @@ def sweep(
     found = read_sweep(file)
     impossible: Mapping[int, str] = {}
     with (
-        _pool(workers, address) as pool,
+        _pool(desk, workers, address) as pool,
         progress(desk, "lab.sweeping", found.runs) as advance,
     ):
         before = 0
@@ -94,7 +94,7 @@ def search(
     found: list[Candidate] = []
     impossible: Mapping[int, str] = {}
     with (
-        _pool(workers, address) as pool,
+        _pool(desk, workers, address) as pool,
         progress(desk, "lab.searching", wanted.runs) as advance,
     ):
         before = 0
@@ -110,15 +110,18 @@ def search(
 
 
 @contextmanager
-def _pool(workers: int | None, address: str | None) -> "Iterator[Pool]":
+def _pool(desk: Desk, workers: int | None, address: str | None) -> "Iterator[Pool]":
     """Give the workers that are asked for: processes here, or a cluster's.
 
     Raises:
         click.UsageError: Both are asked for.
     """
     if address is None:
+        from tallygrid.lab.network.run import compile_kernel
         from tallygrid.lab.parts import processes
 
+        with desk.log.status(render("lab.compiling_network", desk.language)):
+            compile_kernel()
         with processes(workers or os.cpu_count() or 1) as pool:
             yield pool
         return

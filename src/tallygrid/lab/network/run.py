@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from tallygrid.core.catalogue import Catalogue
 from tallygrid.core.placement import Request
+from tallygrid.files.catalogue import read_catalogue
 from tallygrid.lab.network import kernel, rows
 from tallygrid.lab.network.kernel import Table
 from tallygrid.lab.network.world import World
@@ -26,11 +26,12 @@ class TooGreatError(Exception):
         )
 
 
-def compile_kernel(catalogue: Catalogue) -> None:
+def compile_kernel() -> None:
     """Compile the kernel, unless an earlier run has: its processes then load what is kept."""
     jobs = np.ones((1, rows.JOB_COLUMNS), dtype=np.int64)
     jobs[0, [rows.FIRM, rows.KIND]] = 0
     firms = np.full((1, rows.FIRM_COLUMNS), rows.NOBODY, dtype=np.int64)
+    catalogue = read_catalogue()
     Run(World(catalogue), jobs, firms, [Request(1, 1, min(catalogue.places))]).play()
 
 
