@@ -113,13 +113,21 @@ def _kill_session(session: int) -> None:
 
 
 def _await_both(pool: Pool, nodes: Nodes) -> None:
-    """Wait until tasks are played on both nodes: the session of a worker tells its node."""
+    """Wait until tasks are played on both nodes: the session of a worker tells its node.
+
+    Calls that are over before the second node has a worker would all go to the first.
+    """
+    ray: Any = pytest.importorskip("ray")
     until, seen = time.monotonic() + JOIN_S, set[int]()
+    while sum(one["Alive"] for one in ray.nodes()) < len((nodes.head, nodes.second)):
+        assert time.monotonic() < until, "the second node has not joined"
+        time.sleep(0.2)
     while seen != {nodes.head, nodes.second}:
         assert time.monotonic() < until, (seen, nodes)
-        busy = [pool.executor.submit(time.sleep, 0.2) for _ in range(2)]
-        seen |= {pool.executor.submit(os.getsid, 0).result() for _ in range(2)}
-        assert [one.result() for one in busy] == [None, None]
+        submit = pool.executor.submit
+        calls = [(submit(time.sleep, 0.5), submit(os.getsid, 0)) for _ in range(8)]
+        seen |= {session.result() for _, session in calls}
+        assert {one.result() for one, _ in calls} == {None}
 
 
 def test_a_sweep_on_two_nodes_gives_the_same_bytes_though_one_is_lost(
