@@ -163,7 +163,8 @@ def _side(name: str) -> dict[str, Any]:
     return {
         "scenario": name, "name": NAME, "saturated": {"saturated": [], "saturated_without": []},
         "figures": {"step.aware": figure, "step.begun": figure},
-        "programmes": [{"id": "here", "edition": "issued", "changed": {"rate.tiers.all.rate": "5%"},
+        "programmes": [{"id": "here", "edition": "issued", "is_published": True,
+                        "changed": {"rate.tiers.all.rate": "5%"},
                         "text": "sha256:1", "version": "sha256:2"}],
     }  # fmt: skip
 

@@ -77,6 +77,8 @@ def _cautions(found: Compared, writer: Writer) -> Iterator[str]:
         for one in side["programmes"]:
             if one["edition"] == "reported":
                 yield render("lab.reported", writer.language, programme=writer.pick(one["name"]))
+            if not one["is_published"]:
+                yield render("lab.own", writer.language, programme=writer.pick(one["name"]))
             if one["changed"]:
                 yield changed_text(one, writer.language)
         if pools := side["saturated"]["saturated"]:
