@@ -101,6 +101,10 @@ def test_every_error_of_ours_has_an_exit_code() -> None:
     caught |= {"TaxError"}  # a wrong value of a file, told as one
     caught |= {"KeptError", "OverspentError", "SeedError"}  # said by `allocate` in full
     caught |= {"BundleError", "TooDearError"}  # by `audit check` and `place`, which know the file
+    caught |= {
+        "LostError",
+        "WayError",
+    }  # by a sweep, as what is left of it and as its file's mistake
     caught |= {"BusyError", "NoListError", "TokenError"}  # answered over HTTP
     assert {kind.__name__ for kind in ours - set(known())} <= caught
 
