@@ -5,10 +5,12 @@ import threading
 from collections.abc import Sequence
 
 import psycopg
+import pytest
 from bookkeeping import Books, event
 
 from tallygrid import ledger
 from tallygrid.core.books import Event, Outcome
+from tallygrid.ledger import async_queue
 from tallygrid.ledger.async_queue import UNDER_WAY, AsyncPostingQueue
 from tallygrid.ledger.queue import EVENTS_TOGETHER, OverloadError
 
@@ -63,6 +65,24 @@ def test_who_waits_together_is_posted_together_and_gets_its_own_outcomes(books: 
     assert max(till.batches) <= EVENTS_TOGETHER
     assert len(till.batches) < EVENTS_TOGETHER // 8
     assert books.balance("available") == (sum(range(1, EVENTS_TOGETHER + 1)), 0)
+
+
+def test_who_calls_again_at_once_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one who has just been answered comes before the queue has gone to rest."""
+    monkeypatch.setattr(async_queue, "UNDER_WAY", 1)
+
+    def post(_: str, __: str, events: Sequence[Event]) -> tuple[Outcome, ...]:
+        return tuple(Outcome(one.key, "posted") for one in events)
+
+    async def calls() -> None:
+        posting = AsyncPostingQueue(post)
+        for _ in range(3):
+            await posting.post("web", "P", [event("appropriate", {MOVE: 1})])
+
+    async def in_time() -> None:
+        await asyncio.wait_for(calls(), timeout=10)
+
+    asyncio.run(in_time())
 
 
 def test_while_one_batch_is_written_the_next_is_sent_but_no_third() -> None:

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 import psycopg
 
@@ -92,7 +92,6 @@ class _Lane:
         if len(self.runners) < UNDER_WAY:
             runner = self.loop.create_task(self._run())
             self.runners.add(runner)
-            runner.add_done_callback(self.runners.discard)
         return outcomes
 
     async def _run(self) -> None:
@@ -104,6 +103,8 @@ class _Lane:
             self.events_under_way -= posted
             pace = posted / max(time.monotonic() - began, 1e-6)
             self.events_per_s += (pace - self.events_per_s) / 8
+        # At once: a callback would come later, and who enters until then would wait for nobody.
+        self.runners.remove(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _batch(self) -> _Batch:
         """Take a share of what is about: the next batch forms while others are under way."""
