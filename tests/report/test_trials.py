@@ -15,6 +15,7 @@ from tallygrid.lab.search import AIMS
 from tallygrid.lab.sweep import with_days
 from tallygrid.report.laboratory.content import Content
 from tallygrid.report.laboratory.page import page
+from tallygrid.report.laboratory.tables import figure_label
 from tallygrid.report.trials.aims import Levers
 from tallygrid.report.trials.compared import Compared, compared_content
 from tallygrid.report.trials.searched import Searched, searched_content
@@ -124,6 +125,21 @@ def test_a_search_shows_the_front_and_where_its_levers_stand(
         ("1", 5), ("2", 4), ("3", 3), ("4", 2),
     ]  # fmt: skip
     assert spots[0]["up_mean"] == -4_000  # yuan
+    assert "4,000 [" in candidates.rows[0][2], "means of money are whole yuan"
+    assert "4,000 [" in candidates.rows[0][3]
+    html = page(told, language, {})
+    assert "<details>" not in html, "the ranks are read beside the picture"
+
+
+@pytest.mark.parametrize(("on_front", "lead"), [(0, "front.none"), (1, "front.one"), (2, "front")])
+def test_a_search_says_how_many_stand_on_its_front(
+    searched: Searched, on_front: int, lead: str
+) -> None:
+    changed = searched.charts["candidates"].with_columns(on_front=pl.col("point") < on_front)
+    found = Searched(searched.described, {"candidates": changed}, _levers(), "0")
+    writer = Writer("en")
+    told = searched_content(found, writer)
+    assert list(told.sections[0].sentences) == [writer.say(f"trials.{lead}.lead")]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -176,7 +192,12 @@ def test_a_comparison_says_which_differences_luck_could_have_made(
     rows = [
         {"figure": name, "seed": seed, "one": 10.0 + seed, "other": 10.0 + seed + change}
         for seed in range(10)
-        for name, change in (("card_hours", 5.0), ("public_fen", (-1.0) ** seed))
+        for name, change in (
+            ("card_hours", 5.0),
+            ("public_fen", (-1.0) ** seed),
+            ("take_up", -0.03),
+            ("gain.gini", 1e-5),
+        )
     ]
     write_compared(tmp_path, {"one": _side("a"), "other": _side("b")}, pl.DataFrame(rows))
     found = Compared(*read_compared(tmp_path), "0")
@@ -184,10 +205,16 @@ def test_a_comparison_says_which_differences_luck_could_have_made(
     assert "(a)" in told.title
     assert "(b)" in told.title
     assert any("rate.tiers.all.rate = 5%" in caution for caution in told.cautions)
-    by_name = {row[-1]: row for row in told.sections[0].tables[0].rows}
+    by_name = {row[0]: row for row in told.sections[0].tables[0].rows}
     writer = Writer(language)
-    assert by_name[writer.say("trials.sure")][3] == "+5"
-    assert set(by_name) == {writer.say("trials.sure"), writer.say("trials.unsure")}
+    hours, money, take_up, gini = (
+        by_name[figure_label(name, writer)]
+        for name in ("card_hours", "public_fen", "take_up", "gain.gini")
+    )
+    assert (hours[3], hours[-1]) == ("+5", writer.say("trials.sure"))
+    assert money[-1] == writer.say("trials.unsure")
+    assert take_up[3] == writer.say("trials.points", told="-3"), "not per cent of the share"
+    assert gini[3] == "0", "a nought has no sign"
     assert len(told.sections[1].tables[0].rows) == 4
     assert _drawn(told)
     assert NAME[language] in page(told, language, {})

@@ -58,7 +58,9 @@ def read_searched(folder: Path) -> tuple[dict[str, Any], dict[str, pl.DataFrame]
 def lever_name(lever: str) -> Mapping[Language, str]:
     """Return what a lever is called: a parameter of behaviour in words, others by their way."""
     known = parameters().get(lever)
-    return {"en": known.en, "zh": known.zh} if known else {"en": lever, "zh": lever}
+    if known is None:
+        return {"en": lever, "zh": lever}
+    return {"en": known.en.rstrip("."), "zh": known.zh.rstrip("。")}  # a name, not a sentence
 
 
 def _read(folder: Path, kind: str, table: str) -> tuple[dict[str, Any], pl.DataFrame]:

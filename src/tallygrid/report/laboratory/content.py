@@ -38,6 +38,8 @@ class Section:
     description: str
     """The picture for those who do not see it."""
     tables: Sequence[Table]
+    is_folded: bool = True
+    """Whether the tables hold what the picture shows, and so stand folded behind it."""
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,12 @@ def write_as(name: str, writer: Writer) -> Write:
         return money(writer)
     if name in _INDICES:
         return lambda value: writer.number(round(value, 3))
-    if name.startswith(_SHARES):
-        return share(writer)
-    return plain(writer)
+    return share(writer) if is_share(name) else plain(writer)
+
+
+def is_share(name: str) -> bool:
+    """Whether a figure is a part of a whole, which is written in per cent."""
+    return name.startswith(_SHARES) and name not in _INDICES
 
 
 def money(writer: Writer) -> Write:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tallygrid.core.money import FEN_PER_YUAN
 from tallygrid.report.figures import Words
 from tallygrid.report.laboratory.found import Figure
-from tallygrid.report.laboratory.values import NONE, Write, plain, share
+from tallygrid.report.laboratory.values import NONE, Write, money, plain, share
 from tallygrid.report.writer import Writer
 from tallygrid.text import render
 
@@ -56,6 +56,11 @@ def aim_name(aim: str, writer: Writer) -> str:
     return said if aim != _MONEY else writer.say("trials.low_spending")
 
 
+def headed(name: str) -> str:
+    """Return a name as it stands over a section."""
+    return name[:1].upper() + name[1:]
+
+
 def aim_unit(aim: str) -> str:
     """Return how an axis writes an aim's values, as d3 does."""
     return ".1~%" if aim in _SHARES else ",.4~r"
@@ -71,7 +76,7 @@ def write_aim(aim: str, writer: Writer) -> Write:
     if aim in _SHARES:
         return share(writer)
     if aim == _MONEY:
-        return lambda value: writer.money(round(value))
+        return money(writer)
     if aim in _INDICES:
         return lambda value: writer.number(float(f"{value:.3g}"))
     return plain(writer)

@@ -1,6 +1,6 @@
 """The report of a comparison: two scenarios on the same luck, and what differs how surely."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,11 +11,18 @@ from tallygrid.report.laboratory.content import Content, Section
 from tallygrid.report.laboratory.found import SEEDS_MIN, Figure
 from tallygrid.report.laboratory.shapes import Range, Ranges
 from tallygrid.report.laboratory.tables import figure_label
-from tallygrid.report.laboratory.values import Write, interval, plain, with_interval, write_as
+from tallygrid.report.laboratory.values import (
+    Write,
+    interval,
+    is_share,
+    plain,
+    with_interval,
+    write_as,
+)
 from tallygrid.report.shapes import PLAIN_COLOUR
 from tallygrid.report.tables import Column, Table
 from tallygrid.report.writer import Writer
-from tallygrid.text import render
+from tallygrid.text import catalogue, render
 
 _KEY: Final = (
     *("take_up", "days_to_voucher", "card_hours", "additional_card_hours"),
@@ -108,8 +115,24 @@ def _relative(found: Compared, writer: Writer) -> Iterator[Range]:
     for row in found.rows(_KEY):
         if row["one"]:
             figure = Figure.of(row).over(abs(row["one"]))
-            told = with_interval(Figure.of(row), _signed(write_as(row["figure"], writer)))
-            yield Range(figure_label(row["figure"], writer), figure, told)
+            told = _told(row["figure"], writer, with_interval)(Figure.of(row))
+            yield Range(_short(row["figure"], writer), figure, told)
+
+
+def _short(name: str, writer: Writer) -> str:
+    """Call a figure by a name for which a picture has room."""
+    own = f"trials.short.{name}"
+    return writer.say(own) if f"report.{own}" in catalogue() else figure_label(name, writer)
+
+
+def _told(
+    name: str, writer: Writer, tell: Callable[[Figure, Write], str]
+) -> Callable[[Figure], str]:
+    """Return how differences of a figure are written: those of shares in percentage points."""
+    if not is_share(name):
+        return lambda figure: tell(figure, _signed(write_as(name, writer)))
+    points = _signed(lambda share: writer.number(round(share * 100, 1)))
+    return lambda figure: writer.say("trials.points", told=tell(figure, points))
 
 
 def _table(found: Compared, writer: Writer) -> Table:
@@ -118,11 +141,12 @@ def _table(found: Compared, writer: Writer) -> Table:
     for row in found.rows(_KEY):
         write, figure = write_as(row["figure"], writer), Figure.of(row)
         label = figure_label(row["figure"], writer)
-        signed = _signed(write)
+        mean = _told(row["figure"], writer, lambda one, write: write(one.mean))
+        between = _told(row["figure"], writer, interval)
         sure = figure.low > 0 or figure.high < 0
         rows.append((
-            label, write(row["one"]), write(row["other"]), signed(figure.mean),
-            interval(figure, signed), writer.say("trials.sure" if sure else "trials.unsure"),
+            label, write(row["one"]), write(row["other"]), mean(figure),
+            between(figure), writer.say("trials.sure" if sure else "trials.unsure"),
         ))  # fmt: skip
     heads = [writer.say("lab.column.figure"), names["one"], names["other"]]
     heads += [writer.say(f"trials.column.{one}") for one in ("difference", "interval", "luck")]
@@ -131,7 +155,15 @@ def _table(found: Compared, writer: Writer) -> Table:
 
 
 def _signed(write: Write) -> Write:
-    return lambda value: f"+{write(value)}" if value > 0 else write(value + 0.0)
+    """Return how differences are written: what is more with a plus, a nought without."""
+
+    def written(value: float) -> str:
+        told = write(value + 0.0)
+        if not any(digit in told for digit in "123456789"):
+            return write(0.0)
+        return f"+{told}" if value > 0 else told
+
+    return written
 
 
 def _steps(found: Compared, writer: Writer) -> Section:

@@ -9,7 +9,7 @@ import polars as pl
 from tallygrid.report.laboratory.content import Content, Draw, Section
 from tallygrid.report.laboratory.found import Figure
 from tallygrid.report.laboratory.shapes import Range, Ranges
-from tallygrid.report.laboratory.values import with_interval
+from tallygrid.report.laboratory.values import money, with_interval
 from tallygrid.report.shapes import PLAIN_COLOUR
 from tallygrid.report.tables import Column, Table
 from tallygrid.report.trials.aims import (
@@ -66,7 +66,7 @@ def _front(found: Searched, writer: Writer) -> Section:
     return Section(
         name=kind,
         title=writer.say(f"trials.{kind}"),
-        sentences=[writer.say(f"trials.{kind}.lead")],
+        sentences=[writer.say(f"trials.{_lead(found)}.lead")],
         draw=_picture(found, writer) if against else _ranking(found, writer),
         description=writer.say(f"trials.{kind}.description"),
         tables=[
@@ -74,7 +74,16 @@ def _front(found: Searched, writer: Writer) -> Section:
             for one in (_candidates(found, writer), _settings(found, writer), _texts(found, writer))
             if one.rows
         ],
+        is_folded=False,
     )
+
+
+def _lead(found: Searched) -> str:
+    """Return what there is to say: of the best, or of how many stand on the front."""
+    if not found.described["against"]:
+        return "best"
+    on_front = sum(row["on_front"] for row in found.rows)
+    return {0: "front.none", 1: "front.one"}.get(on_front, "front")
 
 
 def _picture(found: Searched, writer: Writer) -> Draw:
@@ -133,7 +142,7 @@ def _candidates(found: Searched, writer: Writer) -> Table:
         reached = (
             with_interval(_figure(row, n), write_aim(aim, writer)) for n, aim in told.items()
         )
-        spent = with_interval(_figure(row, "spent_fen"), lambda fen: writer.money(round(fen)))
+        spent = with_interval(_figure(row, "spent_fen"), money(writer))
         rows.append((str(rank), *reached, spent, writer.say(f"trials.group.{_group(row)}")))
     heads = [
         Column(writer.say("trials.column.rank")),

@@ -15,6 +15,7 @@ from tallygrid.report.trials.aims import (
     aim_name,
     aim_unit,
     changed_cautions,
+    headed,
     in_axis_unit,
     or_none,
     write_aim,
@@ -55,11 +56,12 @@ def swept_content(found: Swept, writer: Writer) -> Content:
 def _section(found: Swept, aim: str, writer: Writer) -> Section:
     return Section(
         name=aim,
-        title=aim_name(aim, writer),
+        title=headed(aim_name(aim, writer)),
         sentences=[writer.say("trials.response.lead")],
         draw=Responses(list(_panels(found, aim, writer)), aim_name(aim, writer), aim_unit(aim)),
         description=writer.say("trials.response.description"),
         tables=[_sway(found, aim, writer)],
+        is_folded=False,
     )
 
 
