@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import pytest
@@ -13,6 +13,14 @@ from fontTools.ttLib import TTFont
 from terminal import Terminal
 
 from tallygrid import report
+from tallygrid.files.catalogue import read_catalogue
+from tallygrid.files.facts import packaged_vocabulary
+from tallygrid.lab.findings import findings_of
+from tallygrid.lab.writing import read_results
+from tallygrid.report.laboratory.content import content
+from tallygrid.report.laboratory.found import Found
+from tallygrid.report.writer import Writer
+from tallygrid.settings import Language
 from tallygrid.text import catalogue
 
 SMALL = """
@@ -153,6 +161,45 @@ def test_bills_of_the_sides_come_to_those_of_the_jobs(results: Path) -> None:
     sides = _rows(results, "sites", level="side", measure="revenue_fen")
     billed = sum(job["billed_fen"] for job in _jobs(results))
     assert sum(row["mean"] for row in sides) == pytest.approx(billed / 3)
+
+
+def test_a_seed_without_an_award_counts_as_nought(results: Path) -> None:
+    summary, tables = read_results(results)
+    awarded = tables["steps"].filter(pl.col("awarded_fen") > 0)
+    alone = awarded.filter(pl.col("seed") == awarded["seed"][0])
+    found = findings_of({**tables, "steps": alone}, summary["figures"])["vouchers"]
+    rows = {row["measure"]: row for row in found.to_dicts()}
+    assert rows["awards"]["mean"] == pytest.approx(len(alone) / 3)
+    assert (rows["awards"]["seeds"], rows["mean"]["seeds"]) == (3, 1)
+
+
+@pytest.mark.parametrize("language", get_args(Language))
+def test_a_picture_of_nought_is_left_out_and_the_page_says_so(
+    results: Path, language: Language
+) -> None:
+    """As where everybody is answered at once and nobody uses what is awarded."""
+    summary, tables = read_results(results)
+    (whole_fen,) = {one["budget_fen"] for one in summary["programmes"]}
+    unused = {"available_fen": whole_fen, "payable_fen": 0}
+    changed = {
+        **tables,
+        "steps": tables["steps"].with_columns(waited_days=0.0),
+        "budgets": tables["budgets"].with_columns(**{k: pl.lit(v) for k, v in unused.items()}),
+    }
+    charts = findings_of(changed, summary["figures"])
+    found = Found(summary, charts, read_catalogue(), packaged_vocabulary(), "0")
+    told = {section.name: section for section in content(found, Writer(language)).sections}
+    writer = Writer(language)
+    programme = summary["programmes"][0]["name"][language]
+    for name, sentence in (
+        ("vouchers", writer.say("lab.nought")),
+        ("budgets", writer.say("lab.budgets.still", programmes=programme)),
+    ):
+        draw = told[name].draw
+        assert draw is not None
+        assert draw(860) is None
+        assert told[name].sentences[-1] == sentence
+    assert writer.say("lab.nought") not in told["revenue"].sentences
 
 
 def test_one_language_alone_is_written_alone(results: Path, home: Path) -> None:

@@ -269,11 +269,11 @@ def test_every_sentence_of_the_report_is_used() -> None:
     )
     by_name = re.compile(
         r"report\.(state|stage|job|side|kind|redeem|origin|summary|journal|way|class|fit"
-        r"|trials\.group|lab\.(kind|province|edition|figure|unit))\.[\w.-]+"
+        r"|trials\.(group|short)|lab\.(kind|province|edition|figure|unit))\.[\w.-]+"
     )
     # The laboratory says `lab.column.…`, `lab.….lead` and so on by the last word alone.
     last_word = re.compile(
-        r"report\.(?:lab|trials)\.(?:column\.|setting\.|gain\.(?!lead))?(\w+?)(?:\.lead)?"
+        r"report\.(?:lab|trials)\.(?:column\.|setting\.|gain\.(?!lead))?([\w.]+?)(?:\.lead)?"
     )
 
     codes = [code for code in catalogue() if code.startswith("report.")]

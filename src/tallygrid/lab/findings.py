@@ -67,7 +67,11 @@ def _vouchers(tables: Tables) -> pl.DataFrame:
         pl.col("waited_days").quantile(0.5, "higher").alias("p50"),
         pl.col("waited_days").quantile(0.9, "higher").alias("p90"),
     )
-    return _measured(measured, ("programme",), ("awards", "mean", "p50", "p90"))
+    # A seed in which nobody is awarded has no waiting time, but it has a count of awards: 0.
+    every = tables["budgets"].select("programme", "seed").unique(maintain_order=True)
+    filled = every.join(measured, on=["programme", "seed"], how="left", maintain_order="left")
+    counted = filled.with_columns(pl.col("awards").fill_null(0.0))
+    return _measured(counted, ("programme",), ("awards", "mean", "p50", "p90"))
 
 
 def _sites(tables: Tables) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from tallygrid.report.laboratory import drawings, tables
 from tallygrid.report.laboratory.changed import changed_text
 from tallygrid.report.laboratory.found import SEEDS_MIN, Found
 from tallygrid.report.laboratory.names import Names
+from tallygrid.report.laboratory.shapes import Courses, Ranges
 from tallygrid.report.laboratory.values import interval, write_as
 from tallygrid.report.prose import Tile
 from tallygrid.report.svg import Chart
@@ -76,18 +77,30 @@ def _section(name: str, names: Names) -> Section:
     sentences = [writer.say(f"lab.{name}.lead")]
     if name == "waits" and found.is_saturated:
         sentences.append(writer.say("lab.waits.saturated"))
+    drawing = drawings.DRAWINGS.get(name)
+    draw = drawing(names) if drawing else None
     if name == "waits":
         sentences.append(writer.say("lab.waits.picture" if found.waits else "lab.waits.none"))
-    draw = drawings.DRAWINGS.get(name)
+    else:
+        sentences += _undrawn(draw, names)
     made = tables.TABLES[name](names)
     return Section(
         name=name,
         title=writer.say(f"lab.{name}"),
         sentences=sentences,
-        draw=draw(names) if draw else None,
+        draw=draw,
         description=writer.say(f"lab.{name}.description") if draw else "",
         tables=[one for one in made if one.rows],
     )
+
+
+def _undrawn(draw: Draw | None, names: Names) -> Iterator[str]:
+    """Yield what a picture leaves out, because it would be nought throughout."""
+    writer = names.writer
+    if isinstance(draw, Courses) and draw.still:
+        yield writer.say("lab.budgets.still", programmes=names.joined(draw.still))
+    elif isinstance(draw, Ranges) and draw.rows and draw.is_nought:
+        yield writer.say("lab.nought")
 
 
 def _cautions(found: Found, names: Names) -> Iterator[str]:

@@ -39,6 +39,7 @@ def _vouchers(names: Names) -> Ranges:
     days = {
         programme: measures["mean"]
         for (programme,), measures in names.found.groups("vouchers", "programme")
+        if "mean" in measures
     }
     rows = [
         Range(names.programme(one["id"]), days[one["id"]],

@@ -13,8 +13,10 @@ from tallygrid.report.svg import Chart
 
 _AMOUNT_PX: Final = 52
 """The room left of a line for amounts."""
-_TICK_PX: Final = 50
-"""What a number on an axis takes, with the space beside it."""
+_TICK_PX: Final = 30
+"""The space beside a number on an axis."""
+_LEGEND_PX: Final = {True: 300, False: 400}
+"""The room for one entry of a legend, on a narrow page and on a wide one."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Ranges:
 
     def __call__(self, width: int) -> Chart | None:
         """Draw the rows on a page of a width, or nothing if all are nought or there are none."""
-        if not any(row.figure.low or row.figure.high for row in self.rows):
+        if self.is_nought:
             return None
         is_narrow = width <= WIDTHS["narrow"]
         names = [row.name for row in self.rows]
@@ -54,6 +56,11 @@ class Ranges:
             marks.append(told)
         return alt.LayerChart(layer=marks, width=room, height=alt.Step(24))
 
+    @property
+    def is_nought(self) -> bool:
+        """Whether there is nothing to be seen."""
+        return not any(row.figure.low or row.figure.high for row in self.rows)
+
     def _values(self) -> list[dict[str, object]]:
         return [
             {"row": n, "mean": row.figure.mean, "low": row.figure.low, "high": row.figure.high,
@@ -62,9 +69,15 @@ class Ranges:
         ]  # fmt: skip
 
     def _marks(self, chart: alt.Chart, room: int, *, is_narrow: bool) -> list[alt.Chart]:
-        axis = alt.Axis(format=self.unit, tickCount=max(3, min(7, room // _TICK_PX)))
         least = min(0.0, *(row.figure.low for row in self.rows))
         most = max(0.0, *(row.figure.high for row in self.rows)) or 1.0
+        longest_px = max(text_px(f"{round(end):,}") for end in (least, most))
+        axis = alt.Axis(
+            format=self.unit,
+            tickCount=max(3, min(7, room // (longest_px + _TICK_PX))),
+            labelOverlap=True,  # the last label is drawn inward, towards the one before
+            labelSeparation=8,
+        )
         span = alt.Scale(nice=True, domain=[least, most])
         x = alt.X("low:Q", title=wrapped(self.axis, room), axis=axis, scale=span)
         legend = _legend(is_narrow=is_narrow) if len(self.colours) > 1 else None
@@ -96,10 +109,25 @@ class Courses:
     """What the twelve months are called on the axis."""
 
     def __call__(self, width: int) -> Chart | None:
-        """Draw the panels on a page of a width, or nothing if there are none."""
-        panels = dict.fromkeys(course.panel for course in self.courses)
+        """Draw the panels on a page of a width, or nothing if all are nought or there are none."""
+        panels = [one for one in self.panels if one not in self.still]
         drawn = [self._panel(one, width, is_first=not n) for n, one in enumerate(panels)]
         return alt.vconcat(*drawn, spacing=10) if drawn else None
+
+    @property
+    def panels(self) -> list[str]:
+        """What courses there are, in their order."""
+        return list(dict.fromkeys(course.panel for course in self.courses))
+
+    @property
+    def still(self) -> list[str]:
+        """The panels in which nothing ever happens; they are not drawn."""
+        moving = {
+            course.panel
+            for course in self.courses
+            if any(one.low or one.high for one in course.figures)
+        }
+        return [panel for panel in self.panels if panel not in moving]
 
     def _panel(self, panel: str, width: int, *, is_first: bool) -> alt.LayerChart:
         chart = alt.Chart(alt.InlineData(values=self._values(panel)))
@@ -137,4 +165,9 @@ class Courses:
 
 def _legend(*, is_narrow: bool) -> alt.Legend:
     """Return a legend above the chart; on a narrow page its entries stand below one another."""
-    return alt.Legend(orient="top", columns=1 if is_narrow else 7, symbolOpacity=1)
+    return alt.Legend(
+        orient="top",
+        columns=1 if is_narrow else 7,
+        symbolOpacity=1,
+        labelLimit=_LEGEND_PX[is_narrow],
+    )
