@@ -68,21 +68,38 @@ def carry_out(office: Office, wish: Wish, compose: Compose, *, anew: bool = Fals
     Raises:
         ConflictError: The key stands for another wish.
     """
-    intent, given = office.transact(
-        "web", lambda connection: write(connection, wish, compose, anew=anew)
-    )
+    given = office.transact("web", lambda connection: write(connection, wish, compose, anew=anew))
     if given is not None and given.final:
         return given
-    return _finish(office, intent)
+    return _finish(office, wish, again=True)
+
+
+def in_turn(
+    office: Office,
+    wish: Wish,
+    compose: Compose,
+    *kinds: str,
+    anew: bool = False,
+    **body: str,
+) -> Answer:
+    """Carry out a wish whose postings have to wait for those of others, as `settle_first` says."""
+    while True:
+        resume(office, *kinds, **body)
+        try:
+            return carry_out(office, wish, compose, anew=anew)
+        except PendingError:
+            continue
 
 
 def recover(office: Office) -> int:
     """Carry out again every intent that was interrupted; return how many there were.
 
-    One that cannot be finished now keeps no other waiting; what it raises is raised at the end.
+    One that somebody is at is not interrupted, even if that process hangs. One that cannot be
+    finished now keeps no other waiting; what it raises is raised at the end.
     """
     office.transact("web", outbox.drain)
-    return len(each(office.transact("web", unsettled), lambda one: _finish(office, one)))
+    waiting = office.transact("web", unsettled)
+    return sum(each(waiting, lambda one: _recovered(office, one.wish)))
 
 
 def resume(office: Office, *kinds: str, **body: str) -> int:
@@ -92,7 +109,7 @@ def resume(office: Office, *kinds: str, **body: str) -> int:
         lambda connection: [one for kind in kinds for one in unsettled(connection, kind, body)],
     )
     for intent in waiting:
-        _finish(office, intent)
+        _finish(office, intent.wish, again=False)
     return len(waiting)
 
 
@@ -147,8 +164,8 @@ def followed(
 
 def write(
     connection: Connection, wish: Wish, compose: Compose, *, anew: bool = False
-) -> tuple[Intent, Answer | None]:
-    """Commit an intent, or find it; return it with the answer it has had so far.
+) -> Answer | None:
+    """Commit an intent, or find it; return the answer it has had so far.
 
     What was written first stands: a repetition would work out other postings from books
     that have moved since, and must not post them. Only a refusal that left nothing behind
@@ -166,14 +183,14 @@ def write(
         )
         row = _found(connection, wish)
     assert row is not None, "the intent was just written"
-    kind, same_body, written, outcome, is_settled = row
+    kind, same_body, outcome, is_settled = row
     if kind != wish.kind or not same_body:
         raise ConflictError(wish)
-    intent = Intent(wish, postings_of(written))
     answer = answer_of(wish.key, outcome) if is_settled else None
     if anew and answer is not None and not answer.final:
-        return _rewritten(connection, wish, compose), None
-    return intent, answer
+        _rewrite(connection, wish, compose)
+        return None
+    return answer
 
 
 def post(office: Office, intent: Intent) -> Refused | None:
@@ -228,40 +245,65 @@ def unsettled(
     )
 
 
-def _finish(office: Office, intent: Intent) -> Answer:
-    """Post and settle an intent, one process at a time; whoever waited finds it settled."""
-    key = intent.wish.key
+def _recovered(office: Office, wish: Wish) -> bool:
+    """Finish an intent; tell whether nobody else was at it."""
+    key = wish.key
+    if not office.transact("web", lambda connection: _is_free(connection, key)):
+        return False
     try:
-        answer, noted = office.transact("web", lambda connection: _alone(connection, key))
-        if answer is not None:
-            return answer
-        refused = post(office, replace(intent, refused=noted))
-        return office.transact("web", lambda connection: settle(connection, intent, refused))
+        _finish(office, wish, again=False)
+    finally:
+        office.transact("web", lambda connection: _let_go(connection, key))
+    return True
+
+
+def _finish(office: Office, wish: Wish, *, again: bool) -> Answer:
+    """Post and settle an intent, one process at a time; whoever waited finds it settled."""
+    key = wish.key
+    try:
+        found = office.transact("web", lambda connection: _alone(connection, wish, again=again))
+        if isinstance(found, Answer):
+            return found
+        refused = post(office, found)
+        return office.transact("web", lambda connection: settle(connection, found, refused))
     finally:
         office.transact("web", lambda connection: _let_go(connection, key))
 
 
-def _alone(connection: Connection, key: UUID) -> tuple[Answer | None, Refused | None]:
-    """Wait until nobody else is at an intent; return its final answer, or the refusal noted.
+def _alone(connection: Connection, wish: Wish, *, again: bool) -> Intent | Answer:
+    """Wait until nobody else is at an intent; return it as it stands now, or its answer.
 
     The lock belongs to the session and not to the transaction, so it is gone when its holder
-    has died, and not before the postings in between are made. An intent that is tried again
-    is without outcome until it has another, so that `recover` finds it.
+    has died, and not before the postings in between are made. What was refused meanwhile is
+    tried again only for somebody who asks `again`: nobody is surprised by what was told to
+    have failed. It is then without outcome until it has another, so that `recover` finds it.
     """
-    connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (str(key),))
+    connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (str(wish.key),))
     row = connection.execute(
-        "SELECT outcome, settled_at IS NOT NULL FROM service.intent WHERE key = %s", (key,)
+        """
+        SELECT postings, outcome, settled_at IS NOT NULL FROM service.intent
+        WHERE key = %s FOR UPDATE
+        """,
+        (wish.key,),
     ).fetchone()
     assert row is not None, "an intent is written before it is posted"
-    outcome, is_settled = row
+    written, outcome, is_settled = row
     if not is_settled:
-        return None, _noted(key, outcome)
-    if (answer := answer_of(key, outcome)).final:
-        return answer, None
+        return Intent(wish, postings_of(written), _noted(wish.key, outcome))
+    if (answer := answer_of(wish.key, outcome)).final or not again:
+        return answer
     connection.execute(
-        "UPDATE service.intent SET outcome = NULL, settled_at = NULL WHERE key = %s", (key,)
+        "UPDATE service.intent SET outcome = NULL, settled_at = NULL WHERE key = %s", (wish.key,)
     )
-    return None, None
+    return Intent(wish, postings_of(written))
+
+
+def _is_free(connection: Connection, key: UUID) -> bool:
+    """Take an intent's lock if nobody else has it; tell whether it was taken."""
+    row = connection.execute(
+        "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (str(key),)
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _let_go(connection: Connection, key: UUID) -> None:
@@ -271,7 +313,7 @@ def _let_go(connection: Connection, key: UUID) -> None:
 def _found(connection: Connection, wish: Wish) -> tuple[Any, ...] | None:
     return connection.execute(
         """
-        SELECT kind, body = %s, postings, outcome, settled_at IS NOT NULL
+        SELECT kind, body = %s, outcome, settled_at IS NOT NULL
         FROM service.intent WHERE key = %s FOR UPDATE
         """,
         (Jsonb(wish.body), wish.key),
@@ -302,7 +344,7 @@ def _refused(office: Office, intent: Intent) -> Refused | None:
     return None
 
 
-def _rewritten(connection: Connection, wish: Wish, compose: Compose) -> Intent:
+def _rewrite(connection: Connection, wish: Wish, compose: Compose) -> None:
     """Work out a refused wish again; it is without outcome until it has another."""
     postings = tuple(compose(connection))
     connection.execute(
@@ -311,7 +353,6 @@ def _rewritten(connection: Connection, wish: Wish, compose: Compose) -> Intent:
         """,
         (Jsonb(postings_json(postings)), wish.key),
     )
-    return Intent(wish, postings)
 
 
 def _note(connection: Connection, *, key: UUID, refused: Refused) -> None:

@@ -1,0 +1,115 @@
+"""What was interrupted is carried to its end; what somebody is at, or was told of, is let be."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import pytest
+from desk import AT, CITY, Desk, DiedError, wanted
+from psycopg import Connection
+
+from tallygrid.core.books import Account, Event, Leg
+from tallygrid.core.key import key_of
+from tallygrid.service import buying, intent
+from tallygrid.service.intent import Compose
+from tallygrid.service.office import Office
+from tallygrid.service.wish import Posting, Wish
+
+AVAILABLE: Final = Account.of(f"available::city@{AT.year}")
+CUT: Final = Wish(key_of("a test's cut"), "reduce", {"programme": CITY})
+WAYS: Final = [
+    pytest.param(intent.recover, 2, id="recover"),
+    pytest.param(lambda office: intent.resume(office, "reduce", programme=CITY), 1, id="resume"),
+]
+"""How what lies unsettled is carried out, and with which transaction it has been listed."""
+
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True)
+class SlowOffice(Office):
+    """An office that is overtaken by somebody else after so many transactions."""
+
+    meanwhile: Callable[[], None] = lambda: None
+    left: list[int] = field(default_factory=lambda: [0])
+
+    def transact(self, role: str, work: Callable[[Connection], _Found]) -> _Found:
+        """Run work; if it is time, let the other thing happen first."""
+        self.left[0] -= 1
+        if self.left[0] == -1:
+            self.meanwhile()
+        return super().transact(role, work)
+
+
+def _slow(desk: Desk, transactions: int, meanwhile: Callable[[], None]) -> SlowOffice:
+    base = desk.office
+    return SlowOffice(
+        base.sessions, base.catalogue, base.site, meanwhile=meanwhile, left=[transactions]
+    )
+
+
+def _cut(fen: int) -> Compose:
+    """Return what takes so much out of the budget."""
+    out = Leg(AVAILABLE, Account("appropriation", AT.year, funder="city"), fen)
+    event = Event(CUT.key, "reduce", (out,), AT, reason="a cut")
+    return lambda _: (Posting(CITY, "web", (event,)),)
+
+
+def _free_fen(desk: Desk) -> int:
+    return desk.balance(CITY, AVAILABLE.code).free_fen
+
+
+@pytest.mark.parametrize(("carry_on", "listed"), WAYS)
+def test_what_was_refused_meanwhile_is_not_done_behind_ones_back(
+    funded: Desk, carry_on: Callable[[Office], int], listed: int
+) -> None:
+    before_fen = _free_fen(funded)
+    too_much = _cut(before_fen + 1)
+    with pytest.raises(DiedError):
+        intent.carry_out(funded.dying(1), CUT, too_much)
+
+    def tell() -> None:
+        assert not intent.carry_out(funded.office, CUT, too_much).accepted
+        funded.appropriate(CITY, 10, name="more")
+
+    carry_on(_slow(funded, listed, tell))
+
+    assert _free_fen(funded) == before_fen + 10
+    answer = intent.given(funded.office, CUT.key)
+    assert answer is not None
+    assert (answer.accepted, answer.attempt) == (False, 1)
+
+
+@pytest.mark.parametrize(("carry_on", "listed"), WAYS)
+def test_what_was_worked_out_anew_meanwhile_is_what_is_posted(
+    funded: Desk, carry_on: Callable[[Office], int], listed: int
+) -> None:
+    before_fen = _free_fen(funded)
+    too_much = _cut(before_fen + 1)
+    with pytest.raises(DiedError):
+        intent.carry_out(funded.dying(1), CUT, too_much)
+
+    def ask_again() -> None:
+        assert not intent.carry_out(funded.office, CUT, too_much).accepted
+        with pytest.raises(DiedError):
+            intent.carry_out(funded.dying(1), CUT, _cut(7), anew=True)
+
+    assert carry_on(_slow(funded, listed, ask_again)) == 1
+
+    assert _free_fen(funded) == before_fen - 7
+
+
+def test_whoever_hangs_keeps_no_other_waiting(funded: Desk) -> None:
+    for name in ("O-1", "O-2"):
+        voucher = funded.voucher(CITY, f"A-{name}", 7_500_000)
+        with pytest.raises(DiedError):
+            buying.buy(funded.dying(1), wanted(name, voucher, contract=f"A-{name}"), at=AT)
+    (first, _) = funded.rows("SELECT key FROM service.intent WHERE settled_at IS NULL ORDER BY 1")
+    funded.office.transact("web", lambda it: it.execute("SET lock_timeout = '500ms'"))
+
+    with funded.server.connect("web") as stopped:
+        stopped.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (str(first[0]),))
+        assert intent.recover(funded.office) == 1
+
+    assert intent.recover(funded.office) == 1
+    assert [funded.purchase(name).state for name in ("O-1", "O-2")] == ["held", "held"]
