@@ -1,7 +1,9 @@
 """An award in public notice holds its money, until its voucher is issued or it is withdrawn."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, datetime, timedelta
+from time import sleep
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -140,6 +142,22 @@ def test_who_is_not_in_notice_is_told(funded: Desk) -> None:
         noticing.issue(funded.office, "A-9", at=AT)
     with pytest.raises(UnknownError, match="no application 'A-9'"):
         noticing.withdraw(funded.office, "A-9", at=AT, why="x")
+
+
+def test_an_award_is_read_only_when_nobody_else_can_change_it(funded: Desk) -> None:
+    """Somebody withdraws it while this one waits for the contract's lock."""
+    _notice(funded)
+    with funded.server.connect("web") as other, ThreadPoolExecutor(1) as threads:
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended('contract C-1', 0))")
+        issued = threads.submit(noticing.issue, funded.office, "A-1", at=LATER)
+        while not other.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+            sleep(0.01)
+        other.execute("UPDATE service.application SET state = 'withdrawn'")
+        other.commit()
+
+        with pytest.raises(NoticeError, match="it is withdrawn"):
+            issued.result()
+    assert funded.rows("SELECT id FROM service.voucher") == []
 
 
 def test_interrupted_in_the_middle_it_is_carried_to_its_end(funded: Desk) -> None:

@@ -159,11 +159,9 @@ def _carried_out(
     office: Office, wish: Wish, compose: Callable[[Award], tuple[Posting, ...]]
 ) -> Answer:
     def of_contract(connection: Connection) -> tuple[Posting, ...]:
-        award = _award(connection, wish.body["application"])
-        contract = award.issue.request.contract
-        kinds = ("apply", "allot", "notice")
+        contract, kinds = wish.body["contract"], ("apply", "allot", "notice")
         settle_first(connection, f"contract {contract}", *kinds, contract=contract)
-        return compose(award)
+        return compose(_award(connection, wish.body["application"]))
 
     while True:
         resume(office, "apply", "allot", "notice", contract=wish.body["contract"])
