@@ -150,6 +150,14 @@ def test_a_batch_shares_out_both(desk: Desk) -> None:
     assert (_fen(desk, "committed"), _fen(desk, "committed", "")) == (AWARD_FEN, AWARD_FEN)
 
 
+def test_a_class_whose_money_was_all_taken_back_draws_on_what_is_for_all(town: Desk) -> None:
+    slip = Tranche(AT.year, "a slip", budgeting.divided(_scheme(), 2 * AWARD_FEN), "small")
+    assert budgeting.reduce(town.office, _scheme(), slip, at=AT).accepted
+
+    assert _apply(town, "A-1", SMALL).state == "awarded"
+    assert (_fen(town, "committed"), _fen(town, "committed", "")) == (0, AWARD_FEN)
+
+
 def test_a_class_that_the_text_does_not_know_is_told(town: Desk) -> None:
     tranche = Tranche(AT.year, "x", {"province": 7}, "tiny")
 

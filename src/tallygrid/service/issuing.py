@@ -118,7 +118,7 @@ class Issue:
 
     def purse(self, group: str) -> str:
         """Return the class if money was appropriated to it alone; else nothing: it is for all."""
-        return group if group and self.available(group) else ""
+        return group if group and self._appropriated_fen(group) else ""
 
     def used_of_nobodys(self) -> Used:
         """Return the same for whoever is in no group: what is kept for groups is not left."""
@@ -482,6 +482,21 @@ class Issue:
             {"programme": self.scheme.id, "year": self.day.year, "group": group},
         ).fetchall()
         return dict(rows)
+
+    def _appropriated_fen(self, group: str) -> int:
+        """Return what came in for a class alone this year, less what went back or on."""
+        row = self.connection.execute(
+            """
+            SELECT coalesce(sum(account.out_fen - account.in_fen), 0)::bigint
+            FROM books.account JOIN books.programme ON programme.id = account.programme
+            WHERE programme.code = %s AND account.year = %s AND account.budget_group = %s
+              AND account.kind IN (
+                'appropriation', 'carried_in', 'transferred_in', 'carried_out', 'transferred_out')
+            """,
+            (self.scheme.id, self.day.year, group),
+        ).fetchone()
+        assert row is not None, "an aggregate has one row"
+        return int(row[0])
 
     def _balance(self, programme: str, account: Account) -> int:
         row = self._row(programme, account)
