@@ -45,9 +45,9 @@ def town(desk: Desk) -> Desk:
     return desk
 
 
-def _scheme(rule: str = "first_come") -> Scheme:
+def _scheme(rule: str = "first_come", kept_yuan: int = 9_000_000) -> Scheme:
     plain = PROGRAMMES[PROVINCE].model_dump(mode="json", exclude_defaults=True)
-    group = {"id": "small", "when": "employees < 10", "amount_yuan": [{"value": 9_000_000}]}
+    group = {"id": "small", "when": "employees < 10", "amount_yuan": [{"value": kept_yuan}]}
     plain["budget"]["groups"] = [{**group, **CITED}]
     plain["allocation"] = {"value": rule, **CITED}
     plain["facts"]["employees"] = {"type": "integer", "en": "x", "zh": "x"}
@@ -148,6 +148,41 @@ def test_a_batch_shares_out_both(desk: Desk) -> None:
         "A-2": AWARD_FEN,
     }
     assert (_fen(desk, "committed"), _fen(desk, "committed", "")) == (AWARD_FEN, AWARD_FEN)
+
+
+def test_a_batch_gives_a_class_no_more_than_the_text_keeps_for_it(desk: Desk) -> None:
+    scheme = _scheme("pro_rata", kept_yuan=15_000)
+    publishing.publish(desk.office, scheme, at=AT)
+    _appropriate(desk, AWARD_FEN, "for all")
+    _appropriate(desk, 2 * AWARD_FEN, "for the small", group="small")
+    for name, size in (("A-1", SMALL), ("A-2", SMALL), ("A-3", LARGE), ("A-4", LARGE)):
+        asked = request(name, contract_fen=7_500_000, employees=size)
+        applying.apply(desk.office, scheme, asked, at=AT)
+
+    closed = allocating.allocate(desk.office, scheme, Closing("B-1"), at=AT + timedelta(days=1))
+
+    assert {(one.amount_fen, one.state) for one in closed} == {(AWARD_FEN // 2, "awarded")}
+    assert (_fen(desk, "committed"), _fen(desk, "committed", "")) == (AWARD_FEN, AWARD_FEN)
+
+
+@pytest.mark.parametrize(("short", "size"), [("", LARGE), ("small", SMALL)])
+def test_a_batch_asks_of_no_funder_what_it_has_not_in_that_purse(
+    desk: Desk, short: str, size: int
+) -> None:
+    """What a funder lacks in one purse is not what it has in the other."""
+    scheme = _scheme("pro_rata")
+    publishing.publish(desk.office, scheme, at=AT)
+    for group in ("", "small"):
+        parts = {"province": AWARD_FEN, "city": 100_000 if group == short else AWARD_FEN}
+        tranche = Tranche(AT.year, f"for {group}", parts, group)
+        assert budgeting.appropriate(desk.office, scheme, tranche, at=AT).accepted
+    asked = request("A-1", contract_fen=7_500_000, employees=size)
+    applying.apply(desk.office, scheme, asked, at=AT)
+
+    (one,) = allocating.allocate(desk.office, scheme, Closing("B-1"), at=AT + timedelta(days=1))
+
+    assert (one.state, one.result) == ("awarded", "scaled")
+    assert one.asked_fen > one.amount_fen == _fen(desk, "committed", short)
 
 
 def test_a_class_whose_money_was_all_taken_back_draws_on_what_is_for_all(town: Desk) -> None:

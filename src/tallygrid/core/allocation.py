@@ -49,16 +49,18 @@ class Money:
         """Return what a group has; the empty name has what is kept for nobody."""
         return self.groups[group] if group else self.whole_fen - sum(self.groups.values())
 
-    def less(self, amount_fen: int) -> "Money":
-        """Return so much less, taken from what is kept for nobody, then from group after group.
+    def less(self, amount_fen: int, names: Iterable[str]) -> "Money":
+        """Return so much less, taken from one after the other of these; "" is kept for nobody.
 
-        >>> Money(100, {"young": 70, "old": 20}).less(20)
+        >>> Money(100, {"young": 70, "old": 20}).less(20, ["", "young", "old"])
         Money(whole_fen=80, groups={'young': 60, 'old': 20})
         """
-        lacking_fen, groups = max(0, amount_fen - self.of("")), dict(self.groups)
-        for group, kept_fen in groups.items():
-            taken_fen = min(kept_fen, lacking_fen)
-            groups[group], lacking_fen = kept_fen - taken_fen, lacking_fen - taken_fen
+        lacking_fen, groups = amount_fen, dict(self.groups)
+        for name in names:
+            taken_fen = min(self.of(name), lacking_fen)
+            lacking_fen -= taken_fen
+            if name:
+                groups[name] -= taken_fen
         return Money(self.whole_fen - amount_fen, groups)
 
 

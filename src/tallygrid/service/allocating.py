@@ -24,6 +24,7 @@ from tallygrid.core.arithmetic import Used
 from tallygrid.core.decision import Decision, decide, from_json
 from tallygrid.core.key import key_of
 from tallygrid.core.money import split
+from tallygrid.core.programme import Programme
 from tallygrid.core.window import is_open, may_grow
 from tallygrid.service.applying import barred
 from tallygrid.service.intent import PendingError, attempts, carry_out, given, resume, settle_first
@@ -258,8 +259,9 @@ def _bearable(
 ) -> tuple[Money, tuple[Award, ...]]:
     """Share out what every funder can bear: the odd fen of each award falls on one of them."""
     programme, money = scheme.applied, _money(connection, scheme, closing, at)
-    left = _nobody(connection, scheme, at).available()
-    weights = tuple(weight for _, weight in programme.funders)
+    nobody = _nobody(connection, scheme, at)
+    purses = {name: nobody.purse(name) for name in ("", *money.groups)}
+    left = {purse: nobody.available(purse) for purse in purses.values()}
     while True:
         awards = shared(
             claims,
@@ -268,14 +270,29 @@ def _bearable(
             seed=closing.seed,
             unit_fen=UNITS_FEN[programme.rounding.unit],
         )
-        parts = zip(*(split(award.amount_fen, weights) for award in awards), strict=True)
-        due = {
-            funder: sum(part) for (funder, _), part in zip(programme.funders, parts, strict=False)
-        }
-        short_fen = max((fen - left.get(funder, 0) for funder, fen in due.items()), default=0)
-        if short_fen <= 0:
+        short_fen = _short_fen(programme, awards, purses, left)
+        if not short_fen:
             return money, awards
-        money = money.less(short_fen)
+        for short, fen in short_fen.items():
+            money = money.less(fen, [name for name, purse in purses.items() if purse == short])
+
+
+def _short_fen(
+    programme: Programme,
+    awards: Sequence[Award],
+    purses: Mapping[str, str],
+    left: Mapping[str, Mapping[str, int]],
+) -> Mapping[str, int]:
+    """Return what the funder that lacks most lacks for the awards, of each purse that is short."""
+    due_fen: Counter[tuple[str, str]] = Counter()
+    for award in awards:
+        parts = split(award.amount_fen, tuple(weight for _, weight in programme.funders))
+        for (funder, _), fen in zip(programme.funders, parts, strict=True):
+            due_fen[purses[award.claim.group], funder] += fen
+    short_fen: Counter[str] = Counter()
+    for (purse, funder), fen in due_fen.items():
+        short_fen[purse] = max(short_fen[purse], fen - left[purse].get(funder, 0))
+    return +short_fen
 
 
 def _require_scores(name: str, found: Sequence[_Candidate]) -> None:
@@ -341,12 +358,14 @@ def _is_counted_at_close(connection: Connection, scheme: Scheme) -> bool:
 
 
 def _money(connection: Connection, scheme: Scheme, closing: Closing, at: datetime) -> Money:
-    """Return what is left of the year's budget, and of what is kept for each group."""
+    """Return what is left for all, with what each group may draw of it or of its own money."""
     nobody = _nobody(connection, scheme, at)
     kept = {group.id: nobody.kept_fen(group) for group in scheme.applied.budget.groups}
     left = {name: max(0, kept_fen - used_fen) for name, (kept_fen, used_fen) in kept.items()}
-    left |= {name: nobody.available_fen(name) or 0 for name in kept if nobody.purse(name)}
-    return Money(nobody.available_fen() or 0, {**left, **closing.groups})
+    own = {name: nobody.available_fen(name) or 0 for name in kept if nobody.purse(name)}
+    groups = {**left, **{name: min(fen, left[name]) for name, fen in own.items()}, **closing.groups}
+    own_fen = sum(min(fen, groups[name]) for name, fen in own.items())
+    return Money((nobody.available_fen("") or 0) + own_fen, groups)
 
 
 def _nobody(connection: Connection, scheme: Scheme, at: datetime) -> Issue:
