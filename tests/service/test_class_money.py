@@ -150,6 +150,44 @@ def test_a_batch_shares_out_both(desk: Desk) -> None:
     assert (_fen(desk, "committed"), _fen(desk, "committed", "")) == (AWARD_FEN, AWARD_FEN)
 
 
+def test_an_award_that_waited_comes_by_the_way_that_was_asked_for(town: Desk) -> None:
+    """In notice it stays in notice, and what is owed ex post is owed."""
+    ways: tuple[Way, ...] = ("notice", "notice", "notice", "ex_post")
+    asked = [_apply(town, f"A-{n}", LARGE, way).state for n, way in enumerate(ways)]
+    _appropriate(town, 3 * AWARD_FEN, "more")
+
+    closed = allocating.allocate(town.office, _scheme(), Closing("B-1"), at=AT + timedelta(days=1))
+
+    assert asked == ["in_notice", "waiting", "waiting", "waiting"]
+    assert [one.state for one in closed] == ["in_notice", "in_notice", "awarded"]
+    assert (_fen(town, "reserved", ""), _fen(town, "payable", "")) == (3 * AWARD_FEN, AWARD_FEN)
+    assert town.rows("SELECT id FROM service.voucher") == []
+    assert noticing.issue(town.office, "A-1", at=AT + timedelta(days=8)).accepted
+    assert noticing.withdraw(town.office, "A-2", at=AT, why="objection 3").accepted
+    assert (_fen(town, "committed", ""), _fen(town, "reserved", "")) == (AWARD_FEN, AWARD_FEN)
+    assert town.held_fen("registry") == AWARD_FEN + 1, "the claim of the first, still in notice"
+    assert ending.revoke(town.office, "V-A-1", at=AT, why="a slip").back_fen == AWARD_FEN
+    assert town.problems() == ()
+
+
+def test_a_batch_puts_into_notice_what_was_to_be_in_notice(desk: Desk) -> None:
+    scheme, week = _scheme("pro_rata", kept_yuan=0), timedelta(days=7)
+    publishing.publish(desk.office, scheme, at=AT)
+    _appropriate(desk, AWARD_FEN, "for all")
+    for name in ("A-1", "A-2"):
+        asked = request(name, contract_fen=7_500_000, employees=LARGE)
+        assert applying.apply(desk.office, scheme, asked, at=AT, way="notice").state == "approved"
+
+    closed = allocating.allocate(desk.office, scheme, Closing("B-1"), at=AT + timedelta(days=1))
+
+    assert [(one.state, one.voucher) for one in closed] == [("in_notice", None)] * 2
+    assert noticing.issue(desk.office, "A-1", at=AT + week).accepted
+    ((terms, valid_from),) = desk.rows("SELECT grant_terms, valid_from FROM service.voucher")
+    assert (terms["room_fen"], valid_from) == (AWARD_FEN // 2, (AT + week).date())
+    assert _fen(desk, "committed", "") == _fen(desk, "reserved", "") == AWARD_FEN // 2
+    assert desk.problems() == ()
+
+
 def test_a_batch_gives_a_class_no_more_than_the_text_keeps_for_it(desk: Desk) -> None:
     scheme = _scheme("pro_rata", kept_yuan=15_000)
     publishing.publish(desk.office, scheme, at=AT)

@@ -13,7 +13,7 @@ from tallygrid.cli.common import (
 )
 from tallygrid.core.allocation import KeptError, OverspentError
 from tallygrid.service import allocating, publishing
-from tallygrid.service.allocating import Closing
+from tallygrid.service.allocating import Allotted, Closing
 from tallygrid.text import render
 
 
@@ -59,8 +59,16 @@ def award(  # noqa: PLR0913  # one argument per option
         write_json([vars(one) for one in closed])
         return
     for one in closed:
-        code = "lower" if one.state == "awarded" and one.amount_fen < one.asked_fen else one.state
-        words = render(f"allocation.closed.{code}", desk.language, **vars(one))
+        words = render(f"allocation.closed.{_became(one)}", desk.language, **vars(one))
         desk.out.print(words, markup=False, soft_wrap=True)
     if not closed:
         click.echo(render("allocation.closed.none", desk.language))
+
+
+def _became(one: Allotted) -> str:
+    """Return what became of an application, as the messages call it."""
+    if one.state != "awarded":
+        return one.state
+    if one.voucher is None:
+        return "ex_post"
+    return "lower" if one.amount_fen < one.asked_fen else "awarded"

@@ -26,13 +26,13 @@ from tallygrid.core.key import key_of
 from tallygrid.core.money import split
 from tallygrid.core.programme import Programme
 from tallygrid.core.window import is_open, may_grow
-from tallygrid.service.applying import barred
+from tallygrid.service.applying import Way, awarded, barred
 from tallygrid.service.intent import PendingError, attempts, carry_out, given, resume, settle_first
 from tallygrid.service.issuing import Issue, Request
 from tallygrid.service.office import Office
 from tallygrid.service.plain import facts_of
 from tallygrid.service.publishing import Scheme, latest, versions
-from tallygrid.service.wish import Posting, Wish, postings
+from tallygrid.service.wish import Posting, Wish
 
 _SHARED_AT_CLOSE: Final = frozenset({"pro_rata", "ranked", "lottery"})
 """Rules under which what one gets depends on everybody who may still apply."""
@@ -63,7 +63,7 @@ class Allotted:
     place: int
     factor: str
     state: str
-    """Awarded; waiting, for money or because the books said no; or refused."""
+    """Awarded; in notice; waiting, for money or because the books said no; or refused."""
     voucher: str | None
 
 
@@ -447,6 +447,7 @@ class _Granted:
     decision: dict[str, Any]
     amount_fen: int
     closed_at: datetime
+    way: Way
 
     @property
     def key(self) -> UUID:
@@ -461,7 +462,8 @@ def _granted(connection: Connection, scheme: Scheme) -> tuple[_Granted, ...]:
                 """
                 SELECT allotment.programme, allotment.batch, application.id AS application,
                   application.applicant, application.contract, application.facts,
-                  allotment.decision, allotment.amount_fen, batch.closed_at
+                  allotment.decision, allotment.amount_fen, batch.closed_at,
+                  application.way
                 FROM service.allotment
                 JOIN service.batch ON batch.programme = allotment.programme
                   AND batch.id = allotment.batch
@@ -476,7 +478,7 @@ def _granted(connection: Connection, scheme: Scheme) -> tuple[_Granted, ...]:
 
 
 def _issue(office: Office, scheme: Scheme, allotment: _Granted) -> None:
-    """Award and issue one voucher; where the books say no, the application waits."""
+    """Award what was asked for: a voucher, as a rule; where the books say no, it waits."""
     contract = allotment.contract
     wish = Wish(
         key=allotment.key,
@@ -506,6 +508,5 @@ def _postings(connection: Connection, scheme: Scheme, one: _Granted) -> tuple[Po
     if barred(issue):
         return ()
     decision = from_json(one.decision)
-    voucher = issue.voucher(decision, face_fen=one.amount_fen)
-    outbox = {"does": "voucher_issued", **voucher.as_json()}
-    return postings(issue.steps(voucher, decision), outbox=outbox)
+    terms = issue.voucher(decision, face_fen=one.amount_fen)
+    return awarded(issue, terms, decision, one.way)

@@ -18,6 +18,7 @@ from tallygrid.service.issuing import Issue, Request
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.publishing import Scheme, in_force
+from tallygrid.service.voucher import Voucher
 from tallygrid.service.wish import Answer, Posting, Refused, Wish, postings
 
 Way = Literal["voucher", "ex_post", "notice"]
@@ -94,18 +95,22 @@ def _decided(issue: Issue, way: Way) -> tuple[Posting, ...]:
     settle_first(issue.connection, f"contract {contract}", "apply", "allot", contract=contract)
     decision, in_batches = _decision(issue), issue.programme.allocation.in_batches
     bar = barred(issue)
-    _write(issue, decision, bar)
+    _write(issue, decision, bar, way)
     if bar or in_batches or not (decision.issuable and decision.amount_fen):
         return ()
+    return awarded(issue, issue.voucher(decision), decision, way)
+
+
+def awarded(issue: Issue, terms: Voucher, decision: Decision, way: Way) -> tuple[Posting, ...]:
+    """Return the postings of an award, and what the rows say of it then."""
     if way == "notice":
         reserved = {"does": "award_reserved", "application": issue.request.id}
-        return postings(issue.steps_of_notice(decision), outbox=reserved)
+        return postings(issue.steps_of_notice(terms, decision), outbox=reserved)
     if way == "ex_post":
-        awarded = {"does": "awarded_ex_post", "application": issue.request.id}
-        return postings(issue.steps_ex_post(decision), outbox=awarded)
-    voucher = issue.voucher(decision)
-    outbox = {"does": "voucher_issued", **voucher.as_json()}
-    return postings(issue.steps(voucher, decision), outbox=outbox)
+        owed = {"does": "awarded_ex_post", "application": issue.request.id}
+        return postings(issue.steps_ex_post(terms, decision), outbox=owed)
+    issued = {"does": "voucher_issued", **terms.as_json()}
+    return postings(issue.steps(terms, decision), outbox=issued)
 
 
 def _decision(issue: Issue) -> Decision:
@@ -170,7 +175,7 @@ def barred(issue: Issue) -> str:
     return next((f"{how} {name}" for name, how in stands.items() if how != "allowed"), "")
 
 
-def _write(issue: Issue, decision: Decision, bar: str) -> None:
+def _write(issue: Issue, decision: Decision, bar: str, way: Way) -> None:
     issue.connection.execute(
         """
         INSERT INTO service.application
@@ -178,11 +183,11 @@ def _write(issue: Issue, decision: Decision, bar: str) -> None:
         FROM jsonb_populate_record(NULL::service.application, %s) AS application
         ON CONFLICT (id) DO NOTHING
         """,
-        (Jsonb(_row(issue, decision, bar)),),
+        (Jsonb(_row(issue, decision, bar, way)),),
     )
 
 
-def _row(issue: Issue, decision: Decision, bar: str) -> Mapping[str, Any]:
+def _row(issue: Issue, decision: Decision, bar: str, way: Way) -> Mapping[str, Any]:
     return {
         "id": issue.request.id,
         "programme": issue.scheme.id,
@@ -195,6 +200,7 @@ def _row(issue: Issue, decision: Decision, bar: str) -> Mapping[str, Any]:
         "state": "refused" if bar else _state(decision),
         "submitted_at": issue.at.isoformat(),
         "decided_at": issue.at.isoformat(),
+        "way": way,
     }
 
 

@@ -159,13 +159,12 @@ class Issue:
             Step(REGISTRY, "worker", self.claimed(voucher)),
         ]
 
-    def steps_of_notice(self, decision: Decision) -> list[Step]:
+    def steps_of_notice(self, voucher: Voucher, decision: Decision) -> list[Step]:
         """Return everything that has to happen for an award to be held while it is in notice.
 
         Its caps are counted and its claim on the contract is held, so that the voucher, if
         nobody objects, is sure.
         """
-        voucher = self.voucher(decision)
         counted = self._counted(voucher, decision, self.counted(decision))
         return [
             *(Step(REGISTRY, "web", event) for event in self._claims(voucher)),
@@ -177,12 +176,12 @@ class Issue:
         """Return what opens the room of every cap that holds here."""
         return [Step(self.scheme.id, "web", one) for one in self._limits(voucher, decision)]
 
-    def steps_ex_post(self, decision: Decision) -> list[Step]:
+    def steps_ex_post(self, terms: Voucher, decision: Decision) -> list[Step]:
         """Return everything that has to happen for an award without a voucher to be owed.
 
-        It counts under the same caps, and takes the same claim on its contract.
+        It counts under the same caps, and takes the same claim on its contract. Its terms are
+        never issued: what the voucher would be, the award is at once.
         """
-        terms = self.voucher(decision)  # never issued: what it would be, the award is at once
         return [
             *(Step(REGISTRY, "web", event) for event in self._claims(terms)),
             *self.limits(terms, decision),

@@ -7,6 +7,7 @@ issued: then what was reserved goes back, with its caps and its claim on the con
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from psycopg import Connection
 
@@ -219,12 +220,38 @@ def _award(connection: Connection, name: str) -> Award:
     ).fetchall()
     year, group = max(((year, group) for year, group, *_ in reserved), default=(at.year, ""))
     return Award(
-        Issue(connection, scheme, request, at),
-        from_json(decision),
+        *_answer(Issue(connection, scheme, request, at), decision),
         year,
         group,
         {funder: fen for of, _, funder, fen in reserved if of == year},
     )
+
+
+def _answer(own: Issue, decision: Mapping[str, Any]) -> tuple[Issue, Decision]:
+    """Return by which answer an application was awarded: its own, or that of a batch."""
+    answers = own.connection.execute(
+        """
+        SELECT allotment.batch, batch.closed_at, allotment.decision
+        FROM service.allotment
+        JOIN service.batch ON (batch.programme, batch.id) = (allotment.programme, allotment.batch)
+        WHERE allotment.application = %s
+        """,
+        (own.request.id,),
+    ).fetchall()
+    found = {
+        issue.key("award"): (issue, from_json(answer))
+        for batch, at, answer in [("", own.at, decision), *answers]
+        for issue in [replace(own, batch=batch, at=at)]
+    }
+    row = own.connection.execute(
+        """
+        SELECT event.key FROM books.event JOIN books.programme ON programme.id = event.programme
+        WHERE programme.code = %s AND event.key = ANY (%s)
+        """,
+        (own.scheme.id, list(found)),
+    ).fetchone()
+    assert row is not None, "what is in notice was awarded"
+    return found[row[0]]
 
 
 def _voucher(award: Award, at: datetime) -> Voucher:
