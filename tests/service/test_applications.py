@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from http.server import ThreadingHTTPServer
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.error import HTTPError
 from urllib.request import Request as Asked
 from urllib.request import urlopen
 
+import psycopg
 import pytest
 from desk import AT, CITY, FACTS, FIRM, OTHER_FIRM, Desk, wanted
 
@@ -39,6 +40,15 @@ class BusyOffice(Office):
     def post(self, role: str, programme: str, events: Sequence[Event]) -> tuple[Outcome, ...]:  # noqa: ARG002  # Office's signature
         """Say when to come again."""
         raise OverloadError(programme, waiting=len(events), retry_after_s=3)
+
+
+@dataclass(frozen=True)
+class AwayOffice(Office):
+    """An office whose database is away."""
+
+    def transact(self, role: str, work: object) -> NoReturn:  # noqa: ARG002  # Office's signature
+        """Reach nobody."""
+        raise psycopg.OperationalError("away")
 
 
 def _body(**changed: object) -> bytes:
@@ -117,6 +127,16 @@ def test_a_full_queue_is_told_when_to_come_back_and_nothing_is_done(funded: Desk
     assert funded.rows("SELECT id FROM service.voucher") == []
     with _served(funded) as address:
         assert _post(address, _body(), mine)[1]["state"] == "awarded"
+
+
+def test_while_the_database_is_away_it_is_told_when_to_come_back(funded: Desk) -> None:
+    office = funded.office
+    away = AwayOffice(office.sessions, office.catalogue, office.site)
+    with _served(funded, office=away) as address:
+        status, document, headers = _post(address, _body(), _token(funded))
+
+    assert (status, headers["Retry-After"]) == (503, "5")
+    assert "cannot be reached" in document["detail"]
 
 
 def test_no_more_are_taken_on_than_there_is_room_for(funded: Desk) -> None:

@@ -15,7 +15,7 @@ from tallygrid.cli.reply import Reply, problem
 from tallygrid.database.error import DatabaseError
 from tallygrid.database.pool import BusyError, Pool
 from tallygrid.service.seeing import LISTS, NoListError, TokenError, seen_with
-from tallygrid.service.token import KINDS, Bearer, Kind
+from tallygrid.service.token import KINDS, Kind
 from tallygrid.text import render
 
 ROOT: Final = "/api"
@@ -29,21 +29,25 @@ class Api:
     applications: Applications | None = None
     """Who takes applications on; nobody, where the operator does not let it."""
 
-    def post(self, target: str, authorization: str | None, body: bytes) -> Reply:
-        """Answer what is sent: `/api/applications` takes applications on."""
-        if self.applications is None or urlsplit(target).path != f"{ROOT}/applications":
+    def post(self, target: str, authorization: str | None, read: Callable[[], bytes]) -> Reply:
+        """Answer what is sent: `/api/applications` takes applications on.
+
+        Args:
+            target: Where it is sent to.
+            authorization: The header with the token.
+            read: Reads the body; is called only for whoever has shown a token.
+        """
+        taken_on = self.applications
+        if taken_on is None or urlsplit(target).path != f"{ROOT}/applications":
             said = render("asking.nothing", self.desk.language)
             return problem(HTTPStatus.METHOD_NOT_ALLOWED, said, {"Allow": "GET"})
-        bearer: Bearer | None = None
 
-        def found(token: str) -> Reply:
-            nonlocal bearer
+        def applied(token: str) -> Reply:
             with seen_with(self._pools, token) as sight:
                 bearer = sight.bearer
-            return Reply(HTTPStatus.OK, {})
+            return taken_on.reply(bearer, read())
 
-        reply = self._told(authorization, found)
-        return reply if bearer is None else self.applications.reply(bearer, body)
+        return self._told(authorization, applied)
 
     def reply(self, target: str, authorization: str | None) -> Reply:
         """Answer a request for a target such as `/api/vouchers?after=V-1`."""
@@ -62,7 +66,7 @@ class Api:
             return self._unauthorised("reading.no_token")
         except NoListError as error:
             return problem(HTTPStatus.NOT_FOUND, error.sentence(self.desk.language))
-        except (BusyError, DatabaseError, psycopg.OperationalError):
+        except (BusyError, DatabaseError, psycopg.OperationalError, psycopg.InterfaceError):
             said = render("reading.busy", self.desk.language)
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, said, {"Retry-After": "5"})
 

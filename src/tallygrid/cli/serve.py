@@ -8,6 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import click
@@ -19,6 +20,9 @@ from tallygrid.cli.reply import Reply, problem
 from tallygrid.files.heads import HEADS_FILE
 from tallygrid.files.keys import KEYS_FILE, published_folder
 from tallygrid.text import render
+
+_PATIENCE_S: Final = 5
+"""How long whoever applies waits for a database that is away, before it is told to come back."""
 
 
 @click.command()
@@ -44,7 +48,8 @@ def serve(desk: Desk, *, host: str, port: int, directory: Path, applications: bo
     with ExitStack() as stack:
         taken = None
         if applications:
-            taken = stack.enter_context(taken_on(stack.enter_context(desk.office()), desk.language))
+            office = stack.enter_context(desk.office(patience_s=_PATIENCE_S))
+            taken = stack.enter_context(taken_on(office, desk.language))
         api = Api(desk, taken)
         stack.callback(api.close)
         handler = partial(Handler, first.name, heads, api, directory=str(directory))
@@ -99,8 +104,8 @@ class Handler(SimpleHTTPRequestHandler):
             self.close_connection = True
             self._say(problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {BYTES_MAX} bytes."))
             return
-        body = self.rfile.read(int(length))
-        self._say(self._api.post(self.path, self.headers["Authorization"], body))
+        read = partial(self.rfile.read, int(length))
+        self._say(self._api.post(self.path, self.headers["Authorization"], read))
 
     def translate_path(self, path: str) -> str:
         """Return the file of a path."""
