@@ -1,14 +1,15 @@
 """Applying over HTTP: one id is one application; too much at once is told when to come back."""
 
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from http.server import ThreadingHTTPServer
 from typing import Any, Final, NoReturn
 from urllib.error import HTTPError
 from urllib.request import Request as Asked
@@ -21,7 +22,7 @@ from desk import AT, CITY, FACTS, FIRM, OTHER_FIRM, Desk, wanted
 from tallygrid.cli.api import Api
 from tallygrid.cli.applications import WAITING_MAX, Applications, taken_on
 from tallygrid.cli.common import Desk as CommandDesk
-from tallygrid.cli.serve import Handler
+from tallygrid.cli.serve import Handler, Server
 from tallygrid.core.books import Event, Outcome
 from tallygrid.ledger.queue import OverloadError
 from tallygrid.service import token
@@ -59,7 +60,7 @@ def _body(**changed: object) -> bytes:
 
 @contextmanager
 def _served(
-    desk: Desk, *, office: Office | None = None, applications: bool = True
+    desk: Desk, *, office: Office | None = None, applications: bool = True, most: int = 128
 ) -> Iterator[str]:
     """Serve a desk's database over HTTP."""
 
@@ -73,7 +74,7 @@ def _served(
         handler = partial(
             Handler, "report.en.html", desk.directory, api, directory=str(desk.directory)
         )
-        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        with Server(("127.0.0.1", 0), handler, most=most) as server:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             yield f"http://127.0.0.1:{server.server_port}"
@@ -137,6 +138,47 @@ def test_while_the_database_is_away_it_is_told_when_to_come_back(funded: Desk) -
 
     assert (status, headers["Retry-After"]) == (503, "5")
     assert "cannot be reached" in document["detail"]
+
+
+def test_a_body_is_waited_for_only_once_a_token_was_seen(funded: Desk) -> None:
+    with _served(funded) as address, _silent(address, "Bearer none") as caller:
+        assert caller.recv(100).startswith(b"HTTP/1.0 401")
+
+
+def test_who_falls_silent_is_let_go(funded: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handler, "timeout", 0.2)
+    mine = _token(funded)
+    with _served(funded) as address, _silent(address, f"Bearer {mine}") as caller:
+        assert caller.recv(100) == b""
+
+
+def test_no_more_are_answered_at_a_time_than_there_is_room_for(funded: Desk) -> None:
+    mine = _token(funded)
+    with _served(funded, most=1) as address:
+        with _silent(address, f"Bearer {mine}"):
+            assert _status(address) == 503
+        while (status := _status(address)) == 503:
+            time.sleep(0.01)
+
+    assert status == 404
+
+
+def _status(address: str) -> int:
+    """Return the status of a request for something that is not there."""
+    with pytest.raises(HTTPError) as told:
+        urlopen(f"{address}/nothing")  # noqa: S310  # our own server
+    with told.value:
+        return told.value.code
+
+
+@contextmanager
+def _silent(address: str, authorization: str) -> Iterator[socket.socket]:
+    """Announce an application, and send nothing of it."""
+    _, _, port = address.rpartition(":")
+    head = f"POST /api/applications HTTP/1.0\r\nAuthorization: {authorization}\r\n"
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=5) as caller:
+        caller.sendall(f"{head}Content-Length: 1000000\r\n\r\n".encode())
+        yield caller
 
 
 def test_no_more_are_taken_on_than_there_is_room_for(funded: Desk) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
-from tallygrid.cli.applications import Applications
+from tallygrid.cli.applications import BYTES_MAX, Applications
 from tallygrid.cli.common import Desk
 from tallygrid.cli.reply import Reply, problem
 from tallygrid.database.error import DatabaseError
@@ -48,6 +48,11 @@ class Api:
             return taken_on.reply(bearer, read())
 
         return self._told(authorization, applied)
+
+    def too_long(self) -> Reply:
+        """Refuse a body that no application is as long as, or that does not say how long it is."""
+        said = render("asking.too_long", self.desk.language, bytes=BYTES_MAX)
+        return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said)
 
     def reply(self, target: str, authorization: str | None) -> Reply:
         """Answer a request for a target such as `/api/vouchers?after=V-1`."""

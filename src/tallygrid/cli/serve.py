@@ -3,12 +3,14 @@
 import json
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final
+from socket import SHUT_WR
+from threading import BoundedSemaphore
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
@@ -16,11 +18,16 @@ import click
 from tallygrid.cli.api import ROOT, Api
 from tallygrid.cli.applications import BYTES_MAX, taken_on
 from tallygrid.cli.common import REFUSED, Desk
-from tallygrid.cli.reply import Reply, problem
+from tallygrid.cli.reply import Reply
 from tallygrid.files.heads import HEADS_FILE
 from tallygrid.files.keys import KEYS_FILE, published_folder
 from tallygrid.text import render
 
+_CALLERS_MAX: Final = 128
+"""So many are answered at a time: twice as many as can wait with an application."""
+_FULL: Final = b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+_FINISHED_MAX: Final = 65_536
+"""So much of a body that nobody wanted may still arrive."""
 _PATIENCE_S: Final = 5
 """How long whoever applies waits for a database that is away, before it is told to come back."""
 
@@ -63,7 +70,7 @@ def _serve(
     handler: Callable[..., SimpleHTTPRequestHandler],
 ) -> None:
     """Answer until Ctrl-C."""
-    with ThreadingHTTPServer(address, handler) as server:
+    with Server(address, handler) as server:
         words = render(
             "cli.serving",
             desk.language,
@@ -78,8 +85,35 @@ def _serve(
             return
 
 
+class Server(ThreadingHTTPServer):
+    """Answers so many callers at a time, each in a thread; whoever comes then is told so."""
+
+    def __init__(self, *args: Any, most: int = _CALLERS_MAX) -> None:  # noqa: ANN401  # its base's
+        self._room = BoundedSemaphore(most)
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # its base's
+        """Begin a thread, if there is room for one more."""
+        if self._room.acquire(blocking=False):
+            super().process_request(request, client_address)
+            return
+        with suppress(OSError):
+            request.sendall(_FULL)
+        self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # its base's
+        """Answer, and make room."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
+
+
 class Handler(SimpleHTTPRequestHandler):
     """Serves one folder, whose root is the report, the published heads, and a bearer's rows."""
+
+    timeout = 10
+    """How many seconds a caller may be silent in the middle of what it sends."""
 
     def __init__(self, first: str, heads: Path, api: Api, *args: object, **options: object) -> None:
         self._first = first
@@ -98,19 +132,32 @@ class Handler(SimpleHTTPRequestHandler):
         super().do_GET()
 
     def do_POST(self) -> None:
-        """Take on what is sent under /api."""
+        """Take on what is sent under /api; of whoever may send nothing, nothing is taken."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > BYTES_MAX:
             self.close_connection = True
-            self._say(problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {BYTES_MAX} bytes."))
+            self._say(self._api.too_long())
             return
-        read = partial(self.rfile.read, int(length))
+        body: list[bytes] = []
+
+        def read() -> bytes:
+            body.append(self.rfile.read(int(length)))
+            return body[0]
+
         self._say(self._api.post(self.path, self.headers["Authorization"], read))
+        if not body:
+            self._let_finish(int(length))
 
     def translate_path(self, path: str) -> str:
         """Return the file of a path."""
         published = self._heads.get(path)
         return str(published) if published else super().translate_path(path)
+
+    def _let_finish(self, length: int) -> None:
+        """Let whoever is still sending a short body find the answer, not a broken connection."""
+        with suppress(OSError):
+            self.connection.shutdown(SHUT_WR)
+            self.rfile.read(min(length, _FINISHED_MAX))
 
     def _answer(self) -> None:
         self._say(self._api.reply(self.path, self.headers["Authorization"]))
