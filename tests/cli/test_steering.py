@@ -118,6 +118,7 @@ def test_what_nobody_published_nobody_can_apply_for(
 
     assert "is not published here" in said
     assert "tallygrid programme publish" in said
+    assert "未在此发布" in terminal.fails("--language", "zh", command, task, "--id", "early", *AT)
 
 
 def test_prices_say_what_they_rest_on_and_that_nothing_is_known_yet(terminal: Terminal) -> None:

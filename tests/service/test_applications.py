@@ -242,6 +242,24 @@ def test_what_is_wrong_with_an_application_is_told(funded: Desk, body: bytes, sa
     applications.workers.shutdown()
 
 
+def test_what_is_wrong_is_told_in_chinese_too(funded: Desk) -> None:
+    applications = Applications(funded.office, "zh", lambda: AT)
+    firm = Bearer("applicant", FIRM)
+    assert applications.reply(firm, _body()).status == 200
+
+    told = {
+        "这不是一份申请": b"[1]",
+        "`id` 为 'a b'": _body(id="a b"),
+        "未在此发布": _body(programme="nowhere"),
+        "`facts` 不是对象": _body(facts=[]),
+        "与令牌不符": _body(facts={"credit_code": f"{OTHER_FIRM[:-1]}9"}),
+        "同一编号即同一申请": _body(contract="C-2"),
+    }
+    for said, body in told.items():
+        assert said in applications.reply(firm, body).document["detail"]
+    applications.workers.shutdown()
+
+
 def _provider(desk: Desk) -> str:
     """Return the token of a provider."""
     offer = desk.office.catalogue.offers[wanted("x").offer]

@@ -22,7 +22,7 @@ from tallygrid.cli.common import ZONE
 from tallygrid.cli.reply import Reply, problem
 from tallygrid.cli.showing import applied_json
 from tallygrid.core.key import key_of
-from tallygrid.files.document import Document, FileError, parse
+from tallygrid.files.document import Document, FileError, Mistake, Where, parse
 from tallygrid.files.facts import checked_facts
 from tallygrid.files.mistake import shown
 from tallygrid.files.programme import known_facts
@@ -74,8 +74,8 @@ class Applications:
             applied = self._applied(scheme, request)
         except FileError as error:
             return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-        except ConflictError as error:
-            return problem(HTTPStatus.CONFLICT, str(error))
+        except ConflictError:
+            return problem(HTTPStatus.CONFLICT, render("asking.conflict", self.language))
         except OverloadError as error:  # begun: whoever asks again finds it carried to its end
             return self._later(error.retry_after_s)
         if applied.refused is not None and applied.refused.code == "overload":
@@ -91,31 +91,41 @@ class Applications:
         document = parse(_text(body), file="application")
         given = document.data
         if not isinstance(given, dict) or set(given) != _PARTS:
-            wanted = "Write one JSON object with id, programme, contract and facts, no more."
-            raise FileError([document.mistake((), "This is no application.", wanted)])
+            raise FileError([self._mistake(document, (), "form")])
         schemes = publishing.published(self.office)
         mistakes = [
-            document.mistake((part,), f"`{part}` is {shown(given[part])}.",
-                             "Write at most 64 letters, digits, '.', '_' and '-'.")
+            self._mistake(document, (part,), "name", part=part, given=shown(given[part]))
             for part in ("id", "contract")
             if not (isinstance(given[part], str) and _NAME.fullmatch(given[part]))
-        ]  # fmt: skip
+        ]
         if given["programme"] not in schemes:
-            said = f"`programme` is {shown(given['programme'])}, which is not published here."
-            raise FileError([*mistakes, document.mistake(("programme",), said, "Name another.")])
+            named = shown(given["programme"])
+            raise FileError(
+                [*mistakes, self._mistake(document, ("programme",), "programme", given=named)]
+            )
         scheme = schemes[given["programme"]]
+        if not isinstance(given["facts"], dict):
+            raise FileError([*mistakes, self._mistake(document, ("facts",), "facts")])
         facts, wrong = checked_facts(
-            document, ("facts",), _object(document, "facts"), known_facts([scheme.programme])
+            document, ("facts",), given["facts"], known_facts([scheme.programme])
         )
-        if facts.get("credit_code", applicant) != applicant:
-            said = f"`credit_code` is {shown(facts['credit_code'])}, not the token's."
-            wrong.append(document.mistake(("facts", "credit_code"), said, "Leave it out."))
+        if (code := facts.get("credit_code", applicant)) != applicant:
+            where = ("facts", "credit_code")
+            wrong.append(self._mistake(document, where, "credit_code", given=shown(code)))
         if mistakes := [*mistakes, *wrong]:
             raise FileError(mistakes)
         name = f"H-{applicant}-{given['id']}"
         return scheme, Request(
             name, applicant, given["contract"], {**facts, "credit_code": applicant}
         )
+
+    def _mistake(self, document: Document, where: Where, code: str, **values: object) -> Mistake:
+        """Return what is wrong at a place, and what would be right."""
+        said, remedy = (
+            render(f"asking.{part}.{code}", self.language, **values)
+            for part in ("mistake", "remedy")
+        )
+        return document.mistake(where, said, remedy)
 
     def _applied(self, scheme: Scheme, request: Request) -> Applied:
         since = self._since(request)
@@ -153,15 +163,6 @@ def taken_on(
         yield found
     finally:
         found.workers.shutdown()
-
-
-def _object(document: Document, part: str) -> dict[str, object]:
-    found = document.data[part]
-    if not isinstance(found, dict):
-        raise FileError(
-            [document.mistake((part,), f"`{part}` is no object.", 'Write {"name": …}.')]
-        )
-    return found
 
 
 def _text(body: bytes) -> str:

@@ -19,6 +19,8 @@ from tallygrid.service.prospect import Prospect, propose, prospect
 from tallygrid.service.purchase import Cards, Purchase
 from tallygrid.service.quoting import Counter, Proposal, Purse
 from tallygrid.service.wish import Answer
+from tallygrid.settings import Language
+from tallygrid.text import render
 
 _PLACINGS_MAX: Final = 20
 """How often a workload is placed anew because others took its cards meanwhile."""
@@ -70,10 +72,12 @@ class UnpublishedError(Exception):
     """A programme that would help is known, but was never published here."""
 
     def __init__(self, programme: str) -> None:
-        super().__init__(
-            f"{programme} would pay a part, but is not published here, so that nobody can apply. "
-            f"Publish it with `tallygrid programme publish {programme}`, or ask only `quote`."
-        )
+        self.programme = programme
+        super().__init__(self.sentence("en"))
+
+    def sentence(self, language: Language) -> str:
+        """Return which programme it is, and what would be right."""
+        return render("asking.unpublished", language, programme=self.programme)
 
 
 def _made(counter: Counter, one: Ask, found: Prospect, at: datetime) -> tuple[Applied, ...]:
