@@ -7,7 +7,7 @@ from typing import Final
 
 import psycopg
 import pytest
-from bookkeeping import AT, Books, event
+from bookkeeping import AT, Books, account, event
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tallygrid import ledger
@@ -433,3 +433,45 @@ def test_more_arriving_between_programmes_than_was_sent_is_found(books: Books) -
     )
     everything = ledger.verify(books.connect("auditor"))
     assert "ledger.problem.transfer_differs" not in {problem.code for problem in everything}
+
+
+@pytest.mark.parametrize(
+    ("law", "kind", "role", "move"),
+    [
+        ("has_group", "reserved", "web", ("award", "available::city:small > reserved:X")),
+        ("holder_of", "in_payment", "payer", ("pay", "payable:P > in_payment:Q")),
+    ],
+)
+def test_what_crossed_while_the_law_was_another_is_found(
+    books: Books, law: str, kind: str, role: str, move: tuple[str, str]
+) -> None:
+    books.fund(100)
+    hold = books.hold(60)
+    claim = {"committed:V-1 > payable:P": 60}
+    assert books.codes("worker", event("start", hold=hold)) == ["posted"]
+    assert books.codes("worker", event("capture", claim, hold=hold, final=True)) == ["posted"]
+    to_class = event("appropriate", {"appropriation::city:small > available::city:small": 60})
+    assert books.codes("web", to_class) == ["posted"]
+    crossing = event(move[0], {move[1]: 60})
+    (refused,) = books.post(role, crossing)
+    assert (refused.code, refused.detail["reason"]) == ("invalid", "crossing")
+    administrator = books.connect("administrator")
+    other: object = False if law == "has_group" else "somebody"
+    kept = administrator.execute(
+        f"SELECT {law} FROM books.account_kind WHERE code = %s",  # noqa: S608  # constants
+        [kind],
+    ).fetchone()
+    assert kept is not None
+
+    change = f"UPDATE books.account_kind SET {law} = %s WHERE code = %s"  # noqa: S608  # constants
+    administrator.execute(change.encode(), [other, kind])
+    try:
+        posted = books.codes(role, crossing)
+    finally:
+        administrator.execute(change.encode(), [*kept, kind])
+
+    source, target = (account(one).code for one in move[1].split(" > "))
+    assert posted == ["posted"]
+    assert [
+        (one.code, one.values["found"], one.values["expected"]) for one in books.problems()
+    ] == [("ledger.problem.leg_unlawful", source, target)]

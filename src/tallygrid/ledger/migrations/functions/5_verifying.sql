@@ -223,18 +223,23 @@ BEGIN
     LEFT JOIN books.hold ON hold.programme = hold_leg.programme AND hold.key = hold_leg.hold
     WHERE hold_leg.programme = programme_id
   )
-  -- Every way, named by its first leg; one whose event or account is not there is permitted
-  -- nothing.
+  -- Every way, named by its first leg, against what `number_legs` refuses; one whose event or
+  -- account is not there is permitted nothing.
   SELECT 'leg_unlawful', event.batch, way.first_seq, way.kind, source.code, target.code
   FROM way
   LEFT JOIN books.account AS source ON source.programme = programme_id AND source.id = way.source
   LEFT JOIN books.account AS target ON target.programme = programme_id AND target.id = way.target
+  LEFT JOIN books.account_kind AS source_kind ON source_kind.code = source.kind
+  LEFT JOIN books.account_kind AS target_kind ON target_kind.code = target.kind
   LEFT JOIN books.movement
     ON movement.event_kind = way.kind
     AND movement.source_kind = source.kind AND movement.target_kind = target.kind
   LEFT JOIN books.event ON event.programme = programme_id AND event.seq = way.first_seq
-  WHERE movement.event_kind IS NULL OR source.year <> target.year
-    OR source.funder <> target.funder
+  WHERE movement.event_kind IS NULL OR way.source = way.target
+    OR source.year <> target.year OR source.funder <> target.funder
+    OR source_kind.holder_of = target_kind.holder_of AND source.holder <> target.holder
+    OR source_kind.has_group AND target_kind.has_group
+       AND source.budget_group <> target.budget_group
   UNION ALL
   SELECT 'hold_differs', computed.batch, computed.seq, coalesce(computed.hold, stored.hold)::text,
     concat_ws(' ', stored.state, stored.amount_fen, stored.captured_fen),
