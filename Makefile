@@ -16,8 +16,9 @@ help: ## List what can be made.
 demo: $(READY) ## Run the main job on real input: policy to paid provider, with a report.
 	$(BIN)/tallygrid demo --seed $(SEED) $(if $(TRACE),--trace "$(TRACE)")
 
+# Three at a time on two cores: a test waits for the server and the disk, too.
 test: $(READY) ## Pass the tests.
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not soak"
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 check: $(READY) lint types layers ## Everything that must pass before a change is merged.
 	$(MAKE) test
