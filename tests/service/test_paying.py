@@ -1,17 +1,32 @@
 """What is owed is sent once, and the treasury's receipts are booked once or not at all."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import pytest
-from desk import AT, CATALOGUE, CITY, OTHER_FIRM, SERVER, Desk, wanted
+from desk import AT, CATALOGUE, CITY, OTHER_FIRM, SERVER, Desk, DiedError, wanted
 
+from tallygrid.core.books import Event, Outcome
 from tallygrid.core.payment import Receipt
+from tallygrid.ledger.queue import OverloadError
 from tallygrid.service import paying, recovering
 from tallygrid.service.intent import ConflictError
+from tallygrid.service.office import Office
 from tallygrid.service.paying import Payment, ReceiptError
-from tallygrid.service.recovering import Demand
+from tallygrid.service.recovering import Demand, ExcessiveError
+from tallygrid.service.wish import Answer
 
 PROVIDER = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code
+
+
+@dataclass(frozen=True)
+class FullOffice(Office):
+    """An office whose queue is full."""
+
+    def post(self, role: str, programme: str, events: Sequence[Event]) -> tuple[Outcome, ...]:  # noqa: ARG002  # Office's signature
+        """Say when to come again."""
+        raise OverloadError(programme, waiting=4096, retry_after_s=3)
 
 
 @pytest.fixture
@@ -156,17 +171,149 @@ def test_a_payment_that_comes_back_after_all_is_owed_again_and_sent_again(owing:
     assert owing.problems() == ()
 
 
-def test_what_was_demanded_back_meanwhile_cannot_come_back_too(owing: Desk) -> None:
+def _confirmed(desk: Desk) -> Payment:
+    """Return a payment that has arrived, beside another one to the same payee."""
+    payment = _prepare(desk)
+    _earn(desk, "O-2")
+    other = _prepare(desk, "B-2")
+    paying.confirm(desk.office, [_receipt(payment), _receipt(other, "T-9")], at=AT)
+    return payment
+
+
+def _demand(office: Office, payment: Payment, fen: int = 1) -> Answer:
+    return recovering.demand(office, Demand("K-1", payment.id, fen, "idle cards"), at=AT)
+
+
+def _return(office: Office, payment: Payment) -> Answer:
+    back = _receipt(payment, "T-2", is_paid=False)
+    (answer,) = paying.confirm(office, [back], at=AT, late=True)
+    return answer
+
+
+@pytest.mark.parametrize("fen", [1, 1_500_000])
+def test_what_was_demanded_back_cannot_come_back_too(owing: Desk, fen: int) -> None:
+    """Not out of what another payment brought to the same payee either."""
+    payment = _confirmed(owing)
+    assert _demand(owing.office, payment, fen).accepted
+    before = owing.snapshot()
+
+    with pytest.raises(ReceiptError, match=r"asked back already \(K-1\).*clawback waive") as caught:
+        _return(owing.office, payment)
+
+    assert "已有追回事项（K-1）" in caught.value.sentence("zh")
+    assert owing.snapshot() == before
+    recovering.waive(owing.office, "K-1", at=AT)
+    assert _return(owing.office, payment).accepted
+    assert _where(owing) == [1_500_000, 0, 1_500_000]
+    assert owing.problems() == ()
+
+
+def test_what_came_back_cannot_be_demanded_back_too(owing: Desk) -> None:
+    payment = _confirmed(owing)
+    assert _return(owing.office, payment).accepted
+
+    with pytest.raises(ExcessiveError, match=r"came back.*tallygrid correct") as caught:
+        _demand(owing.office, payment)
+
+    assert "已被退回" in caught.value.sentence("zh")
+    assert recovering.clawbacks(owing.office) == ()
+    assert _where(owing) == [1_500_000, 0, 1_500_000]
+
+
+def test_a_return_that_was_interrupted_comes_before_a_demand(owing: Desk) -> None:
+    payment = _confirmed(owing)
+    with pytest.raises(DiedError):
+        _return(owing.dying(4), payment)
+    assert owing.rows("SELECT kind FROM service.intent WHERE settled_at IS NULL") == [("receipt",)]
+
+    with pytest.raises(ExcessiveError, match="came back"):
+        _demand(owing.office, payment)
+
+    assert _where(owing) == [1_500_000, 0, 1_500_000]
+
+
+def test_a_demand_that_was_interrupted_comes_before_a_return(owing: Desk) -> None:
+    payment = _confirmed(owing)
+    with pytest.raises(DiedError):
+        _demand(owing.dying(2), payment)
+    assert recovering.clawbacks(owing.office) == ()
+
+    with pytest.raises(ReceiptError, match="asked back already"):
+        _return(owing.office, payment)
+
+    assert _where(owing) == [0, 0, 2_999_999]
+
+
+def test_a_demand_that_was_refused_is_worked_out_anew(owing: Desk) -> None:
+    """The payment may have come back before it is asked again."""
+    payment = _confirmed(owing)
+    base = owing.office
+    refused = _demand(FullOffice(base.sessions, base.catalogue, base.site), payment)
+    assert not refused.accepted
+    assert _return(owing.office, payment).accepted
+
+    with pytest.raises(ExcessiveError, match="came back"):
+        _demand(owing.office, payment)
+
+
+def test_a_number_that_an_earlier_attempt_had_is_told_before_anything_is_booked(
+    owing: Desk,
+) -> None:
+    _earn_of_other_payee(owing)
+    good, failed = paying.prepare(owing.office, programme=CITY, batch="B-1", at=AT)
+    paying.confirm(owing.office, [_receipt(failed, "R-1", is_paid=False)], at=AT)
+    paying.again(owing.office, batch="B-1", at=AT)
+    before = owing.snapshot()
+
+    with pytest.raises(ReceiptError, match="R-1 was booked already") as caught:
+        paying.confirm(
+            owing.office,
+            [_receipt(good, "R-0"), _receipt(failed, "R-1", is_paid=False)],
+            at=AT,
+        )
+
+    assert "须有新的编号" in caught.value.sentence("zh")
+    assert len(caught.value.differences) == 1
+    assert owing.snapshot() == before
+    assert paying.confirm(owing.office, [_receipt(failed, "R-2", is_paid=False)], at=AT)[0].accepted
+    assert {one.id: one.state for one in paying.payments(owing.office)}[failed.id] == "failed"
+
+
+def test_an_old_return_undoes_no_later_confirmation(owing: Desk) -> None:
     payment = _prepare(owing)
-    paying.confirm(owing.office, [_receipt(payment)], at=AT)
-    recovering.demand(owing.office, Demand("K-1", payment.id, 1, "idle cards"), at=AT)
+    back = _receipt(payment, "R-1", is_paid=False)
+    paying.confirm(owing.office, [back], at=AT)
+    paying.again(owing.office, batch="B-1", at=AT)
+    paying.confirm(owing.office, [_receipt(payment, "R-2")], at=AT)
 
-    (answer,) = paying.confirm(
-        owing.office, [_receipt(payment, "T-2", is_paid=False)], at=AT, late=True
-    )
+    for late in (False, True):
+        with pytest.raises(ReceiptError, match="R-1 was booked already"):
+            paying.confirm(owing.office, [back], at=AT, late=late)
 
-    assert not answer.accepted
-    assert _where(owing) == [0, 0, 1_499_999]
+    assert _where(owing) == [0, 0, 1_500_000]
+
+
+def test_one_number_may_say_first_that_it_failed_and_then_that_it_arrived(owing: Desk) -> None:
+    payment = _prepare(owing)
+    paying.confirm(owing.office, [_receipt(payment, "R-1", is_paid=False)], at=AT)
+    paying.again(owing.office, batch="B-1", at=AT)
+
+    (answer,) = paying.confirm(owing.office, [_receipt(payment, "R-1")], at=AT)
+
+    assert answer.accepted
+    assert _where(owing) == [0, 0, 1_500_000]
+
+
+def test_a_late_return_may_have_the_number_of_the_confirmation(owing: Desk) -> None:
+    payment = _prepare(owing)
+    paying.confirm(owing.office, [_receipt(payment, "R-1")], at=AT)
+    back = _receipt(payment, "R-1", is_paid=False)
+
+    for _ in range(2):
+        (answer,) = paying.confirm(owing.office, [back], at=AT, late=True)
+        assert answer.accepted
+
+    assert _where(owing) == [1_500_000, 0, 0]
     assert owing.problems() == ()
 
 

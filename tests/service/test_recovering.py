@@ -10,7 +10,7 @@ from tallygrid.core.payment import Receipt
 from tallygrid.service import paying, recovering
 from tallygrid.service.buying import UnknownError
 from tallygrid.service.intent import ConflictError
-from tallygrid.service.paying import Payment
+from tallygrid.service.paying import Payment, ReceiptError
 from tallygrid.service.recovering import Clawback, Demand, ExcessiveError
 
 PROVIDER = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code
@@ -117,6 +117,25 @@ def test_a_contested_demand_waits_until_it_is_upheld_or_dropped(paid: Desk) -> N
     assert _one(paid).state == "waived"
     assert _where(paid) == [PAID_FEN, 0, 0]
     assert _demand(paid, "K-2", PAID_FEN)
+
+
+def test_what_has_come_back_of_a_dropped_demand_is_not_asked_back_again(paid: Desk) -> None:
+    _demand(paid, "K-1", PAID_FEN)
+    _recover(paid, 400_000, "R-1")
+    recovering.waive(paid.office, "K-1", at=AT)
+
+    with pytest.raises(ExcessiveError, match="can be asked back"):
+        _demand(paid, "K-2", PAID_FEN - 399_999)
+    with pytest.raises(ReceiptError, match="asked back already"):
+        paying.confirm(
+            paid.office,
+            [Receipt(_payment(paid).id, "T-2", PAID_FEN, is_paid=False)],
+            at=AT,
+            late=True,
+        )
+
+    assert _demand(paid, "K-2", PAID_FEN - 400_000)
+    assert _where(paid) == [0, PAID_FEN - 400_000, 0]
 
 
 def test_what_will_not_come_back_is_written_off(paid: Desk) -> None:

@@ -13,7 +13,7 @@ from tallygrid.core.books import Account, Event, Leg, Problem, reversal_of
 from tallygrid.core.key import key_of
 from tallygrid.core.money import yuan
 from tallygrid.core.payment import PaymentOrder, Receipt, reference_of
-from tallygrid.service.intent import carry_out
+from tallygrid.service.intent import carry_out, in_turn, settle_first
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.wish import Answer, Posting, Wish
@@ -87,13 +87,13 @@ def confirm(
             is undone, and the money is owed again.
 
     Raises:
-        ReceiptError: A receipt names no payment that was sent, another amount, or a payment
-            that another receipt has settled.
+        ReceiptError: A receipt names no payment that was sent, another amount, a payment that
+            another receipt has settled, or one that is asked back; or it was booked before the
+            payment was sent again.
     """
     known = {name: one for one in payments(office) for name in (reference_of(one.id), one.id)}
     pairs = [(known.get(receipt.payment), receipt) for receipt in dict.fromkeys(receipts)]
-    differences = [found for pair in pairs if (found := _difference(*pair, late=late))]
-    if differences := [*differences, *_contradictions(pairs)]:
+    if differences := office.transact("web", lambda it: _differences(it, pairs, late=late)):
         raise ReceiptError(differences)
     return tuple(
         _confirm(office, payment, receipt, at) for payment, receipt in pairs if payment is not None
@@ -228,16 +228,35 @@ def _send_again(office: Office, payment: Payment, at: datetime) -> Answer:
 
 
 def _confirm(office: Office, payment: Payment, receipt: Receipt, at: datetime) -> Answer:
-    wish = Wish(
-        key=key_of("receipt", payment.id, receipt.number),
-        kind="receipt",
-        body={"payment": payment.id, "receipt": receipt.number, "paid": receipt.is_paid},
-    )
+    body = {
+        "payment": payment.id,
+        "receipt": receipt.number,
+        "paid": receipt.is_paid,
+        "attempt": payment.attempt,
+    }
+    wish = Wish(_key_of(payment, receipt, payment.attempt), "receipt", body)
     ending = _confirmation(payment, receipt, at)
-    events: tuple[Event, ...] = (ending,)
-    if payment.state == "confirmed" and not receipt.is_paid:
-        events = _undone(payment, receipt, ending)
-    return carry_out(office, wish, lambda _: (Posting(payment.programme, "payer", events),))
+    if not _is_late(payment, receipt):
+        return carry_out(office, wish, lambda _: (Posting(payment.programme, "payer", (ending,)),))
+    events = _undone(payment, receipt, ending)
+
+    def compose(connection: Connection) -> tuple[Posting, ...]:
+        settle_first(connection, f"payment {payment.id}", "claw_back", payment=payment.id)
+        if demanded := _demanded(connection, payment, receipt):
+            raise ReceiptError([demanded])
+        return (Posting(payment.programme, "payer", events),)
+
+    return in_turn(office, wish, compose, "claw_back", anew=True, payment=payment.id)
+
+
+def _key_of(payment: Payment, receipt: Receipt, attempt: int) -> UUID:
+    """Return the key under which a receipt is booked: what it says of one time it was sent."""
+    return key_of("receipt", payment.id, receipt.number, attempt, receipt.is_paid)
+
+
+def _is_late(payment: Payment, receipt: Receipt) -> bool:
+    """Tell whether a payment that was confirmed came back after all."""
+    return payment.state == "confirmed" and not receipt.is_paid
 
 
 def _undone(payment: Payment, receipt: Receipt, failed: Event) -> tuple[Event, ...]:
@@ -276,16 +295,57 @@ def _end_of(payment: Payment) -> UUID:
     return key_of("settled", payment.id, payment.attempt)
 
 
-def _difference(payment: Payment | None, receipt: Receipt, *, late: bool) -> Problem | None:
-    if payment is None:
-        return _problem("unknown", receipt, payment=receipt.payment)
+def _differences(
+    connection: Connection, pairs: Sequence[tuple[Payment | None, Receipt]], *, late: bool
+) -> list[Problem]:
+    """Return all that keeps a list from being booked, before any of it is."""
+    found = (
+        _bar(connection, payment, receipt) or _difference(payment, receipt, late=late)
+        if payment
+        else _problem("unknown", receipt, payment=receipt.payment)
+        for payment, receipt in pairs
+    )
+    return [*filter(None, found), *_contradictions(pairs)]
+
+
+def _bar(connection: Connection, payment: Payment, receipt: Receipt) -> Problem | None:
+    """Return why a receipt cannot be booked whatever it says: its money is, or its number."""
+    if _is_late(payment, receipt) and (found := _demanded(connection, payment, receipt)):
+        return found
+    if payment.attempt == 1:
+        return None
+    keys = [_key_of(payment, receipt, n) for n in range(1, payment.attempt)]
+    booked = connection.execute(
+        """
+        SELECT key FROM service.intent
+        WHERE key = ANY (%s) AND (settled_at IS NULL OR outcome -> 'refused' = 'null')
+        """,
+        (keys,),
+    ).fetchone()
+    return _problem("spent", receipt, payment=payment.id) if booked else None
+
+
+def _demanded(connection: Connection, payment: Payment, receipt: Receipt) -> Problem | None:
+    """Return what of a payment is asked back: that money cannot come back a second way."""
+    row = connection.execute(
+        """
+        SELECT string_agg(id, ', ' ORDER BY id) FROM service.clawback
+        WHERE payment = %s AND (state <> 'waived' OR recovered_fen > 0)
+        """,
+        (payment.id,),
+    ).fetchone()
+    names = row and row[0]
+    return _problem("demanded", receipt, payment=payment.id, names=names) if names else None
+
+
+def _difference(payment: Payment, receipt: Receipt, *, late: bool) -> Problem | None:
     if payment.amount_fen != receipt.amount_fen:
         amounts = {"found": yuan(receipt.amount_fen), "sent": yuan(payment.amount_fen)}
         return _problem("other_amount", receipt, payment=payment.id, **amounts)
     state = "confirmed" if receipt.is_paid else "failed"
     if payment.state != "sent" and (payment.state, payment.receipt) != (state, receipt.number):
         code = f"settled.{payment.state}"
-        if payment.state == "confirmed" and not receipt.is_paid:
+        if _is_late(payment, receipt):
             if late:
                 return None
             code = "came_back"

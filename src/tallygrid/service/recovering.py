@@ -13,11 +13,13 @@ from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.clawback import ClawbackAct, ClawbackState, clawback_after
 from tallygrid.core.key import key_of
 from tallygrid.service.buying import UnknownError
-from tallygrid.service.intent import carry_out, followed, settle_first
+from tallygrid.service.intent import followed, in_turn, settle_first
 from tallygrid.service.office import Office
 from tallygrid.service.told import ToldError
 from tallygrid.service.wish import Answer, Posting, Step, Wish
 
+_OF_A_PAYMENT: Final = ("claw_back", "receipt")
+"""Kinds of intents that change how much of a payment can be asked back."""
 _Moves = tuple[tuple[Account, Account, int], ...]
 _OPPOSITE: Final = {
     ClawbackAct.CONTEST: ClawbackAct.UPHOLD,
@@ -73,7 +75,8 @@ def demand(office: Office, asked: Demand, *, at: datetime) -> Answer:
 
     Raises:
         ConflictError: The name stands for another demand.
-        ExcessiveError: The payment was for less, or part of it is asked back already.
+        ExcessiveError: The payment was for less or came back, or part of it is asked back
+            already.
         UnknownError: There is no such payment.
     """
     body = {
@@ -83,7 +86,14 @@ def demand(office: Office, asked: Demand, *, at: datetime) -> Answer:
         "document": asked.document,
     }
     wish = Wish(key_of("claw_back", asked.id), "claw_back", body, f"Clawback {asked.id}")
-    return carry_out(office, wish, lambda connection: _demanded(connection, asked, wish, at))
+    return in_turn(
+        office,
+        wish,
+        lambda connection: _demanded(connection, asked, wish, at),
+        *_OF_A_PAYMENT,
+        anew=True,
+        payment=asked.payment,
+    )
 
 
 def contest(office: Office, name: str, *, at: datetime) -> Answer:
@@ -164,20 +174,22 @@ def clawbacks(office: Office) -> tuple[Clawback, ...]:
 def _demanded(
     connection: Connection, asked: Demand, wish: Wish, at: datetime
 ) -> tuple[Posting, ...]:
-    settle_first(connection, f"payment {asked.payment}", "claw_back", payment=asked.payment)
+    settle_first(connection, f"payment {asked.payment}", *_OF_A_PAYMENT, payment=asked.payment)
     paid = connection.execute(
         """
-        SELECT programme, fiscal_year, funder, payee,
+        SELECT programme, fiscal_year, funder, payee, state = 'failed',
           CASE payment.state WHEN 'confirmed' THEN payment.amount_fen ELSE 0 END
-            - coalesce((SELECT sum(amount_fen) FROM service.clawback
-                        WHERE payment = payment.id AND state <> 'waived'), 0)::bigint
+            - coalesce((SELECT sum(CASE state WHEN 'waived' THEN recovered_fen ELSE amount_fen END)
+                        FROM service.clawback WHERE payment = payment.id), 0)::bigint
         FROM service.payment AS payment WHERE id = %s
         """,
         (asked.payment,),
     ).fetchone()
     if paid is None:
         raise UnknownError("payment", asked.payment)
-    programme, year, funder, payee, left_fen = paid
+    programme, year, funder, payee, came_back, left_fen = paid
+    if came_back:
+        raise ExcessiveError("came_back", payment=asked.payment)
     if asked.amount_fen > left_fen:
         raise ExcessiveError(
             "asks_too_much", payment=asked.payment, left=left_fen, asked=asked.amount_fen
@@ -240,7 +252,7 @@ def _act(  # noqa: PLR0913  # an act, and what it moves
         steps = [Step(one.programme, "payer", _event(wish, act, moves, at))] if moves else []
         return followed(connection, steps, payload)
 
-    return carry_out(office, wish, compose)
+    return in_turn(office, wish, compose, "clawback", anew=True, clawback=name)
 
 
 def _event(wish: Wish, act: ClawbackAct, moves: _Moves, at: datetime) -> Event:
