@@ -12,6 +12,8 @@ import vl_convert
 
 _PACKAGED: Final = "Noto Sans CJK SC"
 """The family of the packaged font, which knows Chinese on every machine."""
+_PLAIN: Final = {"₂": "2"}
+"""What the packaged font has instead of a letter that it lacks."""
 _INK: Final = "#1c2430"
 _FAINT: Final = "#5b6675"
 _CONFIG: Final[Mapping[str, Any]] = {
@@ -50,7 +52,18 @@ def svg(chart: Chart, *, key: str, title: str, description: str) -> str:
 
     The key must be unique in the page: the reader finds title and description by it.
     """
-    drawn: str = vl_convert.vegalite_to_svg(chart.configure(**_CONFIG).to_dict())
+    return announced(drawn_as_svg(chart), key=key, title=title, description=description)
+
+
+def drawn_as_svg(chart: Chart) -> str:
+    """Draw a chart, for a page after `announced`, or for print after `png`."""
+    # Altair has checked every part when it was made; to check the whole takes as long again.
+    drawn: str = vl_convert.vegalite_to_svg(chart.configure(**_CONFIG).to_dict(validate=False))
+    return drawn
+
+
+def announced(drawn: str, *, key: str, title: str, description: str) -> str:
+    """Give a drawing the title and description that a screen reader announces it by."""
     head, body = drawn.split(">", 1)
     head = re.sub(r' (?:xmlns(?::xlink)?|version|class)="[^"]*"', "", head)
     head += f' role="img" aria-labelledby="{key}-title" aria-describedby="{key}-description">'
@@ -61,12 +74,14 @@ def svg(chart: Chart, *, key: str, title: str, description: str) -> str:
     return f"{head}{named}{described}{body}"
 
 
-def png(chart: Chart, *, scale: float = 2.5) -> bytes:
-    """Draw a chart as a picture with the packaged font, the same on every machine."""
+def png(drawn: str, *, scale: float = 2.5) -> bytes:
+    """Turn a drawing into a picture with the packaged font, the same on every machine."""
     _register_font()
-    spec = chart.configure(**{**_CONFIG, "font": _PACKAGED}).to_dict()
-    drawn: bytes = vl_convert.vegalite_to_png(spec, scale=scale)
-    return drawn
+    printed = drawn.replace("sans-serif", _PACKAGED)
+    for letter, plain in _PLAIN.items():
+        printed = printed.replace(letter, plain)
+    picture: bytes = vl_convert.svg_to_png(printed, scale=scale)
+    return picture
 
 
 @cache

@@ -1,7 +1,7 @@
 """What the report says, section by section, before it becomes a page or a sheet."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tallygrid.report.laboratory import drawings, tables
@@ -11,7 +11,7 @@ from tallygrid.report.laboratory.names import Names
 from tallygrid.report.laboratory.shapes import Courses, Ranges
 from tallygrid.report.laboratory.values import interval, write_as
 from tallygrid.report.prose import Tile
-from tallygrid.report.svg import Chart
+from tallygrid.report.svg import Chart, drawn_as_svg
 from tallygrid.report.tables import Table
 from tallygrid.report.writer import Writer
 from tallygrid.text import render
@@ -41,6 +41,14 @@ class Section:
     tables: Sequence[Table]
     is_folded: bool = True
     """Whether the tables hold what the picture shows, and so stand folded behind it."""
+    _drawn: dict[int, str | None] = field(default_factory=dict, repr=False, compare=False)
+
+    def picture(self, width: int) -> str | None:
+        """Draw the picture for a width, as SVG, once for page and sheet; none if there is none."""
+        if width not in self._drawn:
+            chart = self.draw(width) if self.draw else None
+            self._drawn[width] = None if chart is None else drawn_as_svg(chart)
+        return self._drawn[width]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from tallygrid.report.laboratory.content import Content, Section
 from tallygrid.report.page import filled
 from tallygrid.report.shapes import WIDTHS
-from tallygrid.report.svg import svg
+from tallygrid.report.svg import announced
 from tallygrid.report.writer import Writer
 from tallygrid.settings import Language
 
@@ -31,14 +31,14 @@ def _pictures(section: Section) -> Sequence[tuple[str, Markup]]:
     """Draw a section for every width."""
     found = []
     for width, pixels in WIDTHS.items():
-        chart = section.draw(pixels) if section.draw else None
-        if chart is not None:
-            drawn = svg(
-                chart,
+        picture = section.picture(pixels)
+        if picture is not None:
+            drawn = announced(
+                picture,
                 key=f"{section.name}-{width}",
                 title=section.title,
                 description=section.description,
             )
-            # Vega escapes the text it draws; title and description are escaped by `svg`.
+            # Vega escapes the text it draws; title and description are escaped by `announced`.
             found.append((width, Markup(drawn)))  # noqa: S704
     return found

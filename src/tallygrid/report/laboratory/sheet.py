@@ -1,5 +1,7 @@
 """The report of the laboratory as PDF, with the font in it: it looks the same everywhere."""
 
+import re
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from importlib.resources import as_file, files
 from io import BytesIO
@@ -30,6 +32,14 @@ _WIDTH: Final = 186
 _LAST: Final = "settings"
 """From this section on stand assumptions and sources, on pages of their own."""
 _WORD_MM_MAX: Final = 62
+_CHINESE: Final = re.compile("[\u2e80-\uffff]")
+_STRAIGHT: Final = str.maketrans("“”‘’", "\"\"''")
+_BREAK: Final = re.compile(
+    r"(?<= )"  # after a space, but for one that holds an interval together
+    r"|(?<=[/_?&=])(?=\w)|(?<=[.-])(?=[^\W\d])"  # inside an address or the way to a figure
+    r"|(?<=[\u2e80-\uffff”])(?<![（「《])(?![，。；：、）」》”\s])"  # around a Chinese character
+    r"|(?<![（「《“\s])(?=[\u2e80-\uffff“])(?![，。；：、）」》”])"
+)
 _UNKNOWN: Final = "〓"
 """What stands in print for a character that the font has not."""
 
@@ -40,6 +50,17 @@ def write_sheet(told: Content, path: Path, language: Language) -> None:
         sheet = _Sheet(told, language, font)
         sheet.fill()
         path.write_bytes(bytes(sheet.output()))
+
+
+def pieces_of(text: str) -> list[str]:
+    """Return a text in pieces between which a line may be broken.
+
+    >>> pieces_of("预算（券）：¥20,000.00")
+    ['预', '算', '（券）：', '¥20,000.00']
+    >>> pieces_of("behaviour.paperwork_hours, fine-tuning")
+    ['behaviour.', 'paperwork_', 'hours, ', 'fine-', 'tuning']
+    """
+    return [piece for piece in _BREAK.split(text) if piece]
 
 
 class _Sheet(FPDF):
@@ -90,7 +111,7 @@ class _Sheet(FPDF):
 
     def _section(self, section: Section) -> None:
         self.set_text_color(*_INK)
-        picture = section.draw(WIDTHS["wide"]) if section.draw else None
+        picture = section.picture(WIDTHS["wide"])
         drawn = png(picture) if picture is not None else None
         if self.get_y() > self.h - 60 or (drawn and self._height(drawn) > self._left() - 30):
             self.add_page()
@@ -130,9 +151,10 @@ class _Sheet(FPDF):
         self.set_font(_FONT, size=7.5 if len(table.columns) <= 5 else 6.5)  # noqa: PLR2004
         self.set_draw_color(*_RULE)
         align = tuple("RIGHT" if one.is_number else "LEFT" for one in table.columns)
-        with self._grid(self._widths(told), align, heads=True) as grid:
+        widths = self._widths(told)
+        with self._grid(widths, align, heads=True) as grid:
             for row in told:
-                grid.row(row)
+                grid.row(tuple(map(self._folded, row, widths)))
 
     def _grid(
         self, widths: tuple[float, ...], align: tuple[str, ...], *, heads: bool
@@ -149,26 +171,51 @@ class _Sheet(FPDF):
         )
 
     def _widths(self, rows: list[tuple[str, ...]]) -> tuple[float, ...]:
-        """Return how wide each column is: as its longest cell asks, within bounds."""
-        wanted = [
-            min(_WORD_MM_MAX, max(self.get_string_width(cell) for cell in column) + 3)
-            for column in zip(*rows, strict=True)
-        ]
-        return tuple(_WIDTH * one / sum(wanted) for one in wanted)
+        """Return how wide each column is: as its longest cell asks, and no piece is broken."""
+        columns = list(zip(*rows, strict=True))
+        wanted = [min(_WORD_MM_MAX, self._widest(column)) for column in columns]
+        pieces = [[piece for cell in column for piece in pieces_of(cell)] for column in columns]
+        least = [min(one, self._widest(some)) for one, some in zip(wanted, pieces, strict=True)]
+        spare, asked = _WIDTH - sum(least), sum(wanted) - sum(least)
+        if sum(wanted) <= _WIDTH or spare <= 0 or not asked:
+            return tuple(_WIDTH * one / sum(wanted) for one in wanted)
+        return tuple(
+            few + spare * (many - few) / asked for few, many in zip(least, wanted, strict=True)
+        )
+
+    def _widest(self, words: Iterable[str]) -> float:
+        """Return the room that the longest of some words takes in a table."""
+        return max((self.get_string_width(one.rstrip(" ")) for one in words), default=0) + 3
+
+    def _folded(self, text: str, width: float) -> str:
+        """Break a text into lines that fit a width, where a reader expects a break."""
+        lines = [""]
+        room = width - 2 * self.c_margin - 0.2
+        for piece in pieces_of(text):
+            if lines[-1] and self.get_string_width((lines[-1] + piece).rstrip(" ")) > room:
+                lines.append("")
+            lines[-1] += piece
+        return "\n".join(line.rstrip(" ") for line in lines)
 
     def _write(
         self, text: str, size: float, ink: tuple[int, int, int], *, fill: bool = False
     ) -> None:
         self.set_font(_FONT, size=size)
         self.set_text_color(*ink)
+        told = self._folded(self._known(text), self.epw)
         self.multi_cell(
-            w=0, h=size * 0.5, text=self._known(text), fill=fill, align="LEFT",
+            w=0, h=size * 0.5, text=told, fill=fill, align="LEFT",
             new_x="LMARGIN", new_y="NEXT",
         )  # fmt: skip
         self.set_text_color(*_INK)
 
     def _known(self, text: str) -> str:
-        """Return a text in characters that the font has: a small 2 becomes a plain one."""
+        """Return a text in characters that the font has: a small 2 becomes a plain one.
+
+        Its curved quotes are as wide as a Chinese character, so other texts get straight ones.
+        """
+        if not _CHINESE.search(text):
+            text = text.translate(_STRAIGHT)
         return "".join(self._letter(one) for one in text)
 
     def _letter(self, one: str) -> str:

@@ -12,6 +12,8 @@ NONE: Final = "–"
 _MONEY: Final = ("_fen", "fen_per_additional_card_hour")
 _SHARES: Final = ("take_up", "dead_weight_share", "utilisation", "gain.")
 _INDICES: Final = ("gain.gini", "gain.hhi")
+_HELD: Final = "\u00a0"
+"""A space at which no line is broken."""
 _WHOLE_FROM: Final = 100
 """From here on a tenth says nothing."""
 _FEN_UP_TO: Final = 10_000
@@ -85,7 +87,8 @@ def with_interval(figure: Figure | None, write: Write) -> str:
     # The currency stands with the mean alone, or rows of money would be too long for a page.
     currency = write(0).rstrip("0.%")
     ends = interval(figure, write)
-    return f"{write(figure.mean)} [{ends.replace(currency, '') if currency else ends}]"
+    within = ends.replace(currency, "") if currency else ends
+    return f"{write(figure.mean)} [{within.replace(' ', _HELD)}]"
 
 
 def interval(figure: Figure | None, write: Write) -> str:
