@@ -16,6 +16,7 @@ from tallygrid.lab.sweep import with_days
 from tallygrid.report.laboratory.content import Content
 from tallygrid.report.laboratory.page import page
 from tallygrid.report.laboratory.tables import figure_label
+from tallygrid.report.shapes import text_px
 from tallygrid.report.trials.aims import Levers
 from tallygrid.report.trials.compared import Compared, compared_content
 from tallygrid.report.trials.searched import Searched, searched_content
@@ -149,6 +150,18 @@ def test_with_one_aim_the_candidates_are_ranked(searched: Searched, language: La
     assert told.sections[0].name == "best"
     assert len(told.sections[0].tables[0].columns) == 4
     assert _drawn(told)
+
+
+def test_a_long_lever_is_broken_under_a_narrow_picture(swept: Swept) -> None:
+    told = swept_content(swept, Writer("en"))
+    draw = told.sections[0].draw
+    assert draw is not None
+    chart = draw(340)
+    assert chart is not None
+    panels = chart.to_dict()["vconcat"]
+    titles = [panel["layer"][0]["encoding"]["x"]["title"] for panel in panels]
+    assert "".join(titles[1]) == f"{RATE} (%)"
+    assert max(text_px(line) for title in titles for line in title) <= 340 - 94
 
 
 def _drawn(told: Content) -> list[dict[str, Any]]:

@@ -57,8 +57,10 @@ def svg(chart: Chart, *, key: str, title: str, description: str) -> str:
 
 def drawn_as_svg(chart: Chart) -> str:
     """Draw a chart, for a page after `announced`, or for print after `png`."""
-    # Altair has checked every part when it was made; to check the whole takes as long again.
-    drawn: str = vl_convert.vegalite_to_svg(chart.configure(**_CONFIG).to_dict(validate=False))
+    # Altair checked every part when it was made. To check and copy all of it once more for
+    # `configure` would take longer than to draw it.
+    spec = chart.to_dict(validate=False)
+    drawn: str = vl_convert.vegalite_to_svg({**spec, "config": _CONFIG})
     return drawn
 
 

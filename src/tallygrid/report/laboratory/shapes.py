@@ -15,7 +15,7 @@ _AMOUNT_PX: Final = 52
 """The room left of a line for amounts."""
 _TICK_PX: Final = 30
 """The space beside a number on an axis."""
-_LEGEND_PX: Final = {True: 300, False: 400}
+_LEGEND_PX: Final = {True: 170, False: 400}
 """The room for one entry of a legend, on a narrow page and on a wide one."""
 
 

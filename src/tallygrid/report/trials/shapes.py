@@ -1,5 +1,6 @@
 """Two shapes of chart for trials: how a figure answers to a lever, and the front of two aims."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -8,11 +9,15 @@ from typing import Final
 import altair as alt
 
 from tallygrid.report.laboratory.found import Figure
-from tallygrid.report.shapes import PLAIN_COLOUR
+from tallygrid.report.shapes import PLAIN_COLOUR, text_px
 from tallygrid.report.svg import Chart
 
 _ROOM_PX: Final = 70
 """The room left of a chart for amounts."""
+
+
+_TICK_PX: Final = 90
+"""What an amount or a day on an axis takes, with the space beside it."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,15 @@ class Responses:
 
     def _panel(self, panel: Panel, width: int, span: list[float]) -> alt.LayerChart:
         chart = alt.Chart(alt.InlineData(values=_values(panel)))
+        room = width - _ROOM_PX - 24
+        ticks = alt.Axis(tickCount=max(2, min(6, room // _TICK_PX)), labelOverlap=True,
+                         labelSeparation=8)  # fmt: skip
+        title = _folded(panel.lever, room)
         if panel.is_day:
-            x = alt.X("at:T", title=panel.lever, axis=alt.Axis(format="%Y-%m-%d", tickCount=5),
-                      scale=alt.Scale(type="utc"))  # fmt: skip
+            ticks.format = "%Y-%m-%d"
+            x = alt.X("at:T", title=title, axis=ticks, scale=alt.Scale(type="utc"))
         else:
-            x = alt.X("at:Q", title=panel.lever, axis=alt.Axis(tickCount=6),
+            x = alt.X("at:Q", title=title, axis=ticks,
                       scale=alt.Scale(zero=False, nice=True, padding=8))  # fmt: skip
         axis = alt.Axis(tickCount=4, format=self.unit, minExtent=_ROOM_PX, maxExtent=_ROOM_PX)
         scale = alt.Scale(domain=span, nice=True, zero=False)
@@ -63,8 +72,18 @@ class Responses:
             # Where every point has a place of its own, a line would tell of the other levers.
             line = chart.mark_line(strokeWidth=1.5, opacity=0.6, color=PLAIN_COLOUR)
             marks.append(line.encode(x=x, y=alt.Y("mean(mean):Q", title=None, scale=scale)))
-        title = self.axis if panel is self.panels[0] else ""
-        return alt.LayerChart(layer=marks, width=width - _ROOM_PX - 24, height=130, title=title)
+        head = self.axis if panel is self.panels[0] else ""
+        return alt.LayerChart(layer=marks, width=room, height=130, title=head)
+
+
+def _folded(lever: str, room_px: int) -> list[str]:
+    """Break the name of a lever, which may be a way without spaces, into lines that fit."""
+    lines = [""]
+    for piece in re.split(r"(?<=[. ])", lever):
+        if lines[-1] and text_px(lines[-1] + piece) > room_px:
+            lines.append("")
+        lines[-1] += piece
+    return lines
 
 
 def _values(panel: Panel) -> list[dict[str, object]]:
