@@ -173,7 +173,10 @@ class _Sheet(FPDF):
     def _widths(self, rows: list[tuple[str, ...]]) -> tuple[float, ...]:
         """Return how wide each column is: as its longest cell asks, and no piece is broken."""
         columns = list(zip(*rows, strict=True))
-        wanted = [min(_WORD_MM_MAX, self._widest(column)) for column in columns]
+        whole = [self._widest(column) for column in columns]
+        if sum(whole) <= _WIDTH:
+            return tuple(_WIDTH * one / sum(whole) for one in whole)
+        wanted = [min(_WORD_MM_MAX, one) for one in whole]
         pieces = [[piece for cell in column for piece in pieces_of(cell)] for column in columns]
         least = [min(one, self._widest(some)) for one, some in zip(wanted, pieces, strict=True)]
         spare, asked = _WIDTH - sum(least), sum(wanted) - sum(least)
