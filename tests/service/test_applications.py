@@ -17,17 +17,19 @@ from urllib.request import urlopen
 
 import psycopg
 import pytest
-from desk import AT, CITY, FACTS, FIRM, OTHER_FIRM, Desk, wanted
+from desk import ASSUMPTIONS, AT, CITY, FACTS, FIRM, OTHER_FIRM, PROGRAMMES, Desk, wanted
 
 from tallygrid.cli.api import Api
 from tallygrid.cli.applications import WAITING_MAX, Applications, taken_on
 from tallygrid.cli.common import Desk as CommandDesk
 from tallygrid.cli.serve import Handler, Server
 from tallygrid.core.books import Event, Outcome
+from tallygrid.core.programme import Programme
 from tallygrid.ledger.queue import OverloadError
-from tallygrid.service import token
+from tallygrid.service import publishing, token
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
+from tallygrid.service.publishing import Scheme
 from tallygrid.service.token import Bearer, Kind
 from tallygrid.settings import Settings
 
@@ -114,6 +116,21 @@ def test_the_same_id_is_the_same_application_and_another_body_a_conflict(funded:
         assert other[2]["Content-Type"] == "application/problem+json"
     assert funded.rows("SELECT id, applicant FROM service.voucher") == [(f"V-H-{FIRM}-a-1", FIRM)]
     assert funded.problems() == ()
+
+
+def test_what_was_answered_stands_when_another_version_is_in_force(funded: Desk) -> None:
+    with taken_on(funded.office, "en", lambda: AT) as taken:
+        mine = Bearer("applicant", FIRM)
+        first = taken.reply(mine, _body())
+        amended = PROGRAMMES[CITY].model_dump(mode="json", exclude_defaults=True)
+        amended["name"]["en"] += " (amended)"
+        again = Scheme(Programme.model_validate_json(json.dumps(amended)), ASSUMPTIONS)
+        publishing.publish(funded.office, again, at=AT + HOUR)
+
+        assert first.status == 200
+        assert taken.reply(mine, _body()) == first
+        assert taken.reply(mine, _body(contract="C-2")).status == 409
+    assert funded.rows("SELECT count(*) FROM service.voucher") == [(1,)]
 
 
 def test_a_full_queue_is_told_when_to_come_back_and_nothing_is_done(funded: Desk) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 from psycopg import Connection, sql
@@ -13,7 +14,7 @@ from tallygrid.core.arithmetic import Used
 from tallygrid.core.decision import Decision, decide, from_json
 from tallygrid.core.key import key_of
 from tallygrid.core.stacking import relation
-from tallygrid.service.intent import PendingError, carry_out, resume, settle_first
+from tallygrid.service.intent import ConflictError, PendingError, carry_out, resume, settle_first
 from tallygrid.service.issuing import Issue, Request
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
@@ -81,7 +82,21 @@ def apply(
             break
         except PendingError:
             continue  # somebody else applies for the same contract; their answer comes first
+        except ConflictError:
+            first = office.transact("web", partial(_as_first_read, wish=wish))
+            if first == wish:
+                raise
+            wish = first  # another version is in force since then; what was answered stands
     return office.transact("web", lambda connection: _answered(connection, request.id, answer))
+
+
+def _as_first_read(connection: Connection, wish: Wish) -> Wish:
+    """Return a wish under the version and the readings under which it was first asked."""
+    row = connection.execute(
+        "SELECT body -> 'hash', body -> 'assumed' FROM service.intent WHERE key = %s", (wish.key,)
+    ).fetchone()
+    assert row is not None, "what is in conflict was written before"
+    return replace(wish, body={**wish.body, "hash": row[0], "assumed": row[1]})
 
 
 def of_contract(office: Office, contract: str) -> tuple[Applied, ...]:
