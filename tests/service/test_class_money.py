@@ -1,6 +1,7 @@
 """Money appropriated to one class of applicants is drawn by that class, and by nobody else."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from bundles import Story, found
 from desk import ASSUMPTIONS, AT, PROGRAMMES, PROVINCE, Desk, request, used, wanted
 
+from tallygrid.core.payment import Receipt
 from tallygrid.core.programme import Programme
 from tallygrid.service import (
     allocating,
@@ -20,13 +22,16 @@ from tallygrid.service import (
     correcting,
     ending,
     noticing,
+    paying,
     publishing,
+    recovering,
 )
 from tallygrid.service.allocating import Closing
 from tallygrid.service.applying import Applied, Way
 from tallygrid.service.budgeting import Tranche
 from tallygrid.service.closing import Close
 from tallygrid.service.publishing import Scheme
+from tallygrid.service.recovering import Demand
 from tallygrid.service.told import ToldError
 
 CITED: Final[dict[str, Any]] = {"clause": "x", "sources": ["hn_2025"], "confidence": "low"}
@@ -102,6 +107,32 @@ def test_a_voucher_of_it_is_used_corrected_and_gives_back_to_the_class(
     assert _fen(town, "available") == 2 * AWARD_FEN - owed_fen
     assert _fen(town, "committed") == 0
     assert found(Story(town, tmp_path).bundle("voucher", voucher)) == []
+    assert town.problems() == ()
+
+
+@pytest.mark.parametrize("year", [AT.year, AT.year + 1])
+def test_what_was_paid_and_recovered_is_everybodys_until_it_is_moved_back(
+    town: Desk, year: int
+) -> None:
+    voucher = _apply(town, "A-1", SMALL).voucher
+    assert voucher is not None
+    town.deliver(town.buy(wanted("O-1", voucher, contract="A-1")), 1, Fraction(1), final=True)
+    before_fen = _fen(town, "available", year=year), _fen(town, "available", "", year)
+    for one in paying.prepare(town.office, programme=PROVINCE, batch="B-1", at=AT):
+        paying.confirm(town.office, [Receipt(one.id, f"T-{one.id}", one.amount_fen)], at=AT)
+        recovering.demand(town.office, Demand(one.id, one.id, one.amount_fen, "idle"), at=AT)
+        recovering.recover(
+            town.office, one.id, amount_fen=one.amount_fen, receipt="R-1", year=year, at=AT
+        )
+    assert _fen(town, "available", "", year) == before_fen[1] + AWARD_FEN
+
+    back = Tranche(year, "HN-7", budgeting.divided(_scheme(), AWARD_FEN))
+    assert budgeting.reduce(town.office, _scheme(), back, at=AT).accepted
+    again = replace(back, group="small")
+    assert budgeting.appropriate(town.office, _scheme(), again, at=AT).accepted
+
+    assert _fen(town, "available", year=year) == before_fen[0] + AWARD_FEN
+    assert _fen(town, "available", "", year) == before_fen[1]
     assert town.problems() == ()
 
 
