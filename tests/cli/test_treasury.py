@@ -113,6 +113,23 @@ def test_work_that_is_done_is_awarded_without_a_voucher(terminal: Terminal, tmp_
     assert terminal.does("books", "verify") == ""
 
 
+def test_a_notice_begins_once_and_after_its_withdrawal_under_another_name(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    case = tmp_path / "case.json"
+    case.write_text(json.dumps({**json.loads(FACTS.read_text()), **DONE}))
+    begin = ("notice", "begin", "--programme", CITY, "--facts", case, "--contract", "ZZ-N-1")
+    name = f"N-ZZ-N-1-{CITY}"
+
+    first = terminal.does(*begin, *AT)
+    assert f"application {name} is in notice" in first
+    assert terminal.does(*begin) == first
+    terminal.does("notice", "withdraw", name, "--because", "objection 3", *AT)
+    assert f"application {name} withdrawn" in terminal.does(*begin)
+    assert "application N-2 is in notice" in terminal.does(*begin, "--id", "N-2", *AT)
+    terminal.does("notice", "withdraw", "N-2", "--because", "objection 4", *AT)
+
+
 def test_a_year_ends(terminal: Terminal) -> None:
     terminal.does("apply", EXAMPLES / "reservation.yaml", "--id", "late", "--at", "2026-11-01")
     close = ("books", "close-year", *YEAR, "--at", "2027-01-05")

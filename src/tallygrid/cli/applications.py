@@ -15,13 +15,10 @@ from http import HTTPStatus
 from threading import BoundedSemaphore
 from typing import Final
 
-from psycopg import Connection
-
 from tallygrid import clock
 from tallygrid.cli.common import ZONE
 from tallygrid.cli.reply import Reply, problem
 from tallygrid.cli.showing import applied_json
-from tallygrid.core.key import key_of
 from tallygrid.files.document import Document, FileError, Mistake, Where, parse
 from tallygrid.files.facts import checked_facts
 from tallygrid.files.mistake import shown
@@ -137,16 +134,8 @@ class Applications:
         return applying.apply(self.office, scheme, request, at=first)  # it came twice at once
 
     def _since(self, request: Request) -> datetime:
-        """Return when an application came first: a repetition is the same, whenever it comes."""
-
-        def load(connection: Connection) -> datetime | None:
-            row = connection.execute(
-                "SELECT (body ->> 'at')::timestamptz FROM service.intent WHERE key = %s",
-                (key_of("apply", request.id),),
-            ).fetchone()
-            return None if row is None else row[0]
-
-        return (self.office.transact("web", load) or self.now()).astimezone(ZONE)
+        """Return when an application came first, which is now if it never came."""
+        return (applying.asked_at(self.office, request.id) or self.now()).astimezone(ZONE)
 
     def _later(self, seconds: int) -> Reply:
         said = render("asking.later", self.language, seconds=seconds)

@@ -9,6 +9,7 @@ import click
 from tallygrid.cli.buying import code_of, name_for_the_books
 from tallygrid.cli.common import (
     REFUSED,
+    ZONE,
     Desk,
     at_option,
     instant,
@@ -42,9 +43,17 @@ def notice() -> None:
 @click.option(
     "--contract", required=True, callback=name_for_the_books, help="The number of the contract."
 )
+@click.option(
+    "--id",
+    "application",
+    callback=name_for_the_books,
+    help="A name of your own: the same name is the same application.",
+)
 @at_option
 @click.pass_obj
-def begin(desk: Desk, *, name: str, facts: Path, contract: str, at: str | None) -> None:
+def begin(  # one argument per option
+    desk: Desk, *, name: str, facts: Path, contract: str, application: str | None, at: str | None
+) -> None:
     """Decide a case; what it is awarded is reserved until the notice is over."""
     with desk.office() as office:
         schemes = publishing.published(office)
@@ -52,8 +61,10 @@ def begin(desk: Desk, *, name: str, facts: Path, contract: str, at: str | None) 
         given = read_facts(facts, known_facts([schemes[name].programme]))
         applicant = code_of(given)
         parties.register(office, applicant, name={"en": applicant}, facts=given)
-        asked = Request(f"N-{contract}-{name}", applicant, contract, given)
-        applied = applying.apply(office, schemes[name], asked, at=instant(at), way="notice")
+        asked = Request(application or f"N-{contract}-{name}", applicant, contract, given)
+        first = None if at else applying.asked_at(office, asked.id)
+        when = first.astimezone(ZONE) if first else instant(at)
+        applied = applying.apply(office, schemes[name], asked, at=when, way="notice")
     tell_applied(desk, applied)
     if applied.refused is not None:
         leave_refused(desk, applied.refused)

@@ -99,6 +99,19 @@ def _as_first_read(connection: Connection, wish: Wish) -> Wish:
     return replace(wish, body={**wish.body, "hash": row[0], "assumed": row[1]})
 
 
+def asked_at(office: Office, application: str) -> datetime | None:
+    """Return when an application came first: a repetition is the same, whenever it comes."""
+
+    def load(connection: Connection) -> datetime | None:
+        row = connection.execute(
+            "SELECT (body ->> 'at')::timestamptz FROM service.intent WHERE key = %s",
+            (key_of("apply", application),),
+        ).fetchone()
+        return None if row is None else row[0]
+
+    return office.transact("web", load)
+
+
 def of_contract(office: Office, contract: str) -> tuple[Applied, ...]:
     """Return what was answered to the applications for a contract, in the order of their ids."""
     return office.transact("web", lambda connection: _stored(connection, "contract", contract))
