@@ -128,6 +128,10 @@ def test_a_notice_begins_once_and_after_its_withdrawal_under_another_name(
     assert f"application {name} withdrawn" in terminal.does(*begin)
     assert "application N-2 is in notice" in terminal.does(*begin, "--id", "N-2", *AT)
     terminal.does("notice", "withdraw", "N-2", "--because", "objection 4", *AT)
+    case.write_text(json.dumps({**json.loads(FACTS.read_text()), **DONE, "contract_yuan": 90_000}))
+    for _ in range(2):
+        told = terminal.fails(*begin, "--id", "N-3", *AT)
+        assert "is known with another amount" in " ".join(told.split())
 
 
 def test_a_year_ends(terminal: Terminal) -> None:

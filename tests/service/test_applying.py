@@ -117,9 +117,44 @@ def test_public_money_never_exceeds_the_contract(funded: Desk) -> None:
     assert first.decision.amount_fen == 6_750_000
     assert (second.state, second.voucher) == ("waiting", None)
     assert second.refused is not None
-    assert second.refused.detail["account"] == "ceiling_room:C-1@9999"
-    assert funded.balance("registry", "ceiling_used:C-1@9999").total_fen == 6_750_000
+    assert second.refused.detail["account"] == f"ceiling_room:{FIRM}.C-1@9999"
+    assert funded.balance("registry", f"ceiling_used:{FIRM}.C-1@9999").total_fen == 6_750_000
     assert funded.problems() == ()
+
+
+def test_the_same_number_of_another_firm_is_another_contract(funded: Desk) -> None:
+    """Whoever claims a number first, on its own word, takes nothing from whose contract it is."""
+    tricky = f"{PROVINCE}.{FIRM}.C-1", f"{FIRM}.C-1"
+    for n, contract in enumerate(("C-1", *tricky)):
+        facts: dict[str, Scalar] = {"applicant": OTHER_FIRM, "contract": contract}
+        asked = request(f"B-{n}", **facts, contract_fen=1_000_000 + n)
+        assert applying.apply(funded.office, scheme(PROVINCE), asked, at=AT).state == "awarded"
+
+    mine = [
+        funded.apply(programme, name, contract="C-1", contract_fen=7_500_000)
+        for programme, name in ((PROVINCE, "A-1"), (CITY, "A-2"))
+    ]
+
+    assert [one.state for one in mine] == ["awarded", "awarded"]
+    face_fen = sum(one.decision.amount_fen or 0 for one in mine)
+    assert funded.balance("registry", f"ceiling_used:{FIRM}.C-1@9999").total_fen == face_fen
+    assert [one.application for one in applying.of_contract(funded.office, FIRM, "C-1")] == [
+        *("A-1", "A-2")
+    ]
+    assert funded.problems() == ()
+
+
+def test_who_waits_for_ever_is_told_why_whenever_it_asks(funded: Desk) -> None:
+    """The registry knows the firm's contract with another amount, and will not change that."""
+    funded.voucher(PROVINCE, "A-1", 7_500_000, contract="C-1")
+
+    for _ in range(2):
+        told = funded.apply(CITY, "A-2", contract="C-1", contract_fen=8_000_000)
+        assert told.state == "waiting"
+        assert told.refused is not None
+        assert (told.refused.programme, told.refused.code) == ("registry", "conflict")
+        assert told.refused.final
+    assert applying.of_contract(funded.office, FIRM, "C-1")[1].refused == told.refused
 
 
 def test_a_later_programme_sees_what_the_registry_knows_of_a_contract(funded: Desk) -> None:
@@ -297,7 +332,7 @@ def test_an_application_interrupted_for_days_still_comes_to_its_voucher(funded: 
     intent.recover(funded.office)
 
     assert funded.rows("SELECT id FROM service.voucher") == [("V-A-1",)]
-    assert funded.balance("registry", "ceiling_used:A-1@9999").total_fen == 1_500_000
+    assert funded.balance("registry", f"ceiling_used:{FIRM}.A-1@9999").total_fen == 1_500_000
 
 
 def _redeemed() -> Scheme:

@@ -73,7 +73,7 @@ def test_caps_and_the_contract_count_no_more_what_went_back(funded: Desk) -> Non
         " WHERE kind IN ('cap_used', 'ceiling_used') AND in_fen <> out_fen"
     )
     assert still == []
-    assert funded.balance(REGISTRY, "ceiling_room:A-1@9999").free_fen == CONTRACT_FEN
+    assert funded.balance(REGISTRY, f"ceiling_room:{FIRM}.A-1@9999").free_fen == CONTRACT_FEN
     assert funded.voucher(CITY, "A-3", CONTRACT_FEN, contract="A-1")
     assert funded.problems() == ()
 
@@ -116,8 +116,8 @@ def test_a_claim_that_was_used_stays_made(funded: Desk) -> None:
 
     ending.revoke(funded.office, name, at=AT, why="a false statement")
 
-    assert funded.balance(REGISTRY, "ceiling_used:C-1@9999").total_fen == 1_500_000
-    assert funded.balance(REGISTRY, f"ceiling_used:{CITY}.C-1@9999").total_fen == 1
+    assert funded.balance(REGISTRY, f"ceiling_used:{FIRM}.C-1@9999").total_fen == 1_500_000
+    assert funded.balance(REGISTRY, f"ceiling_used:{CITY}.{FIRM}.C-1@9999").total_fen == 1
 
 
 def test_a_voucher_that_is_used_up_cannot_be_taken_back(funded: Desk) -> None:

@@ -40,7 +40,7 @@ def test_it_takes_the_contracts_claim_as_a_voucher_does(funded: Desk) -> None:
     assert again.voucher is None
     assert again.refused is not None
     assert again.refused.programme == REGISTRY
-    assert funded.balance(REGISTRY, "ceiling_used:C-1@9999").total_fen == AWARD_FEN
+    assert funded.balance(REGISTRY, f"ceiling_used:{FIRM}.C-1@9999").total_fen == AWARD_FEN
     with pytest.raises(ConflictError):
         _award(funded, "A-1", way="voucher")
 

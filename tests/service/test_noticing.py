@@ -59,7 +59,7 @@ def test_after_the_notice_the_voucher_is_issued_and_valid_from_then_on(funded: D
         ("issued", date(2026, 5, 18))
     ]
     assert funded.rows("SELECT state FROM service.application") == [("awarded",)]
-    assert funded.balance(REGISTRY, "ceiling_used:C-1@9999").total_fen == AWARD_FEN
+    assert funded.balance(REGISTRY, f"ceiling_used:{FIRM}.C-1@9999").total_fen == AWARD_FEN
     funded.buy(wanted("O-1", "V-A-1", contract="C-1"), at=LATER)
     assert funded.problems() == ()
     with pytest.raises(NoticeError, match="is not in notice, it is awarded"):

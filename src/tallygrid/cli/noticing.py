@@ -66,8 +66,6 @@ def begin(  # one argument per option
         when = first.astimezone(ZONE) if first else instant(at)
         applied = applying.apply(office, schemes[name], asked, at=when, way="notice")
     tell_applied(desk, applied)
-    if applied.refused is not None:
-        leave_refused(desk, applied.refused)
     if applied.state not in {"in_notice", "awarded", "withdrawn"}:
         sys.exit(REFUSED)
 

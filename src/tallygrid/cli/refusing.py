@@ -4,6 +4,7 @@ import sys
 from typing import NoReturn
 
 from tallygrid.cli.common import REFUSED, Desk
+from tallygrid.core.books import REGISTRY
 from tallygrid.service.wish import Refused
 from tallygrid.text import catalogue, render
 
@@ -11,11 +12,18 @@ from tallygrid.text import catalogue, render
 def leave_refused(desk: Desk, refused: Refused | None) -> NoReturn:
     """Tell a refusal, if the books made one, and leave."""
     if refused is not None:
-        code = f"ledger.outcome.{refused.code}"
-        known = code if code in catalogue() else "cli.refused"
-        words = render(known, desk.language, refusal=refused.code, **values_of(refused))
-        desk.log.print(words, markup=False)
+        tell_refused(desk, refused)
     sys.exit(REFUSED)
+
+
+def tell_refused(desk: Desk, refused: Refused) -> None:
+    """Tell why the books said no; the registry's own conflict is about a contract."""
+    code = f"ledger.outcome.{refused.code}"
+    known = code if code in catalogue() else "cli.refused"
+    if (refused.programme, refused.code) == (REGISTRY, "conflict"):
+        known = "cli.refused_contract"
+    words = render(known, desk.language, refusal=refused.code, **values_of(refused))
+    desk.log.print(words, markup=False)
 
 
 def values_of(refused: Refused) -> dict[str, object]:

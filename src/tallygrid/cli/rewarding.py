@@ -7,7 +7,6 @@ import click
 
 from tallygrid.cli.buying import code_of, name_for_the_books
 from tallygrid.cli.common import REFUSED, Desk, at_option, instant, require_published
-from tallygrid.cli.refusing import leave_refused
 from tallygrid.cli.showing import tell_applied
 from tallygrid.files.facts import read_facts
 from tallygrid.files.programme import known_facts
@@ -45,8 +44,6 @@ def reward(desk: Desk, *, name: str, facts: Path, contract: str, at: str | None)
         applied = applying.apply(office, schemes[name], asked, at=instant(at), way="ex_post")
     if applied.state != "awarded":
         tell_applied(desk, applied)
-        if applied.refused is not None:
-            leave_refused(desk, applied.refused)
         sys.exit(REFUSED)
     words = render(
         "money.done.ex_post",

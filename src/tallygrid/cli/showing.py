@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from tallygrid.cli.common import Desk
+from tallygrid.cli.refusing import tell_refused
 from tallygrid.core.placement import Placement
 from tallygrid.service import lines, publishing
 from tallygrid.service.applying import Applied
@@ -118,6 +119,8 @@ def tell_applied(desk: Desk, one: Applied) -> None:
         barred=one.barred.partition(" ")[2],
     )
     desk.out.print("  " + words, markup=False, soft_wrap=True)
+    if one.refused is not None:
+        tell_refused(desk, one.refused)
 
 
 def tell_beside(desk: Desk, beside: Iterable[Match]) -> None:
@@ -249,5 +252,6 @@ def applied_json(one: Applied) -> dict[str, object]:
         "application": one.application,
         "state": one.state,
         "voucher": one.voucher,
+        "refused": None if one.refused is None else asdict(one.refused),
         "decision": one.decision.as_json(),
     }

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from psycopg import Connection, sql
+from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from tallygrid.core.application import ApplicationAct, ApplicationState, application_after
@@ -20,7 +20,7 @@ from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.publishing import Scheme, in_force
 from tallygrid.service.voucher import Voucher
-from tallygrid.service.wish import Answer, Posting, Refused, Wish, postings
+from tallygrid.service.wish import Answer, Posting, Refused, Wish, answer_of, postings
 
 Way = Literal["voucher", "ex_post", "notice"]
 """What an award leads to."""
@@ -39,7 +39,7 @@ class Applied:
     decision: Decision
     voucher: str | None
     refused: Refused | None
-    """What the books refused, if they did."""
+    """What the books refused last, where the application waits and they did."""
     barred: str = ""
     """`RELATION PROGRAMME` where a voucher of that programme on the contract bars this one."""
 
@@ -112,9 +112,17 @@ def asked_at(office: Office, application: str) -> datetime | None:
     return office.transact("web", load)
 
 
-def of_contract(office: Office, contract: str) -> tuple[Applied, ...]:
-    """Return what was answered to the applications for a contract, in the order of their ids."""
-    return office.transact("web", lambda connection: _stored(connection, "contract", contract))
+def of_contract(office: Office, applicant: str, contract: str) -> tuple[Applied, ...]:
+    """Return what an applicant was answered for a contract of its own, in the order of the ids."""
+
+    def load(connection: Connection) -> tuple[Applied, ...]:
+        found = connection.execute(
+            "SELECT id FROM service.application WHERE applicant = %s AND contract = %s ORDER BY id",
+            (applicant, contract),
+        ).fetchall()
+        return tuple(_stored(connection, name) for (name,) in found)
+
+    return office.transact("web", load)
 
 
 def _decided(issue: Issue, way: Way) -> tuple[Posting, ...]:
@@ -191,10 +199,11 @@ def barred(issue: Issue) -> str:
     rows = issue.connection.execute(
         """
         SELECT DISTINCT programme FROM service.voucher
-        WHERE contract = %s AND programme <> %s AND state NOT IN ('expired', 'revoked')
+        WHERE applicant = %s AND contract = %s AND programme <> %s
+          AND state NOT IN ('expired', 'revoked')
         ORDER BY programme
         """,
-        (issue.request.contract, issue.scheme.id),
+        (issue.request.applicant, issue.request.contract, issue.scheme.id),
     ).fetchall()
     if not rows:
         return ""
@@ -250,27 +259,37 @@ def _answered(connection: Connection, application: str, answer: Answer) -> Appli
             "UPDATE service.application SET state = 'waiting' WHERE id = %s AND state = 'approved'",
             (application,),
         )
-    (applied,) = _stored(connection, "application", application)
-    return replace(applied, refused=answer.refused)
+    return _stored(connection, application)
 
 
-def _stored(
-    connection: Connection, by: Literal["application", "contract"], name: str
-) -> tuple[Applied, ...]:
-    column = {"application": "id", "contract": "contract"}[by]
-    rows = connection.execute(
-        sql.SQL(
-            """
-            SELECT application.id, application.state, application.decision, voucher.id,
-              application.barred
-            FROM service.application
-            LEFT JOIN service.voucher ON voucher.application = application.id
-            WHERE application.{} = %s ORDER BY application.id
-            """
-        ).format(sql.Identifier(column)),
+def _stored(connection: Connection, name: str) -> Applied:
+    row = connection.execute(
+        """
+        SELECT application.programme, application.state, application.decision, voucher.id,
+          application.barred
+        FROM service.application
+        LEFT JOIN service.voucher ON voucher.application = application.id
+        WHERE application.id = %s
+        """,
         (name,),
+    ).fetchone()
+    assert row is not None, "an application is written before it is answered"
+    programme, state, decision, voucher, bar = row
+    refused = _refused(connection, programme, name) if state == "waiting" else None
+    return Applied(name, state, from_json(decision), voucher, refused, bar)
+
+
+def _refused(connection: Connection, programme: str, name: str) -> Refused | None:
+    """Return what the books said last to an application that waits, if they said no."""
+    batches = connection.execute(
+        "SELECT batch FROM service.allotment WHERE application = %s", (name,)
     ).fetchall()
-    return tuple(
-        Applied(application, state, from_json(decision), voucher, None, barred)
-        for application, state, decision, voucher, barred in rows
-    )
+    keys = [key_of("apply", name), *(key_of("allot", programme, it, name) for (it,) in batches)]
+    row = connection.execute(
+        """
+        SELECT key, outcome FROM service.intent WHERE key = ANY (%s) AND settled_at IS NOT NULL
+        ORDER BY settled_at DESC LIMIT 1
+        """,
+        (keys,),
+    ).fetchone()
+    return None if row is None else answer_of(*row).refused

@@ -63,7 +63,7 @@ def apply(counter: Counter, one: Ask, *, at: datetime) -> tuple[Prospect, tuple[
     _register(counter.office, one)
     found = prospect(counter, one.workload, one.facts, programmes=one.programmes, at=at)
     made = () if _purses(counter, one, found, at) else _made(counter, one, found, at)
-    before = applying.of_contract(counter.office, one.contract)
+    before = applying.of_contract(counter.office, one.applicant, one.contract)
     known = {each.application: each for each in (*before, *made)}
     return found, tuple(known.values())
 

@@ -104,7 +104,7 @@ class Issue:
             SELECT programme, (grant_terms ->> 'room_fen')::bigint FROM service.voucher
             WHERE contract = %s AND applicant = %s AND state NOT IN ('expired', 'revoked')
             """,
-            (self._contract, self.request.applicant),
+            (self.request.contract, self.request.applicant),
         ).fetchall()
         schemes = in_force(self.connection) if rows else {}
         found = [fen for name, fen in rows if matches(self.programme, schemes[name].applied)]
@@ -444,7 +444,12 @@ class Issue:
 
     @property
     def _contract(self) -> str:
-        return self.request.contract
+        """What the books call the contract: its number is its applicant's word, and its alone.
+
+        Whoever writes the number of somebody else's contract has named another one. A name of
+        two parts, its first a credit code, is no claim's, whose first is a scope (`_once`).
+        """
+        return f"{self.request.applicant}.{self.request.contract}"
 
     def _contract_fen(self) -> int:
         amount = self.request.facts.get("contract_fen")
