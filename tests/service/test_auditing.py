@@ -2,16 +2,19 @@
 
 import itertools
 from collections.abc import Iterator
+from datetime import timedelta
+from fractions import Fraction
 from typing import Final
 
 import desk as desks
 import pytest
-from desk import AT, CITY, Desk
+from desk import AT, CITY, Desk, wanted
+from psycopg.types.json import Jsonb
 from town import settle
 
 from tallygrid.core.books import Problem
 from tallygrid.database import Server
-from tallygrid.service import auditing, correcting
+from tallygrid.service import auditing, buying, correcting, ending
 from tallygrid.text import render
 
 FORGERIES: Final = r"""
@@ -24,6 +27,24 @@ row_differs voucher V-A-1
 
 row_differs voucher V-A-1
   UPDATE service.voucher SET state = 'issued' WHERE id = 'V-A-1'
+
+row_differs voucher V-A-1
+  UPDATE service.voucher SET state = 'revoked' WHERE id = 'V-A-1'
+
+row_differs voucher V-A-7
+  UPDATE service.voucher SET state = 'part_used' WHERE id = 'V-A-7'
+
+row_differs voucher V-A-7
+  UPDATE service.voucher SET state = 'revoked' WHERE id = 'V-A-7'
+
+row_differs voucher V-A-8
+  UPDATE service.voucher SET state = 'revoked' WHERE id = 'V-A-8'
+
+row_differs application A-1
+  UPDATE service.application SET state = 'withdrawn' WHERE id = 'A-1'
+
+row_differs application A-4
+  UPDATE service.application SET state = 'awarded' WHERE id = 'A-4'
 
 row_differs voucher V-A-1
   UPDATE service.voucher SET fiscal_year = 2027 WHERE id = 'V-A-1'
@@ -143,8 +164,19 @@ def town(furnished: Server) -> Iterator[Desk]:
         opened.appropriate(programme, 77, name="a slip")
         ((key,),) = opened.rows("SELECT key FROM books.event WHERE reason = 'a slip'")
         assert correcting.reverse(opened.office, programme, [key], at=AT, why="slip").accepted
+        _end(opened)
         yield opened
     copy.drop_database()
+
+
+def _end(town: Desk) -> None:
+    """Let two vouchers expire: one with money left, and one of which all is held."""
+    for name in ("A-7", "A-8"):
+        town.voucher(CITY, name, 10_000_000)
+    town.deliver(town.buy(wanted("S-7", "V-A-7", contract="A-7")), 1, Fraction(1, 100))
+    kept = town.buy(wanted("S-8", "V-A-8", contract="A-8", quantity=10))
+    assert buying.begin(town.office, kept, at=AT).accepted
+    ending.expire(town.office, CITY, at=AT + timedelta(days=400))
 
 
 def _forged(town: Desk, statement: str) -> tuple[Problem, ...]:
@@ -174,6 +206,8 @@ def _named(problem: Problem) -> list[object]:
 
 def test_a_town_in_which_nothing_was_forged_is_sound(town: Desk) -> None:
     assert town.problems() == ()
+    told = "SELECT payload ->> 'voucher' FROM books.outbox WHERE topic = 'lapse'"
+    assert ("V-A-8",) not in town.rows(told), "nothing was left of it"
     with town.server.connect("auditor") as auditor:
         assert auditing.verify(auditor, CITY) == ()
 
@@ -190,3 +224,23 @@ def test_every_forgery_is_found_and_named(town: Desk, found: str, statement: str
     for one in problems:
         if one.values:
             assert render(one.code, "en", **one.values) != render(one.code, "zh", **one.values)
+
+
+def test_what_is_under_way_keeps_only_its_own_voucher_from_being_held_to_its_balance(
+    town: Desk,
+) -> None:
+    forged = "UPDATE service.voucher SET state = 'used_up' WHERE id IN ('V-A-1', 'V-B-2')"
+    body = Jsonb({"voucher": "V-B-2"})
+    with town.server.administer(town.server.database) as administrator:
+        administrator.autocommit = False
+        administrator.execute(
+            "INSERT INTO service.intent (key, kind, body, postings)"
+            " VALUES (gen_random_uuid(), 'x', %s, '[]')",
+            [body],
+        )
+        administrator.execute(forged.encode())
+        found = _codes(tuple(auditing.verify(administrator)))
+        skipped = auditing.unsettled(administrator)
+        administrator.rollback()
+
+    assert (found, skipped) == ({"row_differs voucher V-A-1"}, ("V-B-2",))

@@ -28,6 +28,12 @@ def verify(connection: Connection[Any], programme: str | None = None) -> tuple[P
     )
 
 
+def unsettled(connection: Connection[Any], programme: str | None = None) -> tuple[str, ...]:
+    """Return the vouchers whose use is not held against their balance: it is under way."""
+    found = connection.execute(_UNSETTLED.encode(), {"programme": programme})
+    return tuple(name for (name,) in found)
+
+
 @dataclass(frozen=True)
 class _Table:
     """A table whose rows come from messages of one sort."""
@@ -84,16 +90,27 @@ _TABLES: Final = (
     _Table("clawback", "clawback_demanded", "payload", ("state", "recovered_fen")),
 )
 
-_TOLD: Final = """
+_TOLD_BY_ANY: Final = """
     told AS (
       SELECT programme.code AS programme, outbox.seq, outbox.payload
       FROM books.outbox
       JOIN books.programme ON programme.id = outbox.programme
       JOIN service.progress
         ON progress.programme = programme.code AND progress.seq >= outbox.seq
-      WHERE programme.code = %(programme)s OR %(programme)s::text IS NULL
     )
 """
+_TOLD: Final = f"""
+    told AS (
+      WITH {_TOLD_BY_ANY}
+      SELECT * FROM told WHERE programme = %(programme)s OR %(programme)s::text IS NULL
+    )
+"""  # noqa: S608  # constants
+_PENDING: Final = """
+    pending AS (
+      SELECT concat(body, postings) AS words FROM service.intent WHERE settled_at IS NULL
+    )
+"""
+"""What is under way: the postings of an intent name the account of every voucher they touch."""
 _ROWS: Final = """
     WITH {told}, due AS (
       SELECT told.programme, {due_key} AS id, to_jsonb(due) - %(free)s::text[] AS row
@@ -167,7 +184,45 @@ _STATES: Final = (
       <> coalesce(last.fiscal_year, (told.payload ->> 'fiscal_year')::integer)
     """,
     """
-    WITH used AS (
+    WITH {told_by_any}, ended AS (
+      SELECT payload ->> 'voucher' AS id, payload ->> 'state' AS state
+      FROM told WHERE payload ->> 'does' = 'voucher_ended'
+      UNION
+      SELECT body ->> 'voucher', body ->> 'state'  -- nothing was left to give back, nor to tell
+      FROM service.intent
+      WHERE kind = 'end' AND settled_at IS NOT NULL AND postings = '[]'
+        AND outcome ->> 'refused' IS NULL
+    ), due AS (
+      SELECT id, array_agg(state) AS states FROM ended GROUP BY id
+    )
+    SELECT 'row_differs', voucher.programme, 'voucher', voucher.id, voucher.state,
+      coalesce(array_to_string(due.states, ', '), 'issued, part_used, used_up')
+    FROM service.voucher LEFT JOIN due USING (id)
+    WHERE (voucher.programme = %(programme)s OR %(programme)s::text IS NULL)
+      AND voucher.state <> 'used_up'  -- its last use may be told before its end
+      AND voucher.state <> ALL (coalesce(due.states, ARRAY['issued', 'part_used']))
+    """,
+    """
+    WITH {told_by_any}, moved AS (
+      SELECT payload ->> 'application' AS id,
+        max(CASE payload ->> 'does' WHEN 'award_withdrawn' THEN 3 WHEN 'award_reserved' THEN 1
+              ELSE 2 END) AS how_far
+      FROM told
+      WHERE payload ->> 'does' IN
+        ('award_reserved', 'voucher_issued', 'awarded_ex_post', 'award_withdrawn')
+      GROUP BY payload ->> 'application'
+    ), due AS (
+      SELECT id, ARRAY[(ARRAY['in_notice', 'awarded', 'withdrawn'])[how_far]] AS states FROM moved
+    )
+    SELECT 'row_differs', application.programme, 'application', application.id, application.state,
+      coalesce(due.states[1], 'submitted, approved, refused, waiting')
+    FROM service.application LEFT JOIN due USING (id)
+    WHERE (application.programme = %(programme)s OR %(programme)s::text IS NULL)
+      AND application.state <> ALL (coalesce(
+        due.states, ARRAY['submitted', 'approved', 'refused', 'waiting']))
+    """,
+    """
+    WITH {pending}, used AS (
       SELECT voucher.id, voucher.programme, voucher.state,
         CASE sum(account.in_fen - account.out_fen)
           WHEN (voucher.grant_terms ->> 'room_fen')::bigint THEN 'issued'
@@ -183,16 +238,21 @@ _STATES: Final = (
     SELECT 'row_differs', programme, 'voucher', id, state, due
     FROM used
     WHERE state <> due
-      AND NOT EXISTS (SELECT FROM service.intent WHERE settled_at IS NULL)
-      AND NOT EXISTS (
-        SELECT FROM service.progress JOIN books.programme ON programme.code = progress.programme
-        WHERE progress.seq < programme.last_seq)
+      AND NOT EXISTS (SELECT FROM pending WHERE position(used.id IN words) > 0)
     """,
 )
 """What later messages, and the balances, say of the columns that they change.
 
-A voucher that is used is as much used as its balance says, once every purchase is settled.
+A voucher that is used is as much used as its balance says, once nothing of it is under way.
 """
+
+_UNSETTLED: Final = f"""
+    WITH {_PENDING}
+    SELECT id FROM service.voucher
+    WHERE (programme = %(programme)s OR %(programme)s::text IS NULL)
+      AND EXISTS (SELECT FROM pending WHERE position(voucher.id IN words) > 0)
+    ORDER BY id
+"""  # noqa: S608  # constants
 
 _AWARDED: Final = """
     SELECT programme.code, event.reason, event.document, application.id, application.programme,
@@ -231,7 +291,7 @@ def _name(table: _Table, alias: str) -> str:
 
 
 def _found(connection: Connection[Any], query: str, programme: str | None) -> Iterator[Problem]:
-    asked = query.format(told=_TOLD)
+    asked = query.format(told=_TOLD, told_by_any=_TOLD_BY_ANY, pending=_PENDING)
     yield from map(_problem, connection.execute(asked.encode(), {"programme": programme}))
 
 
