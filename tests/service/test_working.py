@@ -28,24 +28,32 @@ def _never(_: datetime) -> int:
 class Day:
     """A clock that goes as far as somebody waits, until the day is over."""
 
-    def __init__(self, lasts: timedelta) -> None:
-        self.now = AT
-        self._end = AT + lasts
+    def __init__(self, lasts: timedelta, *, set_back: timedelta = timedelta(0)) -> None:
+        self.since = timedelta(0)
+        self._lasts, self._set_back = lasts, set_back
+
+    @property
+    def now(self) -> datetime:
+        """The time of day; after half of the day the clock is set back."""
+        is_late = self.since > self._lasts / 2
+        return AT + self.since - (self._set_back if is_late else timedelta(0))
 
     def wait(self, pause: timedelta) -> bool:
         """Let time go by; tell whether the day is over."""
-        self.now += pause
-        return self.now >= self._end
+        self.since += pause
+        return self.since >= self._lasts
 
 
-def _turns(lasts: timedelta, *tasks: Task) -> list[tuple[str, int, bool]]:
+def _turns(
+    lasts: timedelta, *tasks: Task, set_back: timedelta = timedelta(0)
+) -> list[tuple[str, int, bool]]:
     """Return what was done in a day: which task, in which minute, and whether it failed."""
-    day, told = Day(lasts), list[tuple[str, int, bool]]()
+    day, told = Day(lasts, set_back=set_back), list[tuple[str, int, bool]]()
 
     def tell(done: Done) -> None:
-        told.append((done.task, (day.now - AT) // MINUTE, done.error is not None))
+        told.append((done.task, day.since // MINUTE, done.error is not None))
 
-    working.work(tasks, now=lambda: day.now, wait=day.wait, tell=tell)
+    working.work(tasks, now=lambda: day.now, since=lambda: day.since, wait=day.wait, tell=tell)
     return told
 
 
@@ -71,6 +79,12 @@ def test_what_fails_is_told_and_tried_again_ever_later_and_keeps_nobody_waiting(
     assert pauses[-3:] == [10, 10, 10]
     assert len(broken) < 15, "10 s, 20 s, 40 s …, never more than ten minutes"
     assert [minute for name, minute, _ in turns if name == "sound"] == [0, 30, 60]
+
+
+def test_a_clock_that_is_set_back_keeps_no_task_waiting() -> None:
+    tasks = (_task("slow", 3), _task("fast", 2), _task("broken", 5, _never))
+
+    assert _turns(30 * MINUTE, *tasks, set_back=60 * MINUTE) == _turns(30 * MINUTE, *tasks)
 
 
 def test_of_many_things_all_have_their_turn_before_any_failure_is_raised() -> None:

@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -55,6 +56,7 @@ def worker(
         working.work(
             wanted,
             now=lambda: instant(None),
+            since=lambda: timedelta(seconds=time.monotonic()),
             wait=lambda pause: stop.wait(pause.total_seconds()),
             tell=lambda done: _tell(desk, done),
         )

@@ -1,7 +1,7 @@
 """When a task that is done again and again is due: at its pace, and after a failure more slowly."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 FIRST_PAUSE: Final = timedelta(seconds=10)
@@ -14,19 +14,20 @@ PAUSE_MAX: Final = timedelta(minutes=10)
 class Turn:
     """Where a task stands: when it is due, and how often it has failed since it last succeeded."""
 
-    due: datetime
+    due: timedelta
+    """On a clock that is never set: since some instant that stays what it is."""
     failures: int = 0
 
-    def after(self, *, every: timedelta, failed: bool, at: datetime) -> "Turn":
+    def after(self, *, every: timedelta, failed: bool, at: timedelta) -> "Turn":
         """Return the turn that follows this one.
 
-        >>> noon, hour = datetime(2026, 5, 11, 12), timedelta(hours=1)
+        >>> noon, hour = timedelta(hours=12), timedelta(hours=1)
         >>> failed = Turn(noon).after(every=hour, failed=True, at=noon)
         >>> again = failed.after(every=hour, failed=True, at=noon)
         >>> [str(turn.due - noon) for turn in (failed, again)]
         ['0:00:10', '0:00:20']
         >>> again.after(every=hour, failed=False, at=noon)
-        Turn(due=datetime.datetime(2026, 5, 11, 13, 0), failures=0)
+        Turn(due=datetime.timedelta(seconds=46800), failures=0)
         """
         if not failed:
             return Turn(at + every)

@@ -65,6 +65,7 @@ def work(
     wanted: Iterable[Task],
     *,
     now: Callable[[], datetime],
+    since: Callable[[], timedelta],
     wait: Callable[[timedelta], bool],
     tell: Callable[[Done], None],
 ) -> None:
@@ -72,19 +73,22 @@ def work(
 
     Args:
         wanted: The tasks; all of them are due at once.
-        now: Tells the time.
+        now: Tells the time, as of which a task is done.
+        since: Tells how long ago something was that stays what it is. What is due follows from
+            this alone: the clock may be set back or forward.
         wait: Waits for so long, or until work shall stop; returns whether it shall.
         tell: Is told of every turn. A task that failed is tried again, ever more slowly.
     """
-    turns = {task: Turn(now()) for task in wanted}
+    turns = {task: Turn(since()) for task in wanted}
     while True:
         task = min(turns, key=lambda one: turns[one].due)  # the first of those that are due
-        if wait(max(timedelta(0), turns[task].due - now())):
+        if wait(max(timedelta(0), turns[task].due - since())):
             return
         done = attempt(task, now())
         failed = done.error is not None
-        turns[task] = turns[task].after(every=task.every, failed=failed, at=now())
-        tell(Done(task.name, done.count, done.error, turns[task].due if failed else None))
+        turns[task] = turns[task].after(every=task.every, failed=failed, at=since())
+        again = now() + (turns[task].due - since()) if failed else None
+        tell(Done(task.name, done.count, done.error, again))
 
 
 def attempt(task: Task, at: datetime) -> Done:
