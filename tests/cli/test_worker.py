@@ -47,7 +47,7 @@ def test_a_task_that_fails_is_told_in_both_languages_and_the_others_are_done(
 ) -> None:
     heads = terminal.home / "heads" / "heads.jsonl"
     published = heads.read_text(encoding="utf-8")
-    heads.write_text("{", encoding="utf-8")
+    heads.write_text("{\n", encoding="utf-8")
     try:
         told = terminal.types("worker", "--once")
         in_chinese = terminal.types("--language", "zh", "worker", "--once", "--only", "heads")

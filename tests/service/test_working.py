@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -12,6 +13,9 @@ from desk import AT, CITY, FIRM, PROVINCE, Desk, DiedError, wanted
 from town import CARDS
 
 from tallygrid.core.job import JobState
+from tallygrid.files.heads import HEADS_FILE
+from tallygrid.files.keys import published_folder, signing_key
+from tallygrid.files.mistake import FileError
 from tallygrid.service import buying, pricing, running, working
 from tallygrid.service.each import each
 from tallygrid.service.evidence import HistoryError
@@ -174,6 +178,33 @@ def test_heads_are_published_and_nothing_is_signed_against_what_was(
     )
     with pytest.raises(HistoryError):
         working.publish_heads(funded.office, tmp_path, AT)
+
+
+def test_a_line_that_was_torn_is_published_anew_and_a_whole_one_stays(
+    funded: Desk, tmp_path: Path
+) -> None:
+    count = working.publish_heads(funded.office, tmp_path, AT)
+    file = published_folder(tmp_path) / HEADS_FILE
+    published = file.read_bytes()
+    assert count == len(published.splitlines()) > 1
+
+    for torn, missing in ((published[:-40], 1), (published[:-1], 0)):
+        file.write_bytes(torn)
+        assert working.publish_heads(funded.office, tmp_path, AT) == missing
+        assert file.read_bytes() == published
+    file.write_bytes(b"{\n" + published)
+    with pytest.raises(FileError, match=r"heads\.jsonl:1"):
+        working.publish_heads(funded.office, tmp_path, AT)
+
+
+def test_two_publish_at_once_and_every_head_stands_once(funded: Desk, tmp_path: Path) -> None:
+    signing_key(tmp_path, at=AT)
+    with ThreadPoolExecutor(4) as workers:
+        found = workers.map(lambda _: working.publish_heads(funded.office, tmp_path, AT), range(8))
+        count = sum(found)
+
+    lines = (published_folder(tmp_path) / HEADS_FILE).read_bytes().splitlines()
+    assert len(lines) == len(set(lines)) == count
 
 
 def test_prices_are_solved_for_placements_to_use(funded: Desk, tmp_path: Path) -> None:

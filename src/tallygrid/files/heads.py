@@ -1,11 +1,14 @@
 """Signed heads of the books, saved outside the database: JSON, one object per line."""
 
+import fcntl
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from tallygrid.core.books import Head
 from tallygrid.core.heads import SignedHead
@@ -35,8 +38,40 @@ def read_heads(path: Path) -> tuple[SignedHead, ...]:
 
 def write_heads(path: Path, heads: Iterable[SignedHead]) -> None:
     """Add heads to a file, one JSON object per line; what the file holds already stays."""
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in heads)
+    lines = "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in heads)
+    with path.open("ab") as file:
+        file.write(lines.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def kept_to_oneself(path: Path) -> Iterator[None]:
+    """Let nobody else add to a file of heads meanwhile, and mend its end if a line was torn.
+
+    What stands after the last newline was written by somebody who died at it. A whole head is
+    kept; part of one was never published, and goes. Anything else that is no head stays, for
+    somebody to look at.
+    """
+    with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        before, newline, torn = file.read().rpartition(b"\n")
+        if torn and _is_whole(torn):
+            file.write(b"\n")
+        elif torn:
+            file.truncate(len(before + newline))
+        file.flush()
+        yield
+
+
+def _is_whole(line: bytes) -> bool:
+    """Tell whether a line is a head."""
+    try:
+        HeadIn.model_validate_json(line)
+    except ValidationError:
+        return False
+    return True
 
 
 class HeadIn(BaseModel):

@@ -13,7 +13,7 @@ from psycopg import Connection
 from tallygrid.core.books import Head, Problem
 from tallygrid.core.heads import SignedHead, signed
 from tallygrid.core.signature import SigningKey
-from tallygrid.files.heads import HEADS_FILE, read_heads, write_heads
+from tallygrid.files.heads import HEADS_FILE, kept_to_oneself, read_heads, write_heads
 from tallygrid.ledger.verify import against
 
 
@@ -42,16 +42,17 @@ def publish(
     Returns:
         The heads that were published, and what kept others back.
     """
-    last = {one.head.programme: one.head for one in published(folder)}
-    problems = tuple(problem for head in last.values() for problem in against(connection, head))
-    kept_back = {problem.values["programme"] for problem in problems}
-    new = tuple(
-        signed(head, key, at=at)
-        for head in heads(connection)
-        if head.programme not in kept_back and head != last.get(head.programme)
-    )
     folder.mkdir(parents=True, exist_ok=True)
-    write_heads(folder / HEADS_FILE, new)
+    with kept_to_oneself(folder / HEADS_FILE):
+        last = {one.head.programme: one.head for one in published(folder)}
+        problems = tuple(problem for head in last.values() for problem in against(connection, head))
+        kept_back = {problem.values["programme"] for problem in problems}
+        new = tuple(
+            signed(head, key, at=at)
+            for head in heads(connection)
+            if head.programme not in kept_back and head != last.get(head.programme)
+        )
+        write_heads(folder / HEADS_FILE, new)
     return new, problems
 
 
