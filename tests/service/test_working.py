@@ -19,7 +19,10 @@ from tallygrid.files.mistake import FileError
 from tallygrid.service import buying, pricing, running, working
 from tallygrid.service.each import each
 from tallygrid.service.evidence import HistoryError
+from tallygrid.service.office import Office
+from tallygrid.service.told import ToldError
 from tallygrid.service.working import Done, Task
+from tallygrid.sites.local import LocalSite
 from tallygrid.sites.payload import training_step
 
 MINUTE = timedelta(minutes=1)
@@ -152,6 +155,23 @@ def test_a_job_that_nobody_follows_any_more_is_settled(funded: Desk) -> None:
     assert funded.purchase("J-1").state == "settled"
     assert funded.office.site.find(running.job_key(purchase)).state is JobState.DONE
     assert working.finish_jobs(funded.office) == 0
+
+
+def test_a_job_of_one_site_is_not_begun_again_at_another(funded: Desk, tmp_path: Path) -> None:
+    voucher = funded.voucher(CITY, "A-1", 7_500_000)
+    workload = {"cards": 8, "command": ["sleep", "60"], "time_limit_s": 60}
+    purchase = funded.buy(wanted("J-1", voucher, contract="A-1", workload=workload, **CARDS))
+    running.start(funded.office, purchase, at=AT)
+    job, other = running.job_key(purchase), LocalSite(tmp_path, slots=1)
+    elsewhere = Office(funded.office.sessions, funded.office.catalogue, other)
+
+    assert working.finish_jobs(elsewhere) == 0
+    with pytest.raises(ToldError, match="J-1 is run by another site"):
+        running.follow(elsewhere, purchase)
+
+    assert other.find(job).state is JobState.UNKNOWN
+    assert running.follow(funded.office, purchase).state in {JobState.QUEUED, JobState.RUNNING}
+    funded.office.site.cancel(job)
 
 
 def test_vouchers_whose_time_is_over_are_ended_in_every_programme(funded: Desk) -> None:

@@ -62,7 +62,7 @@ _TABLES: Final = (
         "purchase",
         "bought",
         "payload -> 'purchase' || jsonb_build_object('document', payload -> 'purchase')",
-        ("state",),
+        ("state", "served_by"),
         founded="kept.document -> 'shares' <> '[]'",
     ),
     _Table(

@@ -175,6 +175,27 @@ def of_state(connection: Connection, *states: str) -> tuple[Purchase, ...]:
     return tuple(_from_row(*row) for row in rows)
 
 
+def served_by(connection: Connection, name: str, site: str) -> str:
+    """Return which site a purchase's job is run by: this one, unless another was first."""
+    row = connection.execute(
+        """
+        UPDATE service.purchase SET served_by = coalesce(served_by, %s)
+        WHERE id = %s RETURNING served_by
+        """,
+        (site, name),
+    ).fetchone()
+    assert row is not None, name
+    return str(row[0])
+
+
+def served_elsewhere(connection: Connection, site: str) -> frozenset[str]:
+    """Return the purchases that have begun and whose jobs another site runs."""
+    rows = connection.execute(
+        "SELECT id FROM service.purchase WHERE state = 'running' AND served_by <> %s", (site,)
+    ).fetchall()
+    return frozenset(name for (name,) in rows)
+
+
 def recent(connection: Connection, start: datetime, end: datetime) -> tuple[Purchase, ...]:
     """Return the purchases that were placed in a period, whatever became of them."""
     rows = connection.execute(

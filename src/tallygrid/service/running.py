@@ -13,9 +13,11 @@ from uuid import UUID
 from tallygrid.core.job import JobOrder, JobState, Status, Usage
 from tallygrid.core.key import key_of
 from tallygrid.service import buying, lines
+from tallygrid.service import purchase as purchases
 from tallygrid.service.lines import Accepted
 from tallygrid.service.office import Office
 from tallygrid.service.purchase import Purchase
+from tallygrid.service.told import ToldError
 from tallygrid.service.wish import Answer
 
 ATTEMPTS_MAX: Final = 3
@@ -45,11 +47,15 @@ def start(office: Office, purchase: Purchase, *, at: datetime) -> Answer:
 
     The answer is a refusal if a hold has expired meanwhile: then no job is submitted, for
     nothing is set aside to pay for it, and the purchase is given up.
+
+    Raises:
+        ToldError: Another site runs the job.
     """
     begun = buying.begin(office, purchase, at=at)
     if not begun.accepted:
         buying.give_up(office, purchase, at=at, why="its hold expired before it began")
         return begun
+    _require_ours(office, purchase)
     attempt, status = _latest(office, purchase)
     if status.state is JobState.UNKNOWN:
         office.site.submit(_order(purchase, attempt))
@@ -60,6 +66,9 @@ def follow(office: Office, purchase: Purchase) -> Followed:
     """Ask how a job stands; settle it if it has ended, run it again if it was lost.
 
     Call it as often as you like: what was settled stays settled.
+
+    Raises:
+        ToldError: Another site runs the job, and this one would begin it a second time.
     """
     attempt, status = _latest(office, purchase)
     if status.state is JobState.UNKNOWN:
@@ -74,6 +83,13 @@ def follow(office: Office, purchase: Purchase) -> Followed:
         why = f"job ended as {status.state}; nothing that can be accepted was measured"
         answer = buying.give_up(office, purchase, at=purchase.placed_at, why=why)
     return Followed(status.state, attempt, usage, answer)
+
+
+def _require_ours(office: Office, purchase: Purchase) -> None:
+    """Let this site run a purchase's job, and no other from now on."""
+    ours = office.site.identity
+    if office.transact("web", lambda it: purchases.served_by(it, purchase.id, ours)) != ours:
+        raise ToldError("served_elsewhere", purchase=purchase.id)
 
 
 def _latest(office: Office, purchase: Purchase) -> tuple[int, Status]:

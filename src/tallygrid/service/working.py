@@ -100,9 +100,15 @@ def attempt(task: Task, at: datetime) -> Done:
 
 
 def finish_jobs(office: Office) -> int:
-    """Settle the jobs that have ended and that nobody follows any more; return how many."""
+    """Settle the jobs of this site that have ended and that nobody follows; return how many."""
     begun = office.transact("web", lambda connection: purchases.of_state(connection, "running"))
-    ours = [one for one in begun if "command" in one.workload and not one.is_staged]
+    site = office.site.identity
+    others = office.transact("web", lambda it: purchases.served_elsewhere(it, site))
+    ours = [
+        one
+        for one in begun
+        if "command" in one.workload and not one.is_staged and one.id not in others
+    ]
     followed = each(ours, lambda one: running.follow(office, one))
     return sum(1 for one in followed if one.ended or one.state is JobState.UNKNOWN)
 

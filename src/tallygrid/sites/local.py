@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from tallygrid.core.job import JobOrder, JobState, Status, Usage
 from tallygrid.sites import wrapper
@@ -41,6 +41,16 @@ class LocalSite:
         self._grace_s = grace_s
         for name in ("incoming", "queued", "jobs", "slots"):
             (self._directory / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def identity(self) -> str:
+        """What stands in the directory since the site was first asked; see `SitePort`."""
+        file = self._directory / "identity.json"
+        with wrapper.locked(self._directory):
+            if not file.exists():
+                wrapper.write_json(file, {"identity": str(uuid4())})
+            found: str = _read(file)["identity"]
+        return found
 
     def submit(self, order: JobOrder) -> Status:
         """Put an order into the queue, unless its key is known; see `SitePort`."""

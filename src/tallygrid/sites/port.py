@@ -25,6 +25,11 @@ class Output:
 class SitePort(Protocol):
     """A place that runs jobs; `tests/contract/test_sites.py` is its full meaning."""
 
+    @property
+    def identity(self) -> str:
+        """What this site is and no other: the same as long as it remembers its jobs."""
+        ...
+
     def submit(self, order: JobOrder) -> Status:
         """Accept an order, or answer how it stands if its key was accepted before.
 
