@@ -1,5 +1,6 @@
 """Posting: what is accepted, what is refused and why, and what a repetition does."""
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -409,3 +410,15 @@ def test_every_outcome_has_a_sentence_in_both_languages() -> None:
         assert outcome.message == code
         assert "{" not in render(code, "en", **outcome.values)
         assert "{" not in render(code, "zh", **outcome.values)
+
+
+def test_a_message_may_be_of_something_with_a_very_long_name(books: Books) -> None:
+    name = "".join(f"{n:x}" for n in random.Random(1).randbytes(18_000))  # noqa: S311  # no secret
+    told = event("appropriate", {"appropriation > available": 1}, outbox={"id": name})
+
+    assert books.codes("web", told) == ["posted"]
+    assert books.problems() == ()
+    found = books.connect("auditor").execute(
+        "SELECT count(*) FROM books.outbox WHERE books.told_of(payload) = %s", [name]
+    )
+    assert found.fetchone() == (1,)
