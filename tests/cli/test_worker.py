@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from terminal import Terminal
 
-from tallygrid.cli.working import TASKS
-from tallygrid.service.office import Office
-from tallygrid.service.working import tasks
+from tallygrid.service.working import NAMES
+from tallygrid.text import catalogue
 
 CITY = "zhengzhou-compute-issued"
 
@@ -26,10 +25,12 @@ def terminal(own_home: Path) -> Iterator[Terminal]:
     found.does("stop")
 
 
-def test_the_command_names_every_task(tmp_path: Path) -> None:
-    office: Office = None  # type: ignore[assignment]  # nothing is done
+def test_the_command_names_every_task_and_each_has_its_sentences(terminal: Terminal) -> None:
+    told = terminal.does("worker", "--help")
 
-    assert tuple(one.name for one in tasks(office, tmp_path)) == TASKS
+    for name in NAMES:
+        assert name in told
+        assert {f"worker.task.{name}", f"worker.did.{name}"} <= catalogue().keys()
 
 
 def test_once_does_everything_once_and_says_what(terminal: Terminal) -> None:

@@ -140,8 +140,9 @@ def _pay(desk: Desk) -> None:
 
 def _close(desk: Desk) -> None:
     """The holds that nobody began are swept; one programme carries its year, the others let go."""
-    while not working.expire_holds(desk.office, AT):
+    while not working.expire_holds(desk.office):
         time.sleep(0.05)  # the hold of a second is not over yet
+    working.give_up_lapsed(desk.office, AT)
     for name, carries in ((CITY, True), (PROVINCE, False)):
         closed = closing.close(desk.office, scheme(name), Close(2026, "Y-1", carries), at=NEXT)
         assert closed.refused == ()

@@ -128,11 +128,12 @@ def test_a_purchase_whose_hold_has_lapsed_is_given_up_and_its_cards_are_free(fun
     voucher = funded.voucher(CITY, "A-1", 7_500_000)
     funded.buy(wanted("O-1", voucher, contract="A-1", **CARDS))
     funded.buy(wanted("O-2", contract="C-2", **CARDS))
-    assert working.expire_holds(funded.office, AT) == 0
+    due = [one for one in working.tasks(funded.office, funded.directory) if one.every == MINUTE]
+    assert [(one.name, one.do(AT)) for one in due] == [("holds", 0), ("purchases", 0)]
     funded.administer("UPDATE books.hold SET deadline = now() - interval '1 day'")
 
-    assert working.expire_holds(funded.office, AT) == 1
-    assert working.expire_holds(funded.office, AT) == 0
+    assert [one.do(AT) for one in due] == [1, 1]
+    assert [one.do(AT) for one in due] == [0, 0]
 
     assert funded.purchase("O-1").state == "failed"
     assert funded.purchase("O-2").state == "held", "nobody's hold: it waits for its applicant"

@@ -18,8 +18,7 @@ from tallygrid.service.working import Done, Task
 from tallygrid.settings import Language
 from tallygrid.text import render
 
-TASKS: Final = ("outcomes", "jobs", "holds", "vouchers", "heads", "prices")
-_task: Final = click.Choice(TASKS)
+_task: Final = click.Choice(working.NAMES)
 _PATIENCE_S: Final = 20
 """How long a task waits for a server that is away, before it has failed."""
 

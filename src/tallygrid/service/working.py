@@ -8,6 +8,7 @@ that what was left lying does not lie for ever.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -50,15 +51,7 @@ class Done:
 
 def tasks(office: Office, home: Path) -> tuple[Task, ...]:
     """Return what a worker does, in the order in which it is done when all of it is due."""
-    minute, hour = timedelta(minutes=1), timedelta(hours=1)
-    return (
-        Task("outcomes", minute / 6, lambda _: intent.recover(office)),
-        Task("jobs", minute / 6, lambda _: finish_jobs(office)),
-        Task("holds", minute, lambda at: expire_holds(office, at)),
-        Task("vouchers", hour, lambda at: expire_vouchers(office, at)),
-        Task("heads", 10 * minute, lambda at: publish_heads(office, home, at)),
-        Task("prices", hour, lambda at: _priced(office, at)),
-    )
+    return tuple(Task(name, every, partial(do, office, home)) for name, every, do in _TASKS)
 
 
 def work(
@@ -113,18 +106,23 @@ def finish_jobs(office: Office) -> int:
     return sum(1 for one in followed if one.ended or one.state is JobState.UNKNOWN)
 
 
-def expire_holds(office: Office, at: datetime) -> int:
-    """Expire overdue holds, and give up the purchases that they were for; return how many.
+def expire_holds(office: Office) -> int:
+    """Expire overdue holds in every programme's books; return how many.
 
-    Every posting expires holds by itself; this is for programmes that lie still, for the cards
-    that were reserved, and for what was paid in.
+    Every posting expires holds by itself; this is for programmes that lie still.
     """
     books = office.transact("worker", ledger.programmes)
-    expired = sum(each(books, lambda programme: _expired(office, programme)))
+    return sum(each(books, lambda programme: _expired(office, programme)))
+
+
+def give_up_lapsed(office: Office, at: datetime) -> int:
+    """Give up the purchases whose holds have expired before they began; return how many.
+
+    That frees the cards that were reserved, and gives back what was paid in.
+    """
     lapsed = office.transact("web", _lapsed)
     why = "its hold expired before it began"
-    each(lapsed, lambda one: buying.give_up(office, one, at=at, why=why))
-    return max(expired, len(lapsed))
+    return len(each(lapsed, lambda one: buying.give_up(office, one, at=at, why=why)))
 
 
 def expire_vouchers(office: Office, at: datetime) -> int:
@@ -166,3 +164,17 @@ def _lapsed(connection: Connection) -> tuple[Purchase, ...]:
     """Return the purchases that have not begun and for which no more than a part is held."""
     held = purchases.of_state(connection, "held")
     return tuple(one for one in held if not all(is_open(connection, share) for share in one.shares))
+
+
+_MINUTE: Final = timedelta(minutes=1)
+_TASKS: Final[tuple[tuple[str, timedelta, Callable[[Office, Path, datetime], int]], ...]] = (
+    ("outcomes", _MINUTE / 6, lambda office, _, __: intent.recover(office)),
+    ("jobs", _MINUTE / 6, lambda office, _, __: finish_jobs(office)),
+    ("holds", _MINUTE, lambda office, _, __: expire_holds(office)),
+    ("purchases", _MINUTE, lambda office, _, at: give_up_lapsed(office, at)),
+    ("vouchers", 60 * _MINUTE, lambda office, _, at: expire_vouchers(office, at)),
+    ("heads", 10 * _MINUTE, publish_heads),
+    ("prices", 60 * _MINUTE, lambda office, _, at: _priced(office, at)),
+)
+NAMES: Final = tuple(name for name, _, _ in _TASKS)
+"""What the tasks are called."""
