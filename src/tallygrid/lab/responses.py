@@ -23,8 +23,8 @@ def read_swept(folder: Path) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
     `responses` has a row for each aim, lever and point: where the lever stands (rates in basis
     points, days as their ordinal), and the mean over the seeds with its interval. `sway` has a
     row for each aim and lever: the rank correlation of the two, and the aim's mean over the
-    points with the least and the most third of the lever. `texts` has the hash of every text
-    that a point changes.
+    points with the least and the most third of the lever, whole levels of it. `texts` has the
+    hash of every text that a point changes.
 
     Raises:
         FileError: The sweep is not finished.
@@ -90,15 +90,25 @@ def _means(runs: pl.DataFrame) -> Iterator[dict[str, Any]]:
 
 def _sways(responses: pl.DataFrame) -> Iterator[dict[str, Any]]:
     for (aim, lever), some in responses.group_by("aim", "lever", maintain_order=True):
-        ordered = some.sort("value", maintain_order=True)
-        third = max(1, len(ordered) // _THIRD)
-        ranks = ordered.select(pl.col("value").rank(), pl.col("mean").rank())
+        least, most = _thirds(some)
+        ranks = some.select(pl.col("value").rank(), pl.col("mean").rank())
         alike = ranks.select(pl.corr("value", "mean")).item()
         yield {
             "aim": aim,
             "lever": lever,
             "rank_correlation": None if alike is None or alike != alike else float(alike),  # noqa: PLR0124  # NaN
-            "least_third": ordered["mean"].head(third).mean(),
-            "most_third": ordered["mean"].tail(third).mean(),
-            "points": len(ordered),
+            "least_third": least,
+            "most_third": most,
+            "points": len(some),
         }
+
+
+def _thirds(some: pl.DataFrame) -> tuple[object, object]:
+    """Return the mean of the points with the least and the most third of a lever.
+
+    A level counts whole: a part of it would be a choice by the grid's other levers.
+    """
+    levels = some["value"].sort()
+    third = max(1, len(levels) // _THIRD)
+    least, most = pl.col("value") <= levels[third - 1], pl.col("value") >= levels[-third]
+    return some.filter(least)["mean"].mean(), some.filter(most)["mean"].mean()
