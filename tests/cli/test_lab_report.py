@@ -125,13 +125,12 @@ def test_parts_of_the_public_money_are_those_of_the_jobs(results: Path) -> None:
     spent: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for job in _jobs(results):
         spent[job["seed"]][size[job["seed"], job["firm"]]] += job["claimed_fen"]
-    paying = [by for by in spent.values() if sum(by.values())]
-    assert paying, "somebody is paid something"
+    total = sum(sum(by.values()) for by in spent.values())
+    assert total, "somebody is paid something"
     for name in set(size.values()):
         (row,) = _rows(results, "gain", way="size", name=name, measure="of_money")
-        shares = [by[name] / sum(by.values()) for by in paying]
-        assert row["mean"] == pytest.approx(sum(shares) / len(shares))
-        assert row["seeds"] == len(shares)
+        assert row["mean"] == pytest.approx(sum(by[name] for by in spent.values()) / total)
+        assert row["seeds"] in {1, 3}  # where all hangs on one seed there is no interval
 
 
 def test_the_last_day_of_a_budget_has_what_the_jobs_were_paid(results: Path) -> None:

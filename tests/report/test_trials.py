@@ -31,6 +31,7 @@ UNITS: Mapping[str, Any] = {"paperwork_hours": "whole", RATE: "rate", DAY: "day"
 REST = {
     "additional_card_hours": 5.0, "displaced_card_hours": 1.0, "gain.gini": 0.5,
     "fen_per_additional_card_hour": 50.0, "gain.size.small": 0.5, "dead_weight_share": 0.5,
+    "dead_weight_fen": 50.0,
 }  # fmt: skip
 NAME = {"en": "A question", "zh": "一个问题"}
 

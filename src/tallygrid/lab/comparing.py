@@ -1,7 +1,7 @@
 """Two scenarios on the same luck: what differs, seed by seed, and how surely."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +10,14 @@ import polars as pl
 
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.files.whole import whole
-from tallygrid.lab.network.summary import figure, figures_by_seed
+from tallygrid.lab.network.summary import (
+    Figures,
+    figure,
+    figures_by_seed,
+    over_seeds,
+    parts_of,
+    ratio_difference,
+)
 
 Tables = Mapping[str, pl.DataFrame]
 SIDES: Final = ("one", "other")
@@ -35,15 +42,37 @@ def differences(pairs: pl.DataFrame) -> pl.DataFrame:
     """Return by figure each side's mean, and the mean of other less one within its interval.
 
     The interval is of the pairs' differences: what luck does to both alike is not in it.
-    A seed in which one side has no such figure is left out.
+    A seed in which one side has no such figure is left out. A ratio is that of the sums of all
+    seeds, and the interval of its difference is by the jackknife.
     """
-    rows = []
-    for (name,), some in pairs.drop_nulls().group_by("figure", maintain_order=True):
-        found = figure((some["other"] - some["one"]).to_list())
-        assert found is not None, "a group has a row"
-        means = {side: some[side].mean() for side in SIDES}
-        rows.append({"figure": name, **means, **asdict(found)})
+    sides = {side: _by_seed(pairs, side) for side in SIDES}
+    rows = [
+        {"figure": name, **found}
+        for name in pairs["figure"].unique(maintain_order=True)
+        if (found := _difference(name, sides)) is not None
+    ]
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _by_seed(pairs: pl.DataFrame, side: str) -> list[dict[str, float | None]]:
+    found: dict[int, dict[str, float | None]] = {}
+    for name, seed, value in pairs.select("figure", "seed", side).iter_rows():
+        found.setdefault(seed, {})[name] = value
+    return list(found.values())
+
+
+def _difference(name: str, sides: Mapping[str, Sequence[Figures]]) -> dict[str, Any] | None:
+    kept = list(zip(*(sides[side] for side in SIDES), strict=True))
+    parts = parts_of(name)
+    if parts is None:
+        kept = [(a, b) for a, b in kept if a.get(name) is not None and b.get(name) is not None]
+        found = figure([(b[name] or 0.0) - (a[name] or 0.0) for a, b in kept])
+    else:
+        found = ratio_difference(*([parts(pair[n]) for pair in kept] for n in range(len(SIDES))))
+    means = {side: over_seeds(name, [pair[n] for pair in kept]) for n, side in enumerate(SIDES)}
+    if found is None:
+        return None
+    return {**{side: one.mean if one else None for side, one in means.items()}, **asdict(found)}
 
 
 def write_compared(

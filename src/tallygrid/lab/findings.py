@@ -11,9 +11,11 @@ from typing import Any, Final
 import polars as pl
 
 from tallygrid.lab.network.applying import STEPS
-from tallygrid.lab.network.summary import figure
+from tallygrid.lab.network.summary import Figure, figure, ratio
 
 Tables = Mapping[str, pl.DataFrame]
+_Value = float | Sequence[float] | None
+"""What a seed gives: a figure, or the two parts of a ratio."""
 NEEDED: Final = ("firms", "steps", "sites", "waits", "budgets")
 """The tables of a run that a report is made of."""
 _FIGURE: Final = {"mean": pl.Float64, "low": pl.Float64, "high": pl.Float64, "seeds": pl.Int64}
@@ -44,7 +46,7 @@ def findings_of(tables: Tables, figures: Mapping[str, Mapping[str, float]]) -> d
 def _steps(tables: Tables) -> pl.DataFrame:
     """One row per step: how many firms × programmes take it, and what part of those before."""
     able = tables["steps"].filter(pl.col("benefit_fen") > 0)
-    found: list[tuple[tuple[str, str], int, float | None]] = []
+    found: list[tuple[tuple[str, str], int, _Value]] = []
     for seed in _seeds(tables):
         reached = able.filter(pl.col("seed") == seed)["step"].to_physical().cast(pl.Int64)
         before = 0
@@ -52,7 +54,7 @@ def _steps(tables: Tables) -> pl.DataFrame:
             count = int((reached.fill_null(-1) >= place).sum())
             found.append(((step, "count"), seed, count))
             if place:
-                found.append(((step, "kept"), seed, count / before if before else None))
+                found.append(((step, "kept"), seed, (count, before)))
             before = count
     return _over_seeds(("step", "measure"), found)
 
@@ -139,9 +141,7 @@ def _gain(tables: Tables) -> pl.DataFrame:
             pl.lit(way).alias("way"),
             pl.col(way).alias("name"),
             (pl.col("of") / pl.col("firms")).alias("of_firms"),
-            pl.when(pl.col("all_fen") > 0)
-            .then(pl.col("claimed_fen") / pl.col("all_fen"))
-            .alias("of_money"),
+            pl.concat_list(pl.col("claimed_fen", "all_fen").cast(pl.Float64)).alias("of_money"),
         )
         parts.append(_measured(shares, ("way", "name"), ("of_firms", "of_money")))
     return pl.concat(parts)
@@ -165,7 +165,7 @@ def _measured(frame: pl.DataFrame, keys: Sequence[str], measures: Sequence[str])
 
 def _values(
     frame: pl.DataFrame, keys: Sequence[str], measures: Sequence[str]
-) -> Iterator[tuple[tuple[Any, ...], int, float | None]]:
+) -> Iterator[tuple[tuple[Any, ...], int, _Value]]:
     for row in frame.sort("seed", maintain_order=True).iter_rows(named=True):
         for measure in measures:
             yield (*(row[key] for key in keys), measure), row["seed"], row[measure]
@@ -173,16 +173,25 @@ def _values(
 
 def _over_seeds(keys: Sequence[str], found: Any) -> pl.DataFrame:  # noqa: ANN401  # (key, seed, value)
     """Return the mean and interval of what each seed gave under a key."""
-    given: dict[tuple[Any, ...], list[float | None]] = {}
+    given: dict[tuple[Any, ...], list[_Value]] = {}
     for key, _, value in found:
         given.setdefault(key, []).append(value)
     rows = [
         {**dict(zip(keys, key, strict=True)), **asdict(known)}
         for key, values in given.items()
-        if (known := figure(values)) is not None
+        if (known := _figure(values)) is not None
     ]
     schema = {key: _TYPES.get(key, pl.String) for key in keys} | _FIGURE
     return pl.DataFrame(rows, schema=schema)
+
+
+def _figure(values: Sequence[Any]) -> Figure | None:
+    pairs = [(above, below) for above, below in filter(_is_pair, values)]
+    return ratio(pairs) if pairs else figure(values)
+
+
+def _is_pair(value: _Value) -> bool:
+    return value is not None and not isinstance(value, int | float)
 
 
 _TYPES: Final[Mapping[str, Any]] = {"day": pl.Date, "with_programmes": pl.Boolean}

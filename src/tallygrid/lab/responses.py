@@ -10,7 +10,6 @@ import polars as pl
 
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.lab.behaviour import parameters
-from tallygrid.lab.network.summary import figure
 from tallygrid.lab.search import AIMS
 from tallygrid.settings import Language
 
@@ -84,7 +83,7 @@ def _means(runs: pl.DataFrame) -> Iterator[dict[str, Any]]:
     for (point,), some in runs.group_by("point", maintain_order=True):
         rows = some.to_dicts()
         for aim, of in AIMS.items():
-            if found := figure([of(row) for row in rows]):
+            if found := of(rows):
                 yield {"aim": aim, "point": point, **asdict(found)}
 
 

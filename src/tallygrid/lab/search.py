@@ -21,7 +21,14 @@ from tallygrid.files.document import Document, FileError, Mistake, read
 from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
 from tallygrid.lab.levers import Point, Span, Split, Unit, latin
-from tallygrid.lab.network.summary import Figure, figure
+from tallygrid.lab.network.summary import (
+    Figure,
+    figure,
+    money_of,
+    net_card_hours,
+    over_seeds,
+    ratio,
+)
 from tallygrid.lab.parts import Figures, Parts, Pool, tasks_of
 from tallygrid.lab.sweep import (
     RUNS_MAX,
@@ -35,16 +42,19 @@ from tallygrid.lab.sweep import (
     with_days,
 )
 
-AIMS: Final[Mapping[str, Callable[[Figures], float | None]]] = {
-    "additional_card_hours": lambda one: _less(
-        one, "additional_card_hours", "displaced_card_hours"
+_SMALL: Final = ("gain.size.micro", "gain.size.small")
+AIMS: Final[Mapping[str, Callable[[Sequence[Figures]], Figure | None]]] = {
+    "additional_card_hours": lambda seeds: figure([net_card_hours(one) for one in seeds]),
+    "additional_per_yuan": lambda seeds: ratio(
+        [(net_card_hours(one) * FEN_PER_YUAN, one.get("public_fen") or 0.0) for one in seeds]
     ),
-    "additional_per_yuan": lambda one: _inverse(one.get("fen_per_additional_card_hour")),
-    "take_up": lambda one: one.get("take_up"),
-    "small_firms": lambda one: _sum(one, "gain.size.micro", "gain.size.small"),
-    "evenness": lambda one: _rest(one.get("gain.gini")),
-    "low_dead_weight": lambda one: _rest(one.get("dead_weight_share")),
-    "low_spending": lambda one: _negative(one.get("public_fen")),
+    "take_up": lambda seeds: figure([one.get("take_up") for one in seeds]),
+    "small_firms": lambda seeds: ratio(
+        [(money_of(one, *_SMALL), one.get("public_fen") or 0.0) for one in seeds]
+    ),
+    "evenness": lambda seeds: figure([_rest(one.get("gain.gini")) for one in seeds]),
+    "low_dead_weight": lambda seeds: _rest_of(over_seeds("dead_weight_share", seeds)),
+    "low_spending": lambda seeds: figure([_negative(one.get("public_fen")) for one in seeds]),
 }
 """What a search may strive for; of each, more is better. docs/algorithms/laboratory.md."""
 _FIRST_SEEDS: Final = 2
@@ -206,8 +216,8 @@ def _score(search: Search, figures: Sequence[Figures]) -> Score:
     over = 0.0
     if search.spend_at_most_fen is not None and spent is not None:
         over = max(0.0, spent.mean - search.spend_at_most_fen)
-    aim = figure([AIMS[search.aim](one) for one in figures])
-    against = figure([AIMS[search.against](one) for one in figures]) if search.against else None
+    aim = AIMS[search.aim](figures)
+    against = AIMS[search.against](figures) if search.against else None
     return Score(-over, _mean(aim), _mean(against))
 
 
@@ -237,8 +247,8 @@ def _candidate(search: Search, point: int, figures: Sequence[Figures]) -> Candid
     return Candidate(
         point=point,
         levers=search.sweep.points[point],
-        aim=figure([AIMS[search.aim](one) for one in figures]),
-        against=figure([AIMS[against](one) for one in figures]) if against else None,
+        aim=AIMS[search.aim](figures),
+        against=AIMS[against](figures) if against else None,
         spent_fen=spent,
         is_within=limit is None or spent is None or spent.mean <= limit,
     )
@@ -331,22 +341,12 @@ def table(
     return with_days(pl.DataFrame(rows, infer_schema_length=None), units)
 
 
-def _less(one: Figures, name: str, other: str) -> float | None:
-    more, fewer = one.get(name), one.get(other)
-    return None if more is None or fewer is None else more - fewer
-
-
-def _inverse(fen: float | None) -> float:
-    # Where nothing was added for the money there is no price of it, and no use either.
-    return FEN_PER_YUAN / fen if fen else 0.0
-
-
-def _sum(one: Figures, *names: str) -> float:
-    return sum(one.get(name) or 0.0 for name in names)
-
-
 def _rest(part: float | None) -> float | None:
     return None if part is None else 1 - part
+
+
+def _rest_of(part: Figure | None) -> Figure | None:
+    return part and Figure(1 - part.mean, 1 - part.high, 1 - part.low, part.seeds)
 
 
 def _negative(amount: float | None) -> float | None:

@@ -1,6 +1,6 @@
-"""What the tables of a run come to: one figure per seed, then its mean and 95 % interval."""
+"""What the tables of a run come to: one figure per seed, then over all of them, and how surely."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import sqrt
 from typing import Any, Final
@@ -10,30 +10,35 @@ import polars as pl
 from tallygrid.lab.network.applying import STEPS
 
 Tables = Mapping[str, pl.DataFrame]
+Figures = Mapping[str, float | None]
+Parts = Sequence[tuple[float, float]]
+"""By seed, what is divided and by what."""
 _T: Final = (
     *(0.0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179),
     *(2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060),
     *(2.056, 2.052, 2.048, 2.045, 2.042),
 )
 """Student's t for 95 %, by degrees of freedom up to 30."""
+_Z: Final = 1.959964
+"""The same of the normal distribution."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure over the seeds: the mean, and where the mean lies with 95 % confidence."""
+    """A figure over the seeds: mean or ratio of sums, and where it lies with 95 % confidence."""
 
     mean: float
     low: float
     high: float
     seeds: int
-    """In how many seeds there was such a figure."""
+    """In how many seeds there was such a figure; with 1 there is no interval."""
 
 
 def summary_of(tables: Tables) -> dict[str, Any]:
     """Return every figure of a run as plain data."""
     by_seed = figures_by_seed(tables)
     names = dict.fromkeys(name for one in by_seed.values() for name in one)
-    figures = {name: figure([one.get(name) for one in by_seed.values()]) for name in names}
+    figures = {name: over_seeds(name, list(by_seed.values())) for name in names}
     return {
         "seeds": list(by_seed),
         "figures": {name: asdict(found) for name, found in figures.items() if found is not None},
@@ -55,6 +60,41 @@ def _seed(tables: Tables, seed: int) -> Tables:
     }
 
 
+def over_seeds(name: str, seeds: Sequence[Figures]) -> Figure | None:
+    """Return a figure over the seeds: the mean, or of a ratio that of the sums."""
+    if parts := parts_of(name):
+        return ratio([parts(one) for one in seeds])
+    return figure([one.get(name) for one in seeds])
+
+
+def parts_of(name: str) -> Callable[[Figures], tuple[float, float]] | None:
+    """Return what gives, in each seed, the two parts of a figure that is a ratio of sums."""
+    if name == "dead_weight_share":
+        return lambda one: (_of(one, "dead_weight_fen"), _of(one, "public_fen"))
+    if name == "fen_per_additional_card_hour":
+        return lambda one: (_of(one, "public_fen"), net_card_hours(one))
+    if name.startswith(_OF_MONEY):
+        return lambda one: (money_of(one, name), _of(one, "public_fen"))
+    return None
+
+
+_OF_MONEY: Final = ("gain.class.", "gain.size.", "gain.province.", "gain.top_tenth")
+
+
+def net_card_hours(one: Figures) -> float:
+    """Return the card-hours of a seed that were added, less those displaced."""
+    return _of(one, "additional_card_hours") - _of(one, "displaced_card_hours")
+
+
+def money_of(one: Figures, *names: str) -> float:
+    """Return the public money of a seed that some parts of it come to, in fen."""
+    return sum(_of(one, name) for name in names) * _of(one, "public_fen")
+
+
+def _of(one: Figures, name: str) -> float:
+    return one.get(name) or 0.0
+
+
 def figure(values: Sequence[float | None]) -> Figure | None:
     """Return the mean of what is known, and its interval.
 
@@ -69,8 +109,70 @@ def figure(values: Sequence[float | None]) -> Figure | None:
         return Figure(mean, mean, mean, 1)
     free = len(known) - 1
     deviation = sqrt(sum((value - mean) ** 2 for value in known) / free)
-    half = (_T[free] if free < len(_T) else 1.96) * deviation / sqrt(len(known))
+    half = student(free) * deviation / sqrt(len(known))
     return Figure(mean, mean - half, mean + half, len(known))
+
+
+def student(free: int) -> float:
+    """Return Student's t for 95 %: from the table, beyond it by the expansion of Cornish-Fisher.
+
+    >>> [round(student(free), 3) for free in (9, 30, 31, 40, 60, 120, 999)]
+    [2.262, 2.042, 2.04, 2.021, 2.0, 1.98, 1.962]
+    """
+    if free < len(_T):
+        return _T[free]
+    first = (_Z**3 + _Z) / 4
+    second = (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / 96
+    third = (3 * _Z**7 + 19 * _Z**5 + 17 * _Z**3 - 15 * _Z) / 384
+    return _Z + first / free + second / free**2 + third / free**3
+
+
+def ratio(parts: Parts) -> Figure | None:
+    """Return a ratio of sums over the seeds, and its interval by the jackknife.
+
+    The mean of the seeds' own ratios would be another figure: it leaves out the seeds that have
+    none, and those just above nothing outweigh all others. There is none where what it is
+    divided by does not come to more than nothing. Where that hangs on one seed, the ratio is
+    that seed's, without an interval.
+
+    >>> ratio([(1, 1), (4, 2), (4, 3), (1, 0)])
+    Figure(mean=1.666..., low=0.49..., high=2.83..., seeds=4)
+    >>> ratio([(1, 1), (0, 0)]), ratio([(1, -1)])
+    (Figure(mean=1.0, low=1.0, high=1.0, seeds=1), None)
+    """
+    return _jackknifed(_quotients(parts))
+
+
+def ratio_difference(one: Parts, other: Parts) -> Figure | None:
+    """Return by how much the other ratio of sums is more, each seed left out of both at once.
+
+    >>> ratio_difference([(1, 1), (8, 2)], [(2, 1), (10, 2)])
+    Figure(mean=1.0, low=1.0, high=1.0, seeds=2)
+    """
+    pairs = zip(_quotients(one), _quotients(other), strict=True)
+    return _jackknifed([None if a is None or b is None else b - a for a, b in pairs])
+
+
+def _quotients(parts: Parts) -> list[float | None]:
+    """Return the ratio of the sums of all seeds, then of those without each."""
+    above, below = (sum(each) for each in zip(*parts, strict=True)) if parts else (0.0, 0.0)
+    left = [(above, below), *((above - a, below - b) for a, b in parts)]
+    return [a / b if b > 0 else None for a, b in left]
+
+
+def _jackknifed(found: Sequence[float | None]) -> Figure | None:
+    """Return what all seeds give, with the interval that follows from leaving out each."""
+    whole, *without = found
+    if whole is None:
+        return None
+    left = [one for one in without if one is not None]
+    count = len(left)
+    if count < len(without):
+        return Figure(whole, whole, whole, 1)
+    mean = sum(left) / count
+    error = sqrt(sum((one - mean) ** 2 for one in left) * (count - 1) / count)
+    half = student(count - 1) * error
+    return Figure(whole, whole - half, whole + half, count)
 
 
 def figures_of(tables: Tables) -> dict[str, float | None]:
