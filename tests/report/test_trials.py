@@ -234,6 +234,14 @@ def test_a_comparison_says_which_differences_luck_could_have_made(
     assert NAME[language] in page(told, language, {})
 
 
+def test_one_seed_is_never_called_certain(tmp_path: Path) -> None:
+    rows = [{"figure": "card_hours", "seed": 1, "one": 10.0, "other": 15.0}]
+    write_compared(tmp_path, {"one": _side("a"), "other": _side("b")}, pl.DataFrame(rows))
+    writer = Writer("en")
+    told = compared_content(Compared(*read_compared(tmp_path), "0"), writer)
+    assert told.sections[0].tables[0].rows[0][-1] == writer.say("trials.unsure")
+
+
 def test_a_sweep_that_is_not_finished_has_no_report(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text("{}", encoding="utf-8")
     with pytest.raises(FileError, match="not finished"):

@@ -143,7 +143,7 @@ def _table(found: Compared, writer: Writer) -> Table:
         label = figure_label(row["figure"], writer)
         mean = _told(row["figure"], writer, lambda one, write: write(one.mean))
         between = _told(row["figure"], writer, interval)
-        sure = figure.low > 0 or figure.high < 0
+        sure = figure.seeds > 1 and (figure.low > 0 or figure.high < 0)  # one has no interval
         rows.append((
             label, write(row["one"]), write(row["other"]), mean(figure),
             between(figure), writer.say("trials.sure" if sure else "trials.unsure"),
