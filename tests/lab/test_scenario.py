@@ -1,5 +1,6 @@
 """Scenarios: what is wrong in a file is told at once; the same seed gives the same world."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def _problems(folder: Path, text: str) -> list[str]:
     with pytest.raises(FileError) as caught:
         open_scenario(str(_written(folder, text)))
     return [str(one) for one in caught.value.mistakes]
+
+
+def test_a_seed_that_stands_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    text = re.sub("seeds: .*", "seeds: [1, 1, 2]", SMALL).replace("BUDGET", "1000000")
+    (told,) = _problems(tmp_path, text.replace("PROGRAMME", "shanghai-compute-issued"))
+    line = 1 + text[: text.index("seeds:")].count("\n")
+    assert f":{line}:" in told
+    assert "Write each seed once; here more often: 1." in told
 
 
 def test_everything_wrong_in_a_scenario_is_told_at_once_with_line_and_remedy(

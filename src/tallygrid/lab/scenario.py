@@ -1,5 +1,6 @@
 """A scenario: who asks, what is offered where, which programmes hold, how people behave."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -36,6 +37,11 @@ def _seeds(written: object) -> object:
     """Read a number of seeds as the first so many."""
     if isinstance(written, int) and not isinstance(written, bool) and 0 < written <= SEEDS_MAX:
         return list(range(1, written + 1))
+    if isinstance(written, list):
+        counts = Counter(one for one in written if isinstance(one, int))
+        twice = [str(seed) for seed, count in counts.items() if count > 1]
+        if twice:
+            raise ValueError(f"Write each seed once; here more often: {', '.join(twice)}")
     return written
 
 
