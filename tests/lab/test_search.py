@@ -101,6 +101,36 @@ def test_the_front_holds_those_that_nobody_beats_in_both() -> None:
     assert [one.point for one in found] == [3, 1, 2, 0]
 
 
+def test_a_point_without_the_figure_in_some_seeds_stands_behind_whatever_it_shows(
+    search: Search,
+) -> None:
+    """The dearest points would be best by far, on the few seeds in which they have a figure."""
+
+    class Patchy(_Toy):
+        def __call__(
+            self, points: Sequence[int], seeds: range
+        ) -> Iterator[tuple[int, Sequence[Figures]]]:
+            for point, figures in super().__call__(points, seeds):
+                lever = self.search.sweep.points[point]["demand.jobs"]
+                lucky: list[Figures] = [{"take_up": 9.0, "public_fen": 1.0}]
+                lucky += [{"take_up": None, "public_fen": 1.0}] * (len(figures) - 1)
+                yield point, (lucky if lever > 90 else figures)
+
+    found = _found(search, Patchy(search))
+    assert all(one.is_whole and one.seeds == search.held_out for one in found)
+    patchy = Candidate(0, {}, Figure(9, 9, 9, 1), None, None, is_within=True, is_whole=False)
+    whole = Candidate(1, {}, Figure(1, 1, 1, 10), None, None, is_within=True)
+    assert [(one.point, one.on_front) for one in ranked([patchy, whole])] == [(1, True), (0, False)]
+
+
+def test_equal_points_are_played_once(tmp_path: Path) -> None:
+    file = tmp_path / "search.yaml"
+    text = FILE.replace("points: 64", "points: 8").replace("to: 100", "to: 2")
+    file.write_text(text, encoding="utf-8")
+    points = [dict(point) for point in read_search(file).sweep.points]
+    assert sorted(point["demand.jobs"] for point in points) == [1, 2]
+
+
 def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "search.yaml"
     text = "scenario: deduct\naim: take_up\nagainst: take_up\npoints: 2\nkeep: 3\n"

@@ -124,6 +124,10 @@ class Candidate:
     is_within: bool
     """Whether it spends no more than allowed, on average."""
     on_front: bool = False
+    seeds: int = _HELD_OUT
+    """How many seeds have the figures of both aims."""
+    is_whole: bool = True
+    """Whether all have; those that have not stand behind."""
 
 
 def read_search(path: Path) -> Search:
@@ -138,7 +142,9 @@ def read_search(path: Path) -> Search:
     if mistakes:
         raise FileError(mistakes)
     scenario, folder = scenario_document(raw.scenario, path.parent)
-    points = tuple(latin(raw.vary, raw.split, count=raw.points, seed=raw.seed))
+    drawn = latin(raw.vary, raw.split, count=raw.points, seed=raw.seed)
+    # Levers of few values are drawn alike again and again: the same point twice tells nothing.
+    points = tuple({tuple(sorted(point.items())): point for point in drawn}.values())
     units = {n: span.unit for n, span in raw.vary.items()} | units_of_parts(raw.split)
     sweep = Sweep(raw.scenario, scenario, folder, 1, points, units)
     check_ends(document, sweep, list(ends_of(raw.vary, raw.split)))
@@ -207,63 +213,90 @@ class Score(NamedTuple):
     """What it spends above the limit, negative; 0 within."""
     aim: float
     against: float
+    is_whole: bool = True
+    """Whether every seed has the figures; those that have may be the lucky ones."""
 
 
 def _score(search: Search, figures: Sequence[Figures]) -> Score:
     if not figures:
-        return Score(-inf, -inf, -inf)
+        return Score(-inf, -inf, -inf, is_whole=False)
     spent = figure([one.get("public_fen") for one in figures])
     over = 0.0
     if search.spend_at_most_fen is not None and spent is not None:
         over = max(0.0, spent.mean - search.spend_at_most_fen)
     aim = AIMS[search.aim](figures)
     against = AIMS[search.against](figures) if search.against else None
-    return Score(-over, _mean(aim), _mean(against))
+    told = _seeds_told(search, aim, against)
+    return Score(-over, _mean(aim), _mean(against), is_whole=told == len(figures))
+
+
+def _seeds_told(search: Search, aim: Figure | None, against: Figure | None) -> int:
+    """Return how many seeds have both figures, at most."""
+    found = [aim, against] if search.against else [aim]
+    return min(one.seeds if one else 0 for one in found)
 
 
 def best_first(scored: Mapping[int, Score]) -> list[int]:
-    """Return points, the best first: within the limit, then by front, then by the aim.
+    """Return points, the best first: within the limit, then whole, then by front, then by the aim.
 
     The first front is of those that no other beats in both aims, the second of those that
     only the first beats, and so on; with one aim every point is a front of its own.
 
     >>> best_first({0: Score(0, 1, 9), 1: Score(0, 2, 1), 2: Score(0, 3, 2), 3: Score(-1, 9, 9)})
     [2, 0, 1, 3]
+    >>> best_first({0: Score(0, 9, 9, is_whole=False), 1: Score(0, 2, 1), 2: Score(-1, 9, 9)})
+    [1, 0, 2]
     """
     by_aim = sorted(scored, key=lambda point: (scored[point], -point), reverse=True)
-    fronts: list[float] = []  # of each, the negative of the most that it reaches in `against`
-    front_of = {}
+    # Of each front, the negative of the most that it reaches in `against`.
+    fronts_of: dict[bool, list[float]] = {True: [], False: []}
+    order = {}
     for point in by_aim:
-        against = scored[point].against
-        front_of[point] = bisect_right(fronts, -against)
-        fronts[front_of[point] : front_of[point] + 1] = [-against]
-    return sorted(by_aim, key=lambda point: (-scored[point].spared_fen, front_of[point]))
+        one = scored[point]
+        fronts = fronts_of[one.is_whole]
+        front = bisect_right(fronts, -one.against)
+        fronts[front : front + 1] = [-one.against]
+        order[point] = -one.spared_fen, not one.is_whole, front
+    return sorted(by_aim, key=order.__getitem__)
 
 
 def _candidate(search: Search, point: int, figures: Sequence[Figures]) -> Candidate:
     spent = figure([one.get("public_fen") for one in figures])
-    against = search.against
     limit = search.spend_at_most_fen
+    aim = AIMS[search.aim](figures)
+    against = AIMS[search.against](figures) if search.against else None
+    seeds = _seeds_told(search, aim, against)
     return Candidate(
         point=point,
         levers=search.sweep.points[point],
-        aim=AIMS[search.aim](figures),
-        against=AIMS[against](figures) if against else None,
+        aim=aim,
+        against=against,
         spent_fen=spent,
         is_within=limit is None or spent is None or spent.mean <= limit,
+        seeds=seeds,
+        is_whole=seeds == len(figures),
     )
 
 
 def ranked(found: Sequence[Candidate]) -> list[Candidate]:
     """Return the candidates, the best first, with those marked that no other beats in both aims."""
     marked = [replace(one, on_front=not any(_beats(o, one) for o in found)) for one in found]
-    return sorted(marked, key=lambda one: (not one.is_within, -_mean(one.aim), one.point))
+    return sorted(marked, key=_standing)
+
+
+def _standing(one: Candidate) -> tuple[bool, bool, float, int]:
+    return not one.is_within, not one.is_whole, -_mean(one.aim), one.point
 
 
 def _beats(one: Candidate, other: Candidate) -> bool:
-    """Tell whether one is as good in both aims, and better in one; only those within count."""
+    """Tell whether one is as good in both aims, and better in one; only those within count.
+
+    Where seeds are missing a candidate beats none that has them all, and is beaten by any.
+    """
     if not one.is_within:
         return False
+    if other.is_within and one.is_whole != other.is_whole:
+        return one.is_whole
     ours, theirs = ((_mean(c.aim), _mean(c.against)) for c in (one, other))
     is_as_good = all(a >= b for a, b in zip(ours, theirs, strict=True))
     return not other.is_within or (is_as_good and ours != theirs)
@@ -336,8 +369,9 @@ def table(
         for name, found in named:
             for part in ("mean", "low", "high"):
                 row[f"{name}_{part}"] = getattr(found, part) if found else None
-        seeds = one.aim.seeds if one.aim else 0
-        rows.append({**row, "seeds": seeds, "is_within": one.is_within, "on_front": one.on_front})
+        rows.append(
+            {**row, "seeds": one.seeds, "is_within": one.is_within, "on_front": one.on_front}
+        )
     return with_days(pl.DataFrame(rows, infer_schema_length=None), units)
 
 
