@@ -33,3 +33,17 @@ def test_a_lever_of_few_levels_sways_nothing_where_the_other_one_does(tmp_path: 
     days, rate = sway.filter(lever="days").to_dicts() + sway.filter(lever="rate").to_dicts()
     assert days["least_third"] == pytest.approx(days["most_third"])
     assert rate["most_third"] - rate["least_third"] == pytest.approx(0.3)
+
+
+def test_points_whose_queues_do_not_settle_are_marked(tmp_path: Path) -> None:
+    """A pool is full at point 1 with the programmes, at point 2 without, at 3 by chance."""
+    full = {1: (2.0, 0.0), 2: (0.0, 1.0)}
+    rows = [
+        {"point": n, "seed": seed, "take_up": 0.5, "public_fen": 1.0,
+         "saturated_pools": full.get(n, (float(n == 3 and seed == 1), 0.0))[0],
+         "saturated_pools_without": full.get(n, (0.0, 0.0))[1]}
+        for n in range(4)
+        for seed in (1, 2, 3)
+    ]  # fmt: skip
+    found = _swept(tmp_path, [{"days": n} for n in range(4)], rows)
+    assert found["saturated"]["point"].to_list() == [1, 2]

@@ -74,6 +74,23 @@ def test_a_sweep_ranks_what_sways_an_aim(swept: Swept) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_reports_say_where_queues_do_not_settle(
+    swept: Swept, tmp_path: Path, language: Language
+) -> None:
+    plain = swept_content(swept, Writer(language)).cautions
+    charts = {**swept.charts, "saturated": pl.DataFrame({"point": [2, 4]})}
+    full = swept_content(Swept(swept.described, charts, _levers(), "0"), Writer(language)).cautions
+    assert len(full) == len(plain) + 1
+
+    sides = {name: _side(name) for name in ("one", "other")}
+    sides["other"]["saturated"]["saturated_without"] = ["guian.H100"]
+    pairs = pl.DataFrame([{"figure": "take_up", "seed": 1, "one": 1.0, "other": 1.0}])
+    write_compared(tmp_path, sides, pairs)
+    told = compared_content(Compared(*read_compared(tmp_path), "0"), Writer(language))
+    assert any("guian.H100" in caution for caution in told.cautions)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_sweep_is_told_and_drawn_lever_by_lever(swept: Swept, language: Language) -> None:
     told = swept_content(swept, Writer(language))
     sections = {section.name: n for n, section in enumerate(told.sections)}

@@ -277,9 +277,10 @@ def _warn(desk: Desk, found: Mapping[str, Any]) -> None:
             click.echo(render("lab.own", desk.language, programme=one["id"]), err=True)
         if one["changed"]:
             click.echo(changed_text(one, desk.language), err=True)
-    full = found["saturated"]["saturated"]
-    if full:
-        click.echo(render("lab.pools_saturated", desk.language, pools=", ".join(full)), err=True)
+    for when, full in found["saturated"].items():
+        if full:
+            said = render(f"lab.pools_{when}", desk.language, pools=", ".join(full))
+            click.echo(said, err=True)
     click.echo(render("lab.assumed", desk.language), err=True)
     told = ", ".join(name for name, one in found["behaviour"].items() if one["calibrated_on"])
     if told:

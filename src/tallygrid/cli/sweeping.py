@@ -73,6 +73,7 @@ def sweep(
     runs = points * found.seeds
     click.echo(render("lab.swept", desk.language, points=points, runs=runs, file=file_))
     _tell_texts(desk, found.units)
+    _tell_saturated(desk, len(done.saturated), points)
 
 
 @click.command()
@@ -106,6 +107,7 @@ def search(
         click.echo(line)
     click.echo(render("lab.searched", desk.language, file=str(out / "candidates.parquet")))
     _tell_texts(desk, wanted.sweep.units)
+    _tell_saturated(desk, sum(one.is_saturated for one in found), len(found))
     click.echo(render("lab.assumed", desk.language), err=True)
 
 
@@ -138,6 +140,12 @@ def _tell_impossible(desk: Desk, impossible: Mapping[int, str], of: int) -> None
     if impossible:
         first = next(iter(impossible.values()))
         said = render("lab.impossible", desk.language, count=len(impossible), of=of, first=first)
+        click.echo(said, err=True)
+
+
+def _tell_saturated(desk: Desk, count: int, of: int) -> None:
+    if count:
+        said = render("lab.points_saturated", desk.language, count=count, of=of)
         click.echo(said, err=True)
 
 

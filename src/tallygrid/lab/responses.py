@@ -11,6 +11,7 @@ import polars as pl
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.lab.behaviour import parameters
 from tallygrid.lab.search import AIMS
+from tallygrid.lab.sweep import saturated_points
 from tallygrid.settings import Language
 
 _THIRD: Final = 3
@@ -23,7 +24,7 @@ def read_swept(folder: Path) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
     points, days as their ordinal), and the mean over the seeds with its interval. `sway` has a
     row for each aim and lever: the rank correlation of the two, and the aim's mean over the
     points with the least and the most third of the lever, whole levels of it. `texts` has the
-    hash of every text that a point changes.
+    hash of every text that a point changes, `saturated` the points at which queues do not settle.
 
     Raises:
         FileError: The sweep is not finished.
@@ -38,7 +39,10 @@ def read_swept(folder: Path) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
     ]
     responses = pl.DataFrame(rows, infer_schema_length=None)
     sway = pl.DataFrame(list(_sways(responses)), infer_schema_length=None)
-    return described, {"responses": responses, "sway": sway, "texts": _texts(runs)}
+    saturated = pl.DataFrame({"point": list(saturated_points(runs))}, {"point": pl.Int64})
+    return described, {
+        "responses": responses, "sway": sway, "texts": _texts(runs), "saturated": saturated,
+    }  # fmt: skip
 
 
 _FIGURE: Final = ("point", "mean", "low", "high", "seeds")

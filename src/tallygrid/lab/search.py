@@ -24,6 +24,7 @@ from tallygrid.lab.levers import Point, Span, Split, Unit, latin
 from tallygrid.lab.network.summary import (
     Figure,
     figure,
+    is_saturated,
     money_of,
     net_card_hours,
     over_seeds,
@@ -128,6 +129,8 @@ class Candidate:
     """How many seeds have the figures of both aims."""
     is_whole: bool = True
     """Whether all have; those that have not stand behind."""
+    is_saturated: bool = False
+    """Whether queues do not settle, with the programmes or without."""
 
 
 def read_search(path: Path) -> Search:
@@ -275,6 +278,7 @@ def _candidate(search: Search, point: int, figures: Sequence[Figures]) -> Candid
         is_within=limit is None or spent is None or spent.mean <= limit,
         seeds=seeds,
         is_whole=seeds == len(figures),
+        is_saturated=is_saturated(figures),
     )
 
 

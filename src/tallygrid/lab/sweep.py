@@ -11,7 +11,7 @@ from importlib.resources import as_file, files
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
@@ -264,6 +264,8 @@ class Done:
     runs: int
     impossible: Mapping[int, str]
     """Points that cannot be, because levers do not go together, and why."""
+    saturated: frozenset[int] = frozenset()
+    """At the end, the points at which queues do not settle."""
 
 
 def run_sweep(sweep: Sweep, out: Path, pool: Pool) -> Iterator[Done]:
@@ -286,14 +288,24 @@ def run_sweep(sweep: Sweep, out: Path, pool: Pool) -> Iterator[Done]:
     for task in parts.play(pool, tasks):
         done += len(task.seeds)
         yield Done(done, parts.impossible)
-    yield Done(sweep.runs, parts.impossible)
     frames = [
         _with_levers(sweep, task.point, parts.read(task))
         for task in tasks
         if task.point not in parts.impossible
     ]
+    runs = pl.concat(frames, how="diagonal_relaxed")
     with whole(out / "runs.parquet") as part:
-        pl.concat(frames, how="diagonal_relaxed").write_parquet(part)
+        runs.write_parquet(part)
+    yield Done(sweep.runs, parts.impossible, frozenset(saturated_points(runs)))
+
+
+def saturated_points(runs: pl.DataFrame) -> Iterator[int]:
+    """Yield the points at which queues do not settle in half of the seeds or more."""
+    from tallygrid.lab.network.summary import is_saturated  # noqa: PLC0415  # loaded where needed
+
+    for (point,), some in runs.group_by("point", maintain_order=True):
+        if is_saturated(some.select(pl.col("^saturated_pools.*$")).to_dicts()):
+            yield cast("int", point)
 
 
 def _description(sweep: Sweep) -> dict[str, Any]:

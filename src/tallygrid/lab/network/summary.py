@@ -225,13 +225,15 @@ def _steps(tables: Tables) -> dict[str, float | None]:
 
 
 def _sites(tables: Tables) -> dict[str, float | None]:
-    """Return utilisation by site and side, revenue, energy and carbon."""
+    """Return utilisation by site and side, revenue, energy, carbon, and pools that never settle."""
     sites = tables["sites"]
     found: dict[str, float | None] = {
         "revenue_fen": _sum(sites, "revenue_fen"),
         "revenue_without_fen": _sum(sites, "revenue_without_fen"),
         "more_kwh": _sum(sites, "more_kwh"),
         "more_carbon_kg": _sum(sites, "more_carbon_kg"),
+        "saturated_pools": _sum(sites, "saturated"),
+        "saturated_pools_without": _sum(sites, "saturated_without"),
     }
     for column in ("side", "site"):
         for (name,), part in sites.group_by(column, maintain_order=True):
@@ -296,6 +298,14 @@ def _saturated(tables: Tables) -> dict[str, list[str]]:
 
 
 _HALF: Final = 0.5
+
+
+def is_saturated(seeds: Sequence[Figures]) -> bool:
+    """Tell whether in half of the seeds or more a pool is saturated, with programmes or without."""
+    often = sum(
+        bool(one.get("saturated_pools") or one.get("saturated_pools_without")) for one in seeds
+    )
+    return often > 0 and often >= _HALF * len(seeds)
 
 
 def _runs_out(tables: Tables) -> dict[str, Any]:

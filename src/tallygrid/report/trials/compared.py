@@ -88,9 +88,9 @@ def _cautions(found: Compared, writer: Writer) -> Iterator[str]:
                 yield render("lab.own", writer.language, programme=writer.pick(one["name"]))
             if one["changed"]:
                 yield changed_text(one, writer.language)
-        if pools := side["saturated"]["saturated"]:
-            named = writer.say("and").join(pools)
-            yield writer.say("lab.saturated", pools=named)
+        for when, pools in side["saturated"].items():
+            if pools:
+                yield writer.say(f"lab.{when}", pools=writer.say("and").join(pools))
     if found.seeds < SEEDS_MIN:
         yield writer.say("lab.few_seeds", seeds=found.seeds, least=SEEDS_MIN)
     yield render("lab.assumed", writer.language)

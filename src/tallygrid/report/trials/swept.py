@@ -41,6 +41,9 @@ def swept_content(found: Swept, writer: Writer) -> Content:
     seeds, points = found.described["seeds"], len(found.described["points"])
     played = found.charts["responses"]["point"].n_unique()
     cautions = [*changed_cautions(found.levers, writer), render("lab.assumed", writer.language)]
+    if full := len(found.charts["saturated"]):
+        said = render("lab.points_saturated", writer.language, count=full, of=played)
+        cautions.insert(0, said)
     if played < points:
         cautions.insert(0, writer.say("trials.left_out", count=points - played, of=points))
     return Content(
