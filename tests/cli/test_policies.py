@@ -84,6 +84,19 @@ def test_two_policies_stand_side_by_side(
         assert both["one"]["figures"][name] == both["other"]["figures"][name]
 
 
+@pytest.mark.parametrize("other", ["sweep.json", "search.json"])
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_results_of_another_kind_are_not_written_over(
+    terminal: Terminal, scenario: Path, tmp_path: Path, command: str, other: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / other).write_text("{}", encoding="utf-8")
+    names = [scenario] * (2 if command == "compare" else 1)
+    said = terminal.fails("lab", command, *names, "--out", tmp_path / "out")
+    assert "Name another folder" in said
+    assert [one.name for one in (tmp_path / "out").iterdir()] == [other]
+
+
 def test_a_sweep_says_where_its_runs_are(
     terminal: Terminal, scenario: Path, tmp_path: Path
 ) -> None:

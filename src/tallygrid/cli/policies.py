@@ -95,10 +95,14 @@ def run(  # one per option
     SCENARIO is a file that ends in .yaml, or one that comes with the package: `tallygrid lab
     scenarios` lists those. docs/algorithms/laboratory.md says what the results may be used for.
     """
+    from tallygrid.lab.claiming import refuse_others
+
     out: Path | None = given["out"]
     if has_report and out is None:
         message = "A report needs the tables. Say with --out DIR where they go."
         raise click.BadOptionUsage("--report", message)
+    if out:
+        refuse_others(out, "summary.json")
     found, _ = _played(desk, scenario, least=_REPORT_SEEDS if has_report else 1, **given)
     if as_json:
         write_json(found)
@@ -135,8 +139,11 @@ def compare(  # one per option
     **given: Any,  # noqa: ANN401
 ) -> None:
     """Play two scenarios on the same luck, and show their figures and what differs."""
+    from tallygrid.lab.claiming import refuse_others
     from tallygrid.lab.comparing import SIDES, differences, pairs_of, write_compared
 
+    if out:
+        refuse_others(out, "compare.json")
     played = {
         side: _played(desk, name, out=out / side if out else None, **given)
         for side, name in zip(SIDES, (one, other), strict=True)

@@ -21,6 +21,7 @@ _KNOWN: Final = {
     "tallygrid.lab.demand.DemandError": WRONG_INPUT,
     "tallygrid.lab.network.run.TooGreatError": WRONG_INPUT,
     "tallygrid.lab.network.world.LastsError": WRONG_INPUT,
+    "tallygrid.lab.claiming.OtherResultsError": REFUSED,
     "tallygrid.lab.parts.UnfinishedError": REFUSED,
     "tallygrid.lab.replay.site.ImmenseError": WRONG_INPUT,
     "tallygrid.lab.replay.site.NothingError": REFUSED,

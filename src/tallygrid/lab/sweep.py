@@ -20,6 +20,7 @@ from tallygrid.files.document import Document, FileError, Mistake, Where, parse,
 from tallygrid.files.nearest import nearest
 from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
+from tallygrid.lab.claiming import refuse_others
 from tallygrid.lab.levers import Point, Setting, Span, Split, Unit, WayError, latin, put, written
 from tallygrid.lab.parts import Parts, Pool, tasks_of
 from tallygrid.lab.scenario import Scenario, packaged, scenario_of
@@ -319,17 +320,21 @@ def _description(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def claim(out: Path, name: str, description: Mapping[str, Any]) -> None:
+def claim(
+    out: Path, name: Literal["sweep.json", "search.json"], description: Mapping[str, Any]
+) -> None:
     """Take a folder for a sweep or a search, unless another one lies there.
 
     Raises:
         OtherSweepError: Another one does.
+        OtherResultsError: It holds a run or a comparison.
     """
     out.mkdir(parents=True, exist_ok=True)
     for other in ("sweep.json", "search.json"):
         is_there = (out / other).is_file()
         if is_there and (other != name or _stamp(out / other) != description["stamp"]):
             raise OtherSweepError(out)
+    refuse_others(out, name)
     with whole(out / name) as part:
         part.write_text(json.dumps(description, indent=2, ensure_ascii=False), encoding="utf-8")
 
