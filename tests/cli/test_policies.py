@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 from terminal import Terminal
 
+from tallygrid.text.asked import asked_apart
+
 SMALL = """
 id: small
 name: {en: Small, zh: 小型}
@@ -82,6 +84,27 @@ def test_two_policies_stand_side_by_side(
     same = ("card_hours_without", "step.qualifies")
     for name in same:
         assert both["one"]["figures"][name] == both["other"]["figures"][name]
+
+
+def test_two_scenarios_on_other_seeds_are_not_compared(
+    terminal: Terminal, scenario: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(SMALL.replace("seeds: 2", "seeds: [7, 8]"), encoding="utf-8")
+    told = terminal.errs("lab", "compare", scenario, other, "--out", tmp_path / "out")
+    assert "(1, 2 and 7, 8)" in told
+    assert "give --seeds" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_asked_in_one_scenario_alone_is_told() -> None:
+    demand = {"jobs": 300, "firms": 30, "load_bp": 2000, "source": "fitted", "kinds": {}}
+    one = {"first_day": "2026-01-01", "days": 60, "demand": demand}
+    other = {**one, "days": 90, "demand": {**demand, "load_bp": 2550}}
+    assert asked_apart({"one": one, "other": one}, "en") == ""
+    sides = {"one": one, "other": other}
+    assert asked_apart(sides, "en") == "60 and 90 days; a load of 20% and 25.5%"
+    assert asked_apart(sides, "zh") == "60天与90天；负荷20%与25.5%"
 
 
 @pytest.mark.parametrize("other", ["sweep.json", "search.json"])

@@ -208,7 +208,10 @@ def test_the_interval_of_a_difference_is_of_the_pairs() -> None:
 def _side(name: str) -> dict[str, Any]:
     figure = {"mean": 3.0, "low": 2.0, "high": 4.0, "seeds": 10}
     return {
-        "scenario": name, "name": NAME, "saturated": {"saturated": [], "saturated_without": []},
+        "scenario": name, "name": NAME, "first_day": "2026-01-01", "days": 30,
+        "demand": {"jobs": 60, "firms": 12, "load_bp": 2000 if name == "a" else 2500,
+                   "source": "fitted", "kinds": {}},
+        "saturated": {"saturated": [], "saturated_without": []},
         "figures": {"step.aware": figure, "step.begun": figure},
         "programmes": [{"id": "here", "edition": "issued", "is_published": True,
                         "changed": {"rate.tiers.all.rate": "5%"},
@@ -236,6 +239,8 @@ def test_a_comparison_says_which_differences_luck_could_have_made(
     assert "(a)" in told.title
     assert "(b)" in told.title
     assert any("rate.tiers.all.rate = 5%" in caution for caution in told.cautions)
+    assert told.subtitle == Writer(language).say("trials.compared.subtitle_apart", seeds=10)
+    assert any("20%" in caution and "25%" in caution for caution in told.cautions)
     by_name = {row[0]: row for row in told.sections[0].tables[0].rows}
     writer = Writer(language)
     hours, money, take_up, gini = (

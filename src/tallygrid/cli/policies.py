@@ -13,6 +13,7 @@ from tallygrid.cli.reporting import write as write_report
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.settings import Language
 from tallygrid.text import money, number, percent, render
+from tallygrid.text.asked import asked_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,6 +145,7 @@ def compare(  # one per option
 
     if out:
         refuse_others(out, "compare.json")
+    _require_same_seeds(one, other, given["seeds"])
     played = {
         side: _played(desk, name, out=out / side if out else None, **given)
         for side, name in zip(SIDES, (one, other), strict=True)
@@ -158,6 +160,8 @@ def compare(  # one per option
         return
     for line in _side_by_side(list(summaries.values()), differing, desk.language):
         click.echo(line)
+    if apart := asked_apart(summaries, desk.language):
+        click.echo(render("lab.compare.asked", desk.language, apart=apart), err=True)
     for side in summaries.values():
         _warn(desk, side)
 
@@ -176,6 +180,24 @@ def scenarios(desk: Desk, /, *, as_json: bool) -> None:
     width = max(len(one.id) for one in found)
     for one in found:
         click.echo(f"{one.id:<{width}}  {one.name[desk.language]}")
+
+
+def _require_same_seeds(one: str, other: str, given: int | None) -> None:
+    """Refuse two scenarios that would not be played on the same luck.
+
+    Raises:
+        click.BadParameter: Their seeds differ, and none are given.
+    """
+    from tallygrid.lab.scenario import open_scenario
+
+    seeds = [open_scenario(name).seeds for name in (one, other)]
+    if given is None and {*seeds[0]} != {*seeds[1]}:
+        told = " and ".join(", ".join(map(str, some)) for some in seeds)
+        message = (
+            f"The two have other seeds ({told}), so that nothing could be compared on the same "
+            "luck. Write the same `seeds` in both, or give --seeds."
+        )
+        raise click.BadParameter(message, param_hint="SCENARIO")
 
 
 def _cores() -> int:

@@ -23,6 +23,7 @@ from tallygrid.report.shapes import PLAIN_COLOUR
 from tallygrid.report.tables import Column, Table
 from tallygrid.report.writer import Writer
 from tallygrid.text import catalogue, render
+from tallygrid.text.asked import asked_apart
 
 _KEY: Final = (
     *("take_up", "days_to_voucher", "card_hours", "additional_card_hours"),
@@ -61,9 +62,11 @@ class Compared:
 def compared_content(found: Compared, writer: Writer) -> Content:
     """Return what the report of a comparison says in one language."""
     names = _names(found, writer)
+    is_apart = bool(asked_apart(found.summaries, writer.language))
+    code = "trials.compared.subtitle_apart" if is_apart else "trials.compared.subtitle"
     return Content(
         title=writer.say("trials.compared", one=names["one"], other=names["other"]),
-        subtitle=writer.say("trials.compared.subtitle", seeds=found.seeds),
+        subtitle=writer.say(code, seeds=found.seeds),
         cautions=tuple(_cautions(found, writer)),
         tiles=(),
         sections=(_differences(found, writer), _steps(found, writer)),
@@ -80,6 +83,8 @@ def _names(found: Compared, writer: Writer) -> Mapping[str, str]:
 
 
 def _cautions(found: Compared, writer: Writer) -> Iterator[str]:
+    if apart := asked_apart(found.summaries, writer.language):
+        yield render("lab.compare.asked", writer.language, apart=apart)
     for side in found.summaries.values():
         for one in side["programmes"]:
             if one["edition"] == "reported":
