@@ -47,6 +47,33 @@ def written(folder: Path, **changed: str) -> list[object]:
     return ["place", *(word for name in names for word in (f"--{name}", folder / f"{name}.csv"))]
 
 
+@pytest.mark.parametrize("name", [*GOOD, "out"])
+def test_no_file_is_written_over_another(terminal: Terminal, tmp_path: Path, name: str) -> None:
+    words = written(tmp_path)
+    (tmp_path / "link.csv").symlink_to(tmp_path / f"{name}.csv")
+    told = terminal.errs(*words, "--duals", tmp_path / "link.csv")
+    assert f"is the file of --{name} too" in told
+    if name in GOOD:
+        words[-1] = tmp_path / f"{name}.csv"
+        assert f"is the file of --{name} too" in terminal.errs(*words)
+        assert (tmp_path / f"{name}.csv").read_text(encoding="utf-8") == GOOD[name]
+
+
+def test_a_row_that_is_too_short_hides_no_other_mistake(terminal: Terminal, tmp_path: Path) -> None:
+    words = written(
+        tmp_path,
+        jobs=GOOD["jobs"].replace("d,1,1,X,any,,r,0,,,7", "d,1\ne,0,1,X,any,,r,0,,,7"),
+        pools=GOOD["pools"].replace("cheap,s", "cheap,s,s"),
+        budgets=GOOD["budgets"].replace("10000", "10001"),
+    )
+    told = terminal.errs(*words)
+    assert "jobs.csv:5:1: The row has 2 cells." in told
+    assert "jobs.csv:6:3: `cards` is '0'." in told
+    assert "pools.csv:2:1: The row has 9 cells." in told
+    assert "`rate_bp` is 10001." in told
+    assert len(told.strip().splitlines()) == 4
+
+
 def test_value_assignment_and_bound_are_those_of_a_second_reckoning(
     terminal: Terminal, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def place(desk: Desk, /, *, out: Path, duals: Path | None, as_json: bool, **aske
 
     for file in filter(None, (out, duals)):
         _require_folder(file)
+    _require_apart(asked, {"--out": out, "--duals": duals})
     loaded = time.perf_counter()
     instance = _instance(asked)
     # Checking and writing take about as long as reading did.
@@ -149,6 +150,20 @@ def _require_folder(file: Path) -> None:
     if file.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK):
         message = f"{file} cannot be written: check the folder {file.parent}."
         raise click.BadParameter(message, param_hint="--out or --duals")
+
+
+def _require_apart(asked: dict[str, Any], written: dict[str, Path | None]) -> None:
+    """Refuse to write over what is read, or one output over the other."""
+    taken = {f"--{name}": asked[name] for name in ("jobs", "pools", "routes", "budgets")}
+    for option, file in written.items():
+        if file is None:
+            continue
+        for other, path in taken.items():
+            if file.resolve() == path.resolve() or (path.exists() and file.exists()
+                                                    and file.samefile(path)):  # fmt: skip
+                message = f"{file} is the file of {other} too. Name another one."
+                raise click.BadParameter(message, param_hint=option)
+        taken[option] = file
 
 
 def _assigned(batch: "Batch", answer: "Answer") -> Iterable[tuple[str, str]]:

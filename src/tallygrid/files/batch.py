@@ -57,8 +57,13 @@ def read_batch(paths: Paths) -> Batch:
     pools, budgets = _pools(tables.pools), _budgets(tables.budgets)
     jobs = _jobs(tables.jobs, budgets)
     routes = _routes(tables, jobs, pools)
-    _check_programmes(tables, jobs, budgets)
-    _check_gangs(tables, jobs, pools)
+    # What a row that cannot be read may hold is not said to be missing.
+    if tables.budgets.is_whole:
+        _check_budgeted(tables, jobs, budgets)
+    if tables.jobs.is_whole:
+        _check_asked(tables, budgets)
+    if tables.pools.is_whole:
+        _check_gangs(tables, jobs, pools)
     if mistakes := [one for table in tables for one in table.mistakes]:
         raise FileError(mistakes)
     return Batch(jobs, pools, routes, budgets)
@@ -111,7 +116,7 @@ def _jobs(table: Table, budgets: Budgets) -> Jobs:
 
 
 def _pools(table: Table) -> Pools:
-    if not len(table):
+    if not len(table) and table.is_whole:
         table.note_at_end("There is no pool.", "Add a row.")
     return Pools(
         ids=table.ids("pool_id"),
@@ -148,7 +153,8 @@ def _routes(tables: _Tables, jobs: Jobs, pools: Pools) -> Routes:
     table.require_unique(["region", "site"])
     keys = zip(table.words("region"), table.words("site"), strict=True)
     rows = {key: row for row, key in enumerate(keys)}
-    _note_missing(tables, jobs, pools, rows)
+    if table.is_whole:
+        _note_missing(tables, jobs, pools, rows)
     picked = np.array(
         [[rows.get((region, site), 0) for site in pools.sites] for region in jobs.regions],
         dtype=np.int64,
@@ -175,8 +181,8 @@ def _note_missing(
                 )
 
 
-def _check_programmes(tables: _Tables, jobs: Jobs, budgets: Budgets) -> None:
-    """Note the programmes of jobs that have no budget, and budgets of no job's programme."""
+def _check_budgeted(tables: _Tables, jobs: Jobs, budgets: Budgets) -> None:
+    """Note the programmes of jobs that have no budget."""
     asked = tables.jobs.words("programme")
     without = np.flatnonzero((jobs.programme == NONE) & (asked != "").to_numpy())
     known = budgets.programmes
@@ -188,6 +194,11 @@ def _check_programmes(tables: _Tables, jobs: Jobs, budgets: Budgets) -> None:
             nearest(asked[row], known) if known else f"Add its row to {tables.budgets.file}.",
         ),
     )
+
+
+def _check_asked(tables: _Tables, budgets: Budgets) -> None:
+    """Note the budgets of no job's programme."""
+    asked, known = tables.jobs.words("programme"), budgets.programmes
     named = set(asked) if len(asked) else set(known)
     tables.budgets.note_rows(
         "programme",

@@ -45,9 +45,11 @@ def nearest(word: str, known: Collection[str]) -> str:
     'Did you mean `accelerators`?'
     >>> nearest("x", ["a", "b"])
     'Known are: a, b.'
+    >>> nearest("x", ["p", "p"])
+    'Known are: p.'
     """
     spelled = {name.casefold(): name for name in sorted(known)}
     close = get_close_matches(word.casefold(), spelled, n=1)
     if close:
         return f"Did you mean `{spelled[close[0]]}`?"
-    return f"Known are: {', '.join(sorted(known))}."
+    return f"Known are: {', '.join(sorted({*known}))}."

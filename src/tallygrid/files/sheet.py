@@ -34,6 +34,8 @@ class Table:
     lines: Sequence[int]
     """The line on which each row ends."""
     mistakes: list[Mistake] = field(default_factory=list)
+    is_whole: bool = True
+    """Whether no row was left out because it has too many or too few cells."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -71,7 +73,7 @@ class Table:
         """
         remedy = (
             f"Write a number {'above 0' if is_positive else 'from 0'} with at most "
-            f"{PLACES} decimals and 9 digits before them, such as 13.02."
+            f"{PLACES} decimals and 9 digits before them, such as 8 or 0.5."
         )
         words = self.words(name)
         is_empty = words == "" if empty is not None else words != words  # noqa: PLR0124  # nothing
@@ -130,8 +132,10 @@ class Table:
 def read_table(path: Path, names: tuple[str, ...]) -> Table:
     """Read a table that must have exactly these columns, in this order.
 
+    A row of another length is noted and left out, so that it hides no other mistake.
+
     Raises:
-        FileError: It cannot be read, has another header, or rows of another length.
+        FileError: It cannot be read, or has another header.
     """
     text = read_text(path, bytes_max=BYTES_MAX)
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
@@ -144,10 +148,10 @@ def read_table(path: Path, names: tuple[str, ...]) -> Table:
     if header != names:
         problem = f"The first line is {shown(','.join(header))}."
         raise FileError([Mistake(str(path), 1, 1, problem, f"Write {','.join(names)}.")])
-    if mistakes := list(_misshapen(str(path), rows, len(names))):
-        raise FileError(mistakes)
-    columns = tuple(zip(*(row for _, row in rows), strict=True)) or ((),) * len(names)
-    return Table(str(path), names, columns, [line for line, _ in rows])
+    mistakes = list(_misshapen(str(path), rows, len(names)))
+    sound = [(line, row) for line, row in rows if len(row) == len(names)] if mistakes else rows
+    columns = tuple(zip(*(row for _, row in sound), strict=True)) or ((),) * len(names)
+    return Table(str(path), names, columns, [line for line, _ in sound], mistakes, not mistakes)
 
 
 def _misshapen(file: str, rows: list[tuple[int, list[str]]], cells: int) -> Iterator[Mistake]:
