@@ -63,9 +63,41 @@ def test_every_mistake_of_aggregates_is_told_and_one_source_is_asked_for(
     assert ":3:7: `days` is 0." in told
     assert "`users.0` is -1." in told
     told = terminal.errs("lab", "fit", "--aggregates", falls, "--out", tmp_path / "out")
-    assert "seconds never fall" in told
+    assert "they never fall" in told
     assert "either --trace or --aggregates" in terminal.errs("lab", "fit", "--out", tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_days_without_weight_are_refused_and_no_mistake_hides_another(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    weekend = AGGREGATES.replace("2026-01-05", "2026-01-10").replace("days: 14", "days: 2")
+    file = tmp_path / "aggregates.yaml"
+    week = "weekdays: [10, 11, 11, 11, 10, 5, 4]"
+    file.write_text(weekend.replace(week, "weekdays: [1, 1, 1, 1, 1, 0, 0]"), encoding="utf-8")
+    told = terminal.errs("lab", "fit", "--aggregates", file, "--out", tmp_path / "out")
+    assert "No day from 2026-01-10 to 2026-01-11 has a weight." in told
+
+    wrong = AGGREGATES.replace(week, "weekdays: [0, 0, 0, 0, 0, 0, 0]").replace("50: 1800", "50: 5")
+    file.write_text(wrong.replace("days: 14", "days: 0"), encoding="utf-8")
+    told = terminal.errs("lab", "fit", "--aggregates", file, "--out", tmp_path / "out")
+    assert "`days` is 0." in told
+    assert "at least one a weight above 0" in told
+    assert "they never fall" in told
+
+
+def test_distances_are_of_the_days_that_were_fitted(terminal: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "aggregates.yaml"
+    text = AGGREGATES.replace("days: 14", "days: 3").replace("day: 300", "day: 1000")
+    file.write_text(text, encoding="utf-8")
+    full = terminal.does("lab", "fit", "--aggregates", file, "--out", tmp_path / "full")
+    distances = {line[7:]: float(line[:5]) for line in full.splitlines()[:-1]}
+    assert distances["weekday"] < 0.05
+    few = terminal.types("lab", "fit", "--aggregates", file, "--out", tmp_path / "few",
+                         "--jobs", 100)  # fmt: skip
+    assert few.stdout.splitlines()[:-1] == full.splitlines()[:-1]
+    assert "3,000" in few.stderr
+    assert len((tmp_path / "few" / "synthetic.csv").read_text("utf-8").splitlines()) == 101
 
 
 SWF = """; UnixStartTime: 1027839845
@@ -143,7 +175,7 @@ def test_aggregates_may_tell_of_campaigns_and_are_held_against_what_was_told(
     told.write_text(AGGREGATES + campaigns.replace("100: 10", "100: 61"), encoding="utf-8")
     assert "gaps_s" in terminal.errs("lab", "fit", "--aggregates", told, "--out", tmp_path)
     told.write_text(AGGREGATES + campaigns.replace("50: 1", "50: 30"), encoding="utf-8")
-    assert "never falls" in terminal.errs("lab", "fit", "--aggregates", told, "--out", tmp_path)
+    assert "never fall" in terminal.errs("lab", "fit", "--aggregates", told, "--out", tmp_path)
 
 
 def test_what_was_generated_can_be_replayed(terminal: Terminal, tmp_path: Path) -> None:

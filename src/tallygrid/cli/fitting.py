@@ -68,12 +68,19 @@ def fit(  # noqa: PLR0913  # one per option
         message = "Aggregates tell their first day themselves. Leave out --begins."
         raise click.UsageError(message)
     table, real = _table(trace, aggregates, begins)
-    made = synthesise(table, stream(seed, "arrivals"), jobs=jobs or table.period.jobs)
+    whole = table.period.jobs
+    made = synthesise(table, stream(seed, "arrivals"), jobs=jobs or whole)
+    # Fewer or more jobs are of other days than those that were fitted: no measure of the fit.
+    measured = made if len(made.jobs) == whole else synthesise(
+        table, stream(seed, "arrivals"), jobs=whole
+    )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     _write_trace(made, out / "synthetic.csv")
-    for figure, distance in _write_pages(table, real, made, out):
+    for figure, distance in _write_pages(table, real, measured, out):
         click.echo(f"{distance:.3f}  {_named(figure, desk)}")
     name = table.sources[0].title
+    if measured is not made:
+        click.echo(render("lab.fit.measured", desk.language, jobs=whole), err=True)
     for code in _cautions(real):
         said = render(code, desk.language, name=name, count=real.left_out if real else 0)
         click.echo(said, err=True)

@@ -1,19 +1,40 @@
 """A generator from aggregates: for whoever may give sums of a cluster, and no row of a trace."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tallygrid.core.programme import Many
-from tallygrid.files.document import read
+from tallygrid.files.document import FileError, read
 from tallygrid.lab.fit import CAMPAIGN_GAP_S, POINTS_BP
 from tallygrid.lab.table import Fitted, read_fitted
 
+_W = TypeVar("_W", tuple[int, ...], dict[int, int])
 _Weight = Annotated[int, Field(ge=0, le=10**9)]
 _Percent = Annotated[int, Field(ge=0, le=100, strict=False)]
+
+
+def _rising(quantiles: Mapping[int, int]) -> Mapping[int, int]:
+    """Refuse quantiles that do not reach from 0 to 100 percent, or that fall."""
+    ends = sorted(quantiles)
+    values = [quantiles[point] for point in ends]
+    if not ends or (ends[0], ends[-1]) != (0, 100) or values != sorted(values):
+        raise ValueError("Give values at 0 and 100 percent at least; they never fall")
+    return quantiles
+
+
+def _weighed(weights: _W) -> _W:
+    """Refuse weights of which none is above 0."""
+    if not any(weights.values() if isinstance(weights, dict) else weights):
+        raise ValueError("Give at least one a weight above 0")
+    return weights
+
+
+# Each field is checked on its own, so that one mistake does not hide the others.
+_Weights = Annotated[Many[_Weight], AfterValidator(_weighed)]
 
 
 class Campaigns(BaseModel):
@@ -21,24 +42,14 @@ class Campaigns(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    sizes: dict[_Percent, Annotated[int, Field(ge=1, le=100_000)]]
+    sizes: Annotated[
+        dict[_Percent, Annotated[int, Field(ge=1, le=100_000)]], AfterValidator(_rising)
+    ]
     """Jobs of a campaign: percent of the campaigns, and jobs."""
-    gaps_s: dict[_Percent, Annotated[int, Field(ge=0, le=CAMPAIGN_GAP_S)]]
+    gaps_s: Annotated[
+        dict[_Percent, Annotated[int, Field(ge=0, le=CAMPAIGN_GAP_S)]], AfterValidator(_rising)
+    ]
     """Seconds from one to the next: percent of the gaps, and seconds."""
-
-    @model_validator(mode="after")
-    def _can_be_drawn(self) -> Self:
-        for name, given in (("sizes", self.sizes), ("gaps_s", self.gaps_s)):
-            if not _rises(given):
-                raise ValueError(f"give `{name}` at 0 and 100 percent at least; it never falls")
-        return self
-
-
-def _rises(quantiles: Mapping[int, int]) -> bool:
-    """Tell whether quantiles reach from 0 to 100 percent and never fall."""
-    ends = sorted(quantiles)
-    values = [quantiles[point] for point in ends]
-    return bool(ends) and (ends[0], ends[-1]) == (0, 100) and values == sorted(values)
 
 
 class Aggregates(BaseModel):
@@ -49,26 +60,20 @@ class Aggregates(BaseModel):
     first_day: date
     days: Annotated[int, Field(ge=1, le=366)]
     arrivals_per_day: Annotated[int, Field(ge=1, le=100_000)]
-    hours: Annotated[Many[_Weight], Field(min_length=24, max_length=24)]
+    hours: Annotated[_Weights, Field(min_length=24, max_length=24)]
     """Weights of the hours of a day, from midnight."""
-    weekdays: Annotated[Many[_Weight], Field(min_length=7, max_length=7)]
+    weekdays: Annotated[_Weights, Field(min_length=7, max_length=7)]
     """Weights of the days of a week, Monday first."""
-    gangs: Annotated[dict[Annotated[int, Field(ge=1, strict=False)], _Weight], Field(min_length=1)]
+    gangs: Annotated[
+        dict[Annotated[int, Field(ge=1, strict=False)], _Weight], AfterValidator(_weighed)
+    ]
     """Cards at once, and the weight of each."""
-    duration_s: dict[_Percent, Annotated[int, Field(ge=1)]]
+    duration_s: Annotated[dict[_Percent, Annotated[int, Field(ge=1)]], AfterValidator(_rising)]
     """Quantiles of the run time: percent, from 0 to 100, and seconds."""
     users: Annotated[Many[Annotated[int, Field(ge=1)]], Field(min_length=1)]
     """Weights of the users."""
     campaigns: Campaigns | None = None
     """Left out, every job comes alone."""
-
-    @model_validator(mode="after")
-    def _can_be_drawn(self) -> Self:
-        if not _rises(self.duration_s):
-            raise ValueError("give duration_s at 0 and 100 percent at least; seconds never fall")
-        if not (sum(self.hours) and sum(self.weekdays) and sum(self.gangs.values())):
-            raise ValueError("give at least one hour, weekday and gang a weight above 0")
-        return self
 
 
 def read_aggregates(path: Path) -> Fitted:
@@ -77,7 +82,15 @@ def read_aggregates(path: Path) -> Fitted:
     Raises:
         FileError: With every mistake.
     """
-    return _fitted(read(path).parsed(Aggregates), path.name)
+    document = read(path)
+    told = document.parsed(Aggregates)
+    last = told.first_day + timedelta(days=told.days - 1)
+    first = told.first_day.weekday()
+    if not any(told.weekdays[(first + day) % 7] for day in range(told.days)):
+        problem = f"No day from {told.first_day} to {last} has a weight."
+        remedy = "Give one of their weekdays a weight above 0, or play more days."
+        raise FileError([document.mistake(("weekdays",), problem, remedy)])
+    return _fitted(told, path.name)
 
 
 def _fitted(told: Aggregates, name: str) -> Fitted:

@@ -198,13 +198,20 @@ def told_distances(table: Fitted, made: Trace) -> list[tuple[str, float]]:
     arrivals = table.arrivals
     pairs: list[tuple[str, Mapping[int, int], list[int]]] = [
         ("hour of day", dict(enumerate(arrivals.hours)), _hours(made)),
-        ("weekday", dict(enumerate(arrivals.weekdays)), _weekdays(made)),
+        ("weekday", _played_weekdays(table), _weekdays(made)),
         ("campaign size", _drawn(table, table.campaigns.sizes), _sizes(made)),
         ("gang", {one.cards: one.jobs for one in table.gangs}, [job.cards for job in made.jobs]),
         ("virtual cluster", dict(enumerate(table.clusters)), _ranks(made)),
         ("duration", _drawn(table, table.durations[0].seconds), [j.duration_s for j in made.jobs]),
     ]
     return [(name, ks_of_weights(told, Counter(found))) for name, told, found in pairs]
+
+
+def _played_weekdays(table: Fitted) -> Mapping[int, int]:
+    """Return what each weekday weighs in the days that are played, where some may be missing."""
+    first = table.period.first_day.weekday()
+    played = Counter((first + day) % 7 for day in range(table.period.days))
+    return {day: table.arrivals.weekdays[day] * times for day, times in played.items()}
 
 
 def _drawn(table: Fitted, quantiles_: Sequence[int]) -> Mapping[int, int]:
