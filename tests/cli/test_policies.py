@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 from terminal import Terminal
 
+from tallygrid.cli.policies import _is_beyond, _side_by_side
+from tallygrid.settings import Language
 from tallygrid.text.asked import asked_apart
 
 SMALL = """
@@ -56,8 +58,13 @@ def test_a_run_writes_its_tables_and_says_what_it_rests_on(
 @pytest.mark.parametrize(
     ("language", "head", "steps", "warning"),
     [
-        ("en", "Small: the mean of 1 seeds", "get through the paperwork", "assumed, not measured"),
-        ("zh", "小型：1个随机种子的均值", "完成材料并提交", "假定而非实测"),
+        (
+            "en",
+            "Small: what one seed came to",
+            "get through the paperwork",
+            "assumed, not measured",
+        ),
+        ("zh", "小型：1个随机种子的结果", "完成材料并提交", "假定而非实测"),
     ],
 )
 def test_a_run_is_told_in_both_languages(
@@ -105,6 +112,23 @@ def test_what_is_asked_in_one_scenario_alone_is_told() -> None:
     sides = {"one": one, "other": other}
     assert asked_apart(sides, "en") == "60 and 90 days; a load of 20% and 25.5%"
     assert asked_apart(sides, "zh") == "60天与90天；负荷20%与25.5%"
+
+
+@pytest.mark.parametrize(("language", "shown"), [("en", "9.6 pp"), ("zh", "9.6个百分点")])
+def test_a_difference_of_shares_is_in_percentage_points(language: Language, shown: str) -> None:
+    figures = {"take_up": {"mean": 0.786, "low": 0.7, "high": 0.8, "seeds": 1}}
+    name = {"en": "A", "zh": "甲"}
+    side = {"name": name, "scenario": "a", "figures": figures, "programmes": [], "runs_out": {}}
+    differing = {"take_up": {"mean": 0.096, "low": 0.1, "high": 0.1, "seeds": 1}}
+    told = "\n".join(_side_by_side([side, side], differing, language))
+    assert f"|  78.6%  |  {shown}  " in told
+
+
+def test_a_share_whose_interval_goes_beyond_the_whole_is_told_of() -> None:
+    one = {"mean": 0.9, "low": 0.7, "high": 1.1, "seeds": 5}
+    assert _is_beyond("take_up", one)
+    assert not _is_beyond("take_up", {**one, "high": 1.0})
+    assert not _is_beyond("card_hours", one)
 
 
 @pytest.mark.parametrize("other", ["sweep.json", "search.json"])

@@ -167,6 +167,8 @@ def test_with_one_aim_the_candidates_are_ranked(searched: Searched, language: La
     told = searched_content(alone, Writer(language))
     assert told.sections[0].name == "best"
     assert len(told.sections[0].tables[0].columns) == 4
+    standings = {row[-1] for row in told.sections[0].tables[0].rows}
+    assert standings == {Writer(language).say(f"trials.group.{one}") for one in ("within", "over")}
     assert _drawn(told)
 
 

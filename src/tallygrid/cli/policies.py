@@ -14,6 +14,7 @@ from tallygrid.core.money import BASIS_POINTS
 from tallygrid.settings import Language
 from tallygrid.text import money, number, percent, render
 from tallygrid.text.asked import asked_apart
+from tallygrid.text.points import points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -263,7 +264,8 @@ def progress(desk: Desk, code: str, total: int) -> "Iterator[Callable[[int], Non
 def _report(found: Mapping[str, Any], language: Language) -> Iterator[str]:
     """Yield the summary for a reader: every figure with its interval."""
     figures: Figures = found["figures"]
-    yield render("lab.run.head", language, name=found["name"][language], seeds=len(found["seeds"]))
+    code = "lab.run.head" if len(found["seeds"]) > 1 else "lab.run.head_one"
+    yield render(code, language, name=found["name"][language], seeds=len(found["seeds"]))
     for section, names in _SECTIONS.items():
         yield ""
         yield render(f"lab.section.{section}", language)
@@ -306,6 +308,8 @@ def _warn(desk: Desk, found: Mapping[str, Any]) -> None:
             click.echo(render("lab.own", desk.language, programme=one["id"]), err=True)
         if one["changed"]:
             click.echo(changed_text(one, desk.language), err=True)
+    if any(_is_beyond(*one) for one in found["figures"].items()):
+        click.echo(render("lab.beyond", desk.language), err=True)
     for when, full in found["saturated"].items():
         if full:
             said = render(f"lab.pools_{when}", desk.language, pools=", ".join(full))
@@ -314,6 +318,12 @@ def _warn(desk: Desk, found: Mapping[str, Any]) -> None:
     told = ", ".join(name for name, one in found["behaviour"].items() if one["calibrated_on"])
     if told:
         click.echo(render("lab.calibrated", desk.language, names=told), err=True)
+
+
+def _is_beyond(name: str, figure: Mapping[str, float]) -> bool:
+    """Tell whether an interval that is shown reaches where no share can be."""
+    is_shown = any(name in names for names in _SECTIONS.values()) and figure["seeds"] > 1
+    return is_shown and name.startswith(_SHARES) and not 0 <= figure["low"] <= figure["high"] <= 1
 
 
 def _side_by_side(
@@ -329,9 +339,10 @@ def _side_by_side(
         yield render(f"lab.section.{section}", language)
         present = [n for n in names if any(n in side["figures"] for side in sides)]
         columns = [
-            [_with_interval(n, figures.get(n), language) for n in present]
-            for figures in (*(side["figures"] for side in sides), differing)
-        ]
+            [_with_interval(n, figures.get(n), language, write) for n in present]
+            for figures, write in (*((side["figures"], _shown) for side in sides),
+                                   (differing, _shown_difference))
+        ]  # fmt: skip
         widths = [max((len(one) for one in column), default=0) for column in columns]
         for row, name in enumerate(present):
             cells = (f"{c[row]:>{w}}" for c, w in zip(columns, widths, strict=True))
@@ -346,13 +357,27 @@ def _label(name: str, language: Language) -> str:
     return render(f"lab.figure.{name}", language)
 
 
-def _with_interval(name: str, figure: Mapping[str, float] | None, language: Language) -> str:
+def _with_interval(
+    name: str,
+    figure: Mapping[str, float] | None,
+    language: Language,
+    write: "Callable[[str, float, Language], str] | None" = None,
+) -> str:
     if figure is None:
         return "–"
-    mean, low, high = (_shown(name, figure[part], language) for part in ("mean", "low", "high"))
+    mean, low, high = (
+        (write or _shown)(name, figure[part], language) for part in ("mean", "low", "high")
+    )
     if figure["seeds"] == 1:  # one seed tells nothing of where the mean lies
         return mean
     return f"{mean} [{low} – {high}]"
+
+
+def _shown_difference(name: str, value: float, language: Language) -> str:
+    """Write a difference; that of shares is in percentage points, and no share of anything."""
+    if name.startswith(_SHARES):
+        return points(value, language)
+    return _shown(name, value, language)
 
 
 def _shown(name: str, value: float, language: Language) -> str:

@@ -166,6 +166,8 @@ def _lines(wanted: "Search", found: "Sequence[Candidate]", language: Language) -
     if wanted.against:
         aims.append(render(f"lab.aim.{wanted.against}", language))
     yield render("lab.search.head", language, seeds=wanted.held_out, aims=" | ".join(aims))
+    if wanted.against:
+        yield render("lab.search.front", language)
     units = wanted.sweep.units
     for one in found:
         set_ = ", ".join(f"{name} = {written(at, units[name])}" for name, at in one.levers.items())

@@ -113,9 +113,11 @@ def _ranking(found: Searched, writer: Writer) -> Draw:
     return Ranges(rows, aim_name(aim, writer), {"": PLAIN_COLOUR}, unit=aim_unit(aim))
 
 
-def _group(row: Mapping[str, Any]) -> str:
+def _group(row: Mapping[str, Any], *, has_front: bool = True) -> str:
     if not row["is_within"]:
         return "over"
+    if not has_front:
+        return "within"
     return "front" if row["on_front"] else "beaten"
 
 
@@ -143,7 +145,8 @@ def _candidates(found: Searched, writer: Writer) -> Table:
             with_interval(_figure(row, n), write_aim(aim, writer)) for n, aim in told.items()
         )
         spent = with_interval(_figure(row, "spent_fen"), money(writer))
-        rows.append((str(rank), *reached, spent, writer.say(f"trials.group.{_group(row)}")))
+        group = _group(row, has_front=bool(aims["against"]))
+        rows.append((str(rank), *reached, spent, writer.say(f"trials.group.{group}")))
     heads = [
         Column(writer.say("trials.column.rank")),
         *(Column(aim_name(aim, writer), is_number=True) for aim in told.values()),
