@@ -1,12 +1,16 @@
 """Sweeps: cut short they go on, what is wrong is told, what cannot be is left out aloud."""
 
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
+from shutil import copytree
 
 import polars as pl
 import pytest
 
 from tallygrid.files.mistake import FileError
+from tallygrid.lab.network.simulate import stage_of
+from tallygrid.lab.offered import Named
 from tallygrid.lab.parts import processes
 from tallygrid.lab.sweep import Done, OtherSweepError, Sweep, read_sweep, run_sweep
 
@@ -144,3 +148,18 @@ def test_a_latin_hypercube_has_one_point_in_every_slice(tmp_path: Path) -> None:
     assert sorted((one["aware_bp"] - 1000) // 100 for one in sweep.points) == list(range(10))
     assert sorted((one[RATE] - 500) // 500 for one in sweep.points) == list(range(10))
     assert {one[RATE] % 50 for one in sweep.points} == {0}
+
+
+def test_the_operators_own_offers_and_weights_are_played_and_stamped(tmp_path: Path) -> None:
+    (tmp_path / "weights.yaml").write_text("wait_fen_per_card_hour: 77\n", encoding="utf-8")
+    packaged = _read(tmp_path, "vary: {aware_bp: [1000, 9000]}")
+    own = read_sweep(tmp_path / "sweep.yaml", Named(weights=tmp_path / "weights.yaml"))
+    assert stage_of(own.at(own.points[0])).world.weights.wait_fen_per_card_hour == 77
+    assert own.stamp != packaged.stamp
+
+    folder = tmp_path / "catalogue"
+    copytree(str(files("tallygrid").joinpath("catalogue")), folder)
+    sites = folder / "sites.yaml"
+    sites.write_text(sites.read_text(encoding="utf-8") + "\n# reviewed\n", encoding="utf-8")
+    named = read_sweep(tmp_path / "sweep.yaml", Named(catalogue=folder))
+    assert named.stamp not in {own.stamp, packaged.stamp}

@@ -113,7 +113,7 @@ def run(  # one per option
             click.echo(line)
         _warn(desk, found)
     if has_report and out is not None:
-        for path in write_report(out):
+        for path in write_report(out, catalogue=desk.settings.catalogue):
             click.echo(path, err=True)
 
 
@@ -223,12 +223,14 @@ def _played(  # noqa: PLR0913  # what `run` and `compare` are given
 
     from tallygrid.lab.behaviour import read_parameters
     from tallygrid.lab.network.run import compile_kernel
+    from tallygrid.lab.offered import Named
     from tallygrid.lab.scenario import open_scenario, seeds_of
     from tallygrid.lab.writing import run_seeds, summary, together, write_results
 
     calibrated = read_parameters(behaviour) if behaviour else {}
+    named = Named(desk.settings.catalogue, desk.settings.weights)
     set_ = {parameter: one.value for parameter, one in calibrated.items()}
-    scenario: Scenario = open_scenario(name, given=set_)
+    scenario: Scenario = open_scenario(name, given=set_, named=named)
     if seeds is None and len(scenario.seeds) < least:
         seeds = least
     scenario = replace(scenario, seeds=tuple(seeds_of(scenario, seeds)), calibrated=calibrated)

@@ -28,7 +28,9 @@ def report(desk: Desk, /, *, folder: Path, language: Language | None, as_json: b
     DIR is what `tallygrid lab run`, `compare`, `sweep` or `search` has written with --out DIR.
     """
     with desk.log.status(render("lab.reporting", desk.language)):
-        written = write(folder, (language,) if language else LANGUAGES)
+        written = write(
+            folder, (language,) if language else LANGUAGES, catalogue=desk.settings.catalogue
+        )
     if as_json:
         write_json([str(path) for path in written])
         return
@@ -36,7 +38,9 @@ def report(desk: Desk, /, *, folder: Path, language: Language | None, as_json: b
         click.echo(path)
 
 
-def write(folder: Path, languages: Sequence[Language] = LANGUAGES) -> tuple[Path, ...]:
+def write(
+    folder: Path, languages: Sequence[Language] = LANGUAGES, *, catalogue: Path | None = None
+) -> tuple[Path, ...]:
     """Write the report of a run, or of what was tried, into its folder; return the files.
 
     Raises:
@@ -56,7 +60,7 @@ def write(folder: Path, languages: Sequence[Language] = LANGUAGES) -> tuple[Path
     found = Found(
         summary=summary,
         charts=findings_of(tables, summary["figures"]),
-        catalogue=read_catalogue(),
+        catalogue=read_catalogue(catalogue),
         vocabulary=packaged_vocabulary(),
         version=version("tallygrid"),
     )

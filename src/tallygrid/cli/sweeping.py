@@ -55,9 +55,10 @@ def sweep(
 
     docs/algorithms/laboratory.md says what can be set; `tallygrid lab report DIR` draws it.
     """
+    from tallygrid.lab.offered import Named
     from tallygrid.lab.sweep import read_sweep, run_sweep
 
-    found = read_sweep(file)
+    found = read_sweep(file, Named(desk.settings.catalogue, desk.settings.weights))
     impossible: Mapping[int, str] = {}
     with (
         _pool(desk, workers, address) as pool,
@@ -89,9 +90,10 @@ def search(
 
     docs/algorithms/laboratory.md says how it searches, and what it can miss.
     """
+    from tallygrid.lab.offered import Named
     from tallygrid.lab.search import read_search, run_search
 
-    wanted = read_search(file)
+    wanted = read_search(file, Named(desk.settings.catalogue, desk.settings.weights))
     found: list[Candidate] = []
     impossible: Mapping[int, str] = {}
     with (

@@ -18,12 +18,12 @@ from tallygrid.core.money import FEN_PER_YUAN, GREATEST_FEN
 from tallygrid.core.programme import Many, Name, Programme, Rate, Scalar, Texts
 from tallygrid.core.window import holds, is_open
 from tallygrid.files.assumptions import fill_mistakes, packaged_assumptions, packaged_names
-from tallygrid.files.catalogue import read_catalogue
 from tallygrid.files.document import Document, FileError, Mistake, Where, parse, read
 from tallygrid.files.nearest import nearest
 from tallygrid.files.programme import read_programme, read_programmes
 from tallygrid.files.reform import reformed
 from tallygrid.lab.behaviour import Parameter, parameters
+from tallygrid.lab.offered import PACKAGED, Named, Offered, offered
 from tallygrid.lab.shaped import as_far_as_it_goes
 
 JOBS_MAX: Final = 10_000_000
@@ -160,10 +160,15 @@ class Scenario:
     network: NetworkGiven
     programmes: tuple[InForce, ...]
     behaviour: Mapping[str, int]
-    catalogue: Catalogue
+    offered: Offered
     trace: Path | None = None
     calibrated: Mapping[str, Parameter] = field(default_factory=dict)
     """Parameters that were estimated, not assumed."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is listed."""
+        return self.offered.catalogue
 
 
 def is_published(programme: str) -> bool:
@@ -181,24 +186,30 @@ def packaged() -> tuple[str, ...]:
     )
 
 
-def open_scenario(name: str, *, given: Mapping[str, int] | None = None) -> Scenario:
+def open_scenario(
+    name: str, *, given: Mapping[str, int] | None = None, named: Named = PACKAGED
+) -> Scenario:
     """Return a scenario by its id in the package, or from a file that ends in .yaml.
 
     Raises:
         FileError: With every mistake in it, or that there is none of this name.
     """
     if name.endswith((".yaml", ".yml", ".json")):
-        return scenario_of(read(Path(name)), folder=Path(name).parent, given=given)
+        return scenario_of(read(Path(name)), folder=Path(name).parent, given=given, named=named)
     if name not in packaged():
         remedy = f"{nearest(name, packaged())} Or name a file that ends in .yaml."
         raise FileError([Mistake(name, 1, 1, f"There is no scenario `{name}`.", remedy)])
     with as_file(files(__package__).joinpath("scenarios", f"{name}.yaml")) as path:
         document = parse(path.read_text(encoding="utf-8"), file=path.name)
-        return scenario_of(document, folder=path.parent, given=given)
+        return scenario_of(document, folder=path.parent, given=given, named=named)
 
 
 def scenario_of(
-    document: Document, *, folder: Path, given: Mapping[str, int] | None = None
+    document: Document,
+    *,
+    folder: Path,
+    given: Mapping[str, int] | None = None,
+    named: Named = PACKAGED,
 ) -> Scenario:
     """Check a document, and return it as a scenario.
 
@@ -206,21 +217,17 @@ def scenario_of(
         document: What the file says.
         folder: Where the files lie that it names.
         given: Parameters of behaviour that stand instead of the file's.
+        named: The operator's own catalogue and weights.
 
     Raises:
         FileError: With every mistake.
     """
     raw, mistakes, marred = as_far_as_it_goes(document, _File, "programmes")
-    found = _Reading(document, raw, folder, [*mistakes], marred)
+    found = _Reading(document, raw, folder, offered(named), [*mistakes], marred)
     scenario = found.scenario({**raw.behaviour, **(given or {})})
     if found.mistakes:
         raise FileError(found.mistakes)
     return scenario
-
-
-@cache
-def _catalogue() -> Catalogue:
-    return read_catalogue()
 
 
 @cache
@@ -235,6 +242,7 @@ class _Reading:
     document: Document
     raw: _File
     folder: Path
+    offered: Offered
     mistakes: list[Mistake]
     marred: frozenset[int] = frozenset()
     """The programmes of which something is not readable."""
@@ -253,7 +261,7 @@ class _Reading:
             network=self.raw.network,
             programmes=tuple(self._in_force()),
             behaviour=dict(behaviour),
-            catalogue=_catalogue(),
+            offered=self.offered,
             trace=self._trace(),
         )
 
@@ -271,7 +279,7 @@ class _Reading:
                 self.wrong(where, f"`{name}` is {value}.", f"It lies between {least} and {most}.")
 
     def _check_network(self) -> None:
-        catalogue, network = _catalogue(), self.raw.network
+        catalogue, network = self.offered.catalogue, self.raw.network
         for n, site in enumerate(network.only):
             if site not in catalogue.sites:
                 remedy = nearest(site, catalogue.sites)
@@ -295,7 +303,7 @@ class _Reading:
             self.wrong(("network",), problem, "Leave more sites, makes or cards.")
 
     def _is_anything_offered(self) -> bool:
-        catalogue, network = _catalogue(), self.raw.network
+        catalogue, network = self.offered.catalogue, self.raw.network
         cards = {
             name: {**site.cards, **(network.sites[name].cards if name in network.sites else {})}
             for name, site in catalogue.sites.items()
@@ -317,9 +325,9 @@ class _Reading:
             self.wrong(("demand", "kinds"), problem, "Together they are 100 %.")
         for n, kind in enumerate(kinds):
             for m, model in enumerate(kind.models):
-                if model not in _catalogue().cards:
+                if model not in self.offered.catalogue.cards:
                     where = ("demand", "kinds", n, "models", m)
-                    remedy = nearest(model, _catalogue().cards)
+                    remedy = nearest(model, self.offered.catalogue.cards)
                     self.wrong(where, f"There is no accelerator `{model}`.", remedy)
 
     def _trace(self) -> Path | None:

@@ -30,6 +30,7 @@ from tallygrid.lab.network.summary import (
     over_seeds,
     ratio,
 )
+from tallygrid.lab.offered import PACKAGED, Named
 from tallygrid.lab.parts import Figures, Parts, Pool, tasks_of
 from tallygrid.lab.sweep import (
     RUNS_MAX,
@@ -133,7 +134,7 @@ class Candidate:
     """Whether queues do not settle, with the programmes or without."""
 
 
-def read_search(path: Path) -> Search:
+def read_search(path: Path, named: Named = PACKAGED) -> Search:
     """Read a search file.
 
     Raises:
@@ -149,7 +150,7 @@ def read_search(path: Path) -> Search:
     # Levers of few values are drawn alike again and again: the same point twice tells nothing.
     points = tuple({tuple(sorted(point.items())): point for point in drawn}.values())
     units = {n: span.unit for n, span in raw.vary.items()} | units_of_parts(raw.split)
-    sweep = Sweep(raw.scenario, scenario, folder, 1, points, units)
+    sweep = Sweep(raw.scenario, scenario, folder, 1, points, units, named)
     check_ends(document, sweep, list(ends_of(raw.vary, raw.split)))
     limit = raw.spend_at_most_yuan
     limit_fen = None if limit is None else limit * FEN_PER_YUAN

@@ -22,6 +22,7 @@ from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
 from tallygrid.lab.claiming import refuse_others
 from tallygrid.lab.levers import Point, Setting, Span, Split, Unit, WayError, latin, put, written
+from tallygrid.lab.offered import PACKAGED, Named
 from tallygrid.lab.parts import Parts, Pool, tasks_of
 from tallygrid.lab.scenario import Scenario, packaged, scenario_of
 
@@ -55,6 +56,7 @@ class Sweep:
     points: tuple[Point, ...]
     """By place, what is set there; a name without dots is a parameter of behaviour."""
     units: Mapping[str, Unit]
+    named: Named = PACKAGED
 
     @property
     def runs(self) -> int:
@@ -63,7 +65,7 @@ class Sweep:
 
     @property
     def stamp(self) -> str:
-        """What tells this sweep from any other, and from itself on other texts or traces."""
+        """What tells this sweep from any other, and from itself on other files."""
         plain = [
             self.document.data, self.seeds, [dict(point) for point in self.points],
             version("tallygrid"), *self._rests_on(),
@@ -71,7 +73,8 @@ class Sweep:
         return sha256(json.dumps(plain, default=str, sort_keys=True).encode()).hexdigest()
 
     def _rests_on(self) -> Iterator[str]:
-        unchanged = scenario_of(self.document, folder=self.folder)
+        unchanged = scenario_of(self.document, folder=self.folder, named=self.named)
+        yield from unchanged.offered.hashes.values()
         yield from (one.text for one in unchanged.programmes)
         if unchanged.trace:
             yield sha256(unchanged.trace.read_bytes()).hexdigest()
@@ -92,7 +95,7 @@ class Sweep:
                 given[name] = value
         data["seeds"] = self.seeds
         changed = Document(self.document.file, data, self.document.places, self.document.text)
-        return scenario_of(changed, folder=self.folder, given=given)
+        return scenario_of(changed, folder=self.folder, given=given, named=self.named)
 
 
 class OtherSweepError(Exception):
@@ -105,7 +108,7 @@ class OtherSweepError(Exception):
         )
 
 
-def read_sweep(path: Path) -> Sweep:
+def read_sweep(path: Path, named: Named = PACKAGED) -> Sweep:
     """Read a sweep file.
 
     Raises:
@@ -120,7 +123,7 @@ def read_sweep(path: Path) -> Sweep:
     units = _units(raw)
     points = tuple(_points(raw))
     sweep = Sweep(raw.scenario, *scenario_document(raw.scenario, path.parent), raw.seeds, points,
-                  units)  # fmt: skip
+                  units, named)  # fmt: skip
     check_ends(document, sweep, list(_ends(raw, points)))
     return sweep
 

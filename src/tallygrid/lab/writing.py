@@ -69,6 +69,7 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
             "sources": _demand_sources(scenario),
         },
         "network": scenario.network.model_dump(exclude_none=True),
+        "offered": dict(scenario.offered.hashes),
         "programmes": [
             {
                 "id": one.programme.id,

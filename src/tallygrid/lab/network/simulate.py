@@ -89,7 +89,9 @@ def stage_of(scenario: Scenario) -> Stage:
     return Stage(
         scenario=scenario,
         behaviour=behaviour(scenario.behaviour),
-        world=World(catalogue, Sites(network.nodes, network.depth), price_factor_milli=factors),
+        world=World(
+            catalogue, Sites(network.nodes, network.depth), scenario.offered.weights, factors
+        ),
         schemes=tuple(
             (Scheme(one.programme, one.assumptions, one.decision_days), one.batch_days)
             for one in scenario.programmes
