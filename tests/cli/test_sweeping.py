@@ -5,9 +5,11 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from terminal import Terminal
@@ -70,6 +72,26 @@ def test_a_cluster_that_is_not_there_is_told_with_a_remedy(
         assert "such as 10.0.0.5:6379" in terminal.fails(*words, wrong)
     assert "Give one." in terminal.errs(*words, nobody, "--jobs", 2)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["sweep", "search"])
+@pytest.mark.parametrize(("language", "told"), [("en", "is kept in"), ("zh", "即可继续")])
+def test_breaking_off_says_that_what_was_played_is_kept(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str,
+    language: str, told: str,
+) -> None:  # fmt: skip
+    def broken_off(*_: object) -> Iterator[None]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(f"tallygrid.lab.{command}.read_{command}", lambda _: Mock(runs=1))
+    monkeypatch.setattr(f"tallygrid.lab.{command}.run_{command}", broken_off)
+    monkeypatch.setattr("tallygrid.cli.sweeping._pool", lambda *_: nullcontext())
+    out = tmp_path / "out"
+    done = terminal.types("--language", language, "lab", command, "any.yaml", "--out", out)
+    assert done.exit_code != 0
+    assert told in done.stderr
+    assert str(out) in done.stderr
 
 
 @pytest.mark.soak

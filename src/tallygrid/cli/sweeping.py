@@ -61,6 +61,7 @@ def sweep(
     found = read_sweep(file, Named(desk.settings.catalogue, desk.settings.weights))
     impossible: Mapping[int, str] = {}
     with (
+        _telling_what_is_kept(desk, out),
         _pool(desk, workers, address) as pool,
         progress(desk, "lab.sweeping", found.runs) as advance,
     ):
@@ -97,6 +98,7 @@ def search(
     found: list[Candidate] = []
     impossible: Mapping[int, str] = {}
     with (
+        _telling_what_is_kept(desk, out),
         _pool(desk, workers, address) as pool,
         progress(desk, "lab.searching", wanted.runs) as advance,
     ):
@@ -111,6 +113,16 @@ def search(
     _tell_texts(desk, wanted.sweep.units)
     _tell_saturated(desk, sum(one.is_saturated for one in found), len(found))
     click.echo(render("lab.assumed", desk.language), err=True)
+
+
+@contextmanager
+def _telling_what_is_kept(desk: Desk, out: Path) -> Iterator[None]:
+    """Say to whoever breaks it off that nothing that was played is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(render("lab.broken_off", desk.language, out=str(out)), err=True)
+        raise
 
 
 @contextmanager
