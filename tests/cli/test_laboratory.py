@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from terminal import Terminal
 
+from tallygrid.cli.laboratory import _shown
+
 HEADER = "timestamp,duration,num_gpus,gpu_time,cluster\n"
 TRACE = HEADER + "".join(
     f"2017-10-09 07:00:0{second},{run},{gang},{run * gang},a\n"
@@ -129,3 +131,8 @@ def test_a_site_for_which_every_job_is_too_large_is_refused(
 )
 def test_what_is_no_trace_is_a_sentence(terminal: Terminal, path: str, told: str) -> None:
     assert told in terminal.errs("lab", "replay", "--trace", path, "--cards", 8)
+
+
+def test_a_short_replay_still_takes_time() -> None:
+    assert _shown("seconds", 0.00004, "en") == "0.000040"
+    assert _shown("seconds", 1.5, "en") == "1.5"

@@ -149,6 +149,10 @@ def test_all_mistakes_are_told_at_once_and_the_rest_counted(tmp_path: Path) -> N
     [
         ("", "The first row is ``: no trace that is known. A Philly-style trace begins with"),
         ("hello\n", "The first row is `hello`"),
+        (
+            "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec\n",
+            "pods without `qos`, `pod_phase`, `creation_time`, `deletion_time`, `scheduled_time`.",
+        ),
         (NODES, "a list of 2 nodes with 10 cards, not of jobs. Name a list of pods, and give"),
         (NODES + "n-1,1,1,x,\n", "`gpu` is `x`. Write a whole number of cards"),
         (PODS, "There is no job."),

@@ -27,6 +27,7 @@ CARDS_MAX: Final = 10_000_000
 NODE_CARDS_MAX: Final = 1_024
 DEPTH_MAX: Final = 1_000_000
 COPIES_MAX: Final = 1_000_000
+_SHORT_S: Final = 0.01
 
 
 @click.group()
@@ -154,11 +155,11 @@ def _lines(plain: Mapping[str, Any], language: Language) -> Iterator[str]:
 
 
 def _shown(name: str, value: float, language: Language) -> str:
-    return (
-        percent(round(value * BASIS_POINTS), language)
-        if name == "utilisation"
-        else number(value, language)
-    )
+    if name == "utilisation":
+        return percent(round(value * BASIS_POINTS), language)
+    if name == "seconds" and value < _SHORT_S:  # or a short replay would take no time at all
+        return f"{value:.6f}"
+    return number(value, language)
 
 
 def _peak_rss_mb() -> float:

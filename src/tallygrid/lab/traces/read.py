@@ -1,13 +1,16 @@
 """A trace of any format that we know, told by its first row."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.lab.traces import openb, philly
 from tallygrid.lab.traces.jobs import Jobs, jobs_of
 from tallygrid.lab.traces.rows import Rows, read_rows
 from tallygrid.lab.traces.swf import looks_like_swf, swf_table
+
+_PODS_TOLD_BY: Final = 4
+"""With more of its names than these a header is that of pods, if not all of it."""
 
 
 def read_jobs(path: Path, *, shares: bool = False) -> Jobs:
@@ -54,6 +57,11 @@ def _unknown(rows: Rows) -> Mistake:
             f"This is a list of {count.nodes:,} nodes with {count.cards:,} cards, not of jobs."
         )
         remedy = f"Name a list of pods, and give the cards by --cards {count.cards}."
+        return Mistake(rows.file, 1, 1, problem, remedy)
+    lacking = [name for name in openb.PODS_HEADER if name not in rows.first().split(",")]
+    if len(lacking) < len(openb.PODS_HEADER) - _PODS_TOLD_BY:
+        problem = f"These are openb pods without {', '.join(f'`{name}`' for name in lacking)}."
+        remedy = "Name a list that has them: what comes at no known time cannot be replayed."
         return Mistake(rows.file, 1, 1, problem, remedy)
     problem = f"The first row is `{rows.first()[:100]}`: no trace that is known."
     remedy = (
