@@ -59,7 +59,11 @@ def test_every_mistake_of_aggregates_is_told_and_one_source_is_asked_for(
     falls = tmp_path / "falls.yaml"
     falls.write_text(AGGREGATES.replace("50: 1800", "50: 5"), encoding="utf-8")
 
+    text = wrong.read_text(encoding="utf-8").replace("{1: 60", "{0: 60")
+    wrong.write_text(text.replace("hours: [2, 1, ", "hours: ["), encoding="utf-8")
     told = terminal.errs("lab", "fit", "--aggregates", wrong, "--out", tmp_path / "out")
+    assert "`gangs` has the name '0'. Write 1 or more." in told
+    assert "Give 24 or more." in told
     assert ":3:7: `days` is 0." in told
     assert "`users.0` is -1." in told
     told = terminal.errs("lab", "fit", "--aggregates", falls, "--out", tmp_path / "out")

@@ -67,7 +67,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         ("kind: compute", "kind: compute\nkind: model", "`kind` stands twice"),
         ("kind: compute", "kind: computing", "`kind` is 'computing'"),
         ("kind: compute", "kind: compute\ncolour: red", "`colour` is not known here"),
-        ("amount_yuan: 500000000", "amount_yuan: -1", "greater than or equal to 0"),
+        ("amount_yuan: 500000000", "amount_yuan: -1", "Write 0 or more."),
         ("amount_yuan: 500000000", "amount_yuan: 1000000", "more than the budget of 1000000 yuan"),
         ("as_written: 5亿元", "as_written: US$ 6.8 billion",
          "One of the two has a wrong number of zeros"),

@@ -42,7 +42,7 @@ def test_facts_follow_their_cases_and_an_unknown_stays_away() -> None:
         ("{fact: size,", "{fact: staff,", "`size` must stand before it"),
         ("given: size", "given: height", "`height` must stand before it"),
         ("[10, 10]", "[10]", "at least two quantiles"),
-        ("value: s, weight: 1", "value: s, weight: 0", "greater than 0"),
+        ("value: s, weight: 1", "value: s, weight: 0", "more than 0"),
         (
             "label: assumed, because: test, draw: {q",
             "label: real, because: test, draw: {q",
@@ -84,7 +84,7 @@ def test_every_share_of_the_shipped_profile_says_why() -> None:
     [
         ("points_bp", [0, 1], "a value for each of 2 points_bp"),
         ("gangs", [{"cards": 65, "jobs": 1}], "no durations are given for a gang of 65"),
-        ("clusters", [-1], "greater than 0"),
+        ("clusters", [-1], "more than 0"),
         ("surprise", 1, "not known here"),
     ],
 )

@@ -81,9 +81,10 @@ class Document:
                 yield self.mistake(where, problem, "Write `name: value` pairs.")
             else:
                 found = shown(detail["input"])
-                said = detail["msg"].removeprefix("Value error, ")
-                remedy = _REMEDIES.get(detail["type"], f"{said.rstrip('.')}.")
-                yield self.mistake(where, f"`{name}` is {found}.", remedy)
+                problem = f"`{name}` is {found}."
+                if where[-1:] == (_KEY,):
+                    problem = f"`{'.'.join(map(str, where[:-2]))}` has the name {found}."
+                yield self.mistake(where, problem, _remedy(detail))
 
 
 def _deepest(error: ValidationError) -> Iterator[ErrorDetails]:
@@ -98,6 +99,23 @@ def _deepest(error: ValidationError) -> Iterator[ErrorDetails]:
             yield detail
 
 
+def _remedy(detail: ErrorDetails) -> str:
+    """Return what would be right, with the bound that is overstepped if one is."""
+    said = detail["msg"].removeprefix("Value error, ")
+    remedy = _REMEDIES.get(detail["type"], f"{said.rstrip('.')}.")
+    bound = _BOUNDS.get(detail["type"])
+    return bound.format(**detail.get("ctx", {})) if bound else remedy
+
+
+_KEY: Final = "[key]"
+_BOUNDS: Final = {
+    "greater_than_equal": "Write {ge} or more.",
+    "greater_than": "Write more than {gt}.",
+    "less_than_equal": "Write {le} or less.",
+    "less_than": "Write less than {lt}.",
+    "too_short": "Give {min_length} or more.",
+    "too_long": "Give {max_length} at most.",
+}
 _REMEDIES: Final = {
     "bool_type": "Write true or false.",
     "string_type": 'Write a text; digits alone go in quotes, such as "000000".',

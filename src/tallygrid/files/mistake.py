@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 Where = tuple[str | int, ...]
@@ -39,7 +40,7 @@ def shown(value: object) -> str:
     ("'tiny'", 'xx…')
     """
     try:
-        written = repr(value)
+        written = value.isoformat() if isinstance(value, date) else repr(value)
     except ValueError:  # a whole number of more digits than Python writes
         return "an immense number"
     return written if len(written) <= _SHOWN_MAX else written[: _SHOWN_MAX - 1] + "…"
