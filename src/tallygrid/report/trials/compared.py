@@ -86,19 +86,23 @@ def _cautions(found: Compared, writer: Writer) -> Iterator[str]:
     if apart := asked_apart(found.summaries, writer.language):
         yield render("lab.compare.asked", writer.language, apart=apart)
     for side in found.summaries.values():
-        for one in side["programmes"]:
-            if one["edition"] == "reported":
-                yield render("lab.reported", writer.language, programme=writer.pick(one["name"]))
-            if not one["is_published"]:
-                yield render("lab.own", writer.language, programme=writer.pick(one["name"]))
-            if one["changed"]:
-                yield changed_text(one, writer.language)
-        for when, pools in side["saturated"].items():
-            if pools:
-                yield writer.say(f"lab.{when}", pools=writer.say("and").join(pools))
+        yield from _cautions_of(side, writer)
     if found.seeds < SEEDS_MIN:
         yield writer.say("lab.few_seeds", seeds=found.seeds, least=SEEDS_MIN)
     yield render("lab.assumed", writer.language)
+
+
+def _cautions_of(side: Mapping[str, Any], writer: Writer) -> Iterator[str]:
+    for one in side["programmes"]:
+        if one["edition"] == "reported":
+            yield render("lab.reported", writer.language, programme=writer.pick(one["name"]))
+        if not one["is_published"]:
+            yield render("lab.own", writer.language, programme=writer.pick(one["name"]))
+        if one["changed"]:
+            yield changed_text(one, writer.language)
+    for when, pools in side["saturated"].items():
+        if pools:
+            yield writer.say(f"lab.{when}", pools=writer.say("and").join(pools))
 
 
 def _differences(found: Compared, writer: Writer) -> Section:
