@@ -62,7 +62,7 @@ def test_every_mistake_of_aggregates_is_told_and_one_source_is_asked_for(
     text = wrong.read_text(encoding="utf-8").replace("{1: 60", "{0: 60")
     wrong.write_text(text.replace("hours: [2, 1, ", "hours: ["), encoding="utf-8")
     told = terminal.errs("lab", "fit", "--aggregates", wrong, "--out", tmp_path / "out")
-    assert "`gangs` has the name '0'. Write 1 or more." in told
+    assert "A name in `gangs` is '0'. Write 1 or more." in told
     assert "Give 24 or more." in told
     assert ":3:7: `days` is 0." in told
     assert "`users.0` is -1." in told

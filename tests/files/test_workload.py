@@ -131,7 +131,7 @@ tallygrid:
         "5: `resources.accelarators` is not known here. Did you mean `accelerators`?",
         "6: `resources.any_of` is not read. List the models instead",
         "7: `envs.A` is None.",
-        "7: `envs` has the name '1B'.",
+        "7: A name in `envs` is '1B'.",
         "8: `run` is 7.",
         "10: `tallygrid.hours` is 0. Write a number above 0.",
         "11: `tallygrid.latency` is not known here. Did you mean `latency_ms_max`?",

@@ -83,7 +83,7 @@ class Document:
                 found = shown(detail["input"])
                 problem = f"`{name}` is {found}."
                 if where[-1:] == (_KEY,):
-                    problem = f"`{'.'.join(map(str, where[:-2]))}` has the name {found}."
+                    problem = f"A name in `{'.'.join(map(str, where[:-2]))}` is {found}."
                 yield self.mistake(where, problem, _remedy(detail))
 
 
