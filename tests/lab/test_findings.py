@@ -11,7 +11,9 @@ def test_a_seed_without_awards_counts_as_none_and_has_no_days() -> None:
         schema=["seed", "programme", "awarded_fen", "waited_days"],
         orient="row",
     )
-    found = _vouchers({"steps": steps, "firms": pl.DataFrame({"seed": [1, 2, 3]})})
+    programmes = pl.DataFrame({"programme": ["here", "there"]})
+    budgets = programmes.join(pl.DataFrame({"seed": [1, 2, 3]}), how="cross")
+    found = _vouchers({"steps": steps, "budgets": budgets})
     rows = {(one["programme"], one["measure"]): one for one in found.to_dicts()}
     awards, days = rows["here", "awards"], rows["here", "mean"]
     assert (awards["mean"], awards["seeds"]) == (2 / 3, 3)
