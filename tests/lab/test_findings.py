@@ -11,8 +11,11 @@ def test_a_seed_without_awards_counts_as_none_and_has_no_days() -> None:
         schema=["seed", "programme", "awarded_fen", "waited_days"],
         orient="row",
     )
-    programmes = pl.DataFrame({"programme": ["here", "there"]})
-    budgets = programmes.join(pl.DataFrame({"seed": [1, 2, 3]}), how="cross")
+    budgets = pl.DataFrame(
+        [(seed, programme) for seed in (1, 2, 3) for programme in ("here", "there")],
+        schema=["seed", "programme"],
+        orient="row",
+    )
     found = _vouchers({"steps": steps, "budgets": budgets})
     rows = {(one["programme"], one["measure"]): one for one in found.to_dicts()}
     awards, days = rows["here", "awards"], rows["here", "mean"]
@@ -20,3 +23,9 @@ def test_a_seed_without_awards_counts_as_none_and_has_no_days() -> None:
     assert (days["mean"], days["seeds"]) == (6, 1)
     assert rows["there", "awards"]["mean"] == 0
     assert ("there", "mean") not in rows
+
+
+def test_without_programmes_there_are_no_vouchers() -> None:
+    schema = {"seed": pl.Int64, "programme": pl.String, "awarded_fen": pl.Int64,
+              "waited_days": pl.Float64}  # fmt: skip
+    assert not len(_vouchers({"steps": pl.DataFrame(schema=schema), "budgets": pl.DataFrame()}))

@@ -61,8 +61,9 @@ def _steps(tables: Tables) -> pl.DataFrame:
 
 def _vouchers(tables: Tables) -> pl.DataFrame:
     """One row per programme and measure of the days from application to voucher."""
-    steps = tables["steps"]
-    awarded = steps.filter(pl.col("awarded_fen") > 0)
+    if not len(tables["budgets"]):
+        return _over_seeds(("programme", "measure"), [])
+    awarded = tables["steps"].filter(pl.col("awarded_fen") > 0)
     grouped = awarded.group_by("programme", "seed", maintain_order=True)
     measured = grouped.agg(
         pl.len().cast(pl.Float64).alias("awards"),
