@@ -84,7 +84,7 @@ def test_breaking_off_says_that_what_was_played_is_kept(
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(f"tallygrid.lab.{command}.read_{command}", lambda _: Mock(runs=1))
+    monkeypatch.setattr(f"tallygrid.lab.{command}.read_{command}", lambda *_: Mock(runs=1))
     monkeypatch.setattr(f"tallygrid.lab.{command}.run_{command}", broken_off)
     monkeypatch.setattr("tallygrid.cli.sweeping._pool", lambda *_: nullcontext())
     out = tmp_path / "out"
