@@ -30,7 +30,7 @@ def play(stage: Stage) -> None:
         "order",
         [
             *(partial(_of_demand, stage, one) for one in stage.demand.purchases),
-            *(partial(_of_script, stage, n, one) for n, one in enumerate(stage.script.orders)),
+            *(partial(_of_script, stage, one) for one in stage.script.orders),
         ],
     )
 
@@ -47,13 +47,17 @@ def _of_demand(stage: Stage, asked: PurchaseRequest) -> None:
     _order(stage, order, stage.firm(asked.firm), at)
 
 
-def _of_script(stage: Stage, number: int, order: Order) -> None:
-    """Order for a firm that exists for this order alone."""
+def _of_script(stage: Stage, order: Order) -> None:
+    _order(stage, order, firm_of(stage, order), stage.opened_at + timedelta(hours=12))
+
+
+def firm_of(stage: Stage, order: Order) -> Firm:
+    """Return the firm that exists for an order of the script alone, registered."""
     facts = facts_of({**stage.script.firm, **order.facts})
     name = {"en": f"Firm {order.id}", "zh": f"企业{order.id}"}
-    firm = Firm(order.id, invented_credit_code(900 + number), name, facts, {})
-    parties.register(stage.office, firm.credit_code, name=name, facts=facts)
-    _order(stage, order, firm, stage.opened_at + timedelta(hours=12))
+    credit_code = invented_credit_code(900 + stage.script.orders.index(order))
+    parties.register(stage.office, credit_code, name=name, facts=facts)
+    return Firm(order.id, credit_code, name, facts, {})
 
 
 def _order(stage: Stage, order: Order, firm: Firm, at: datetime) -> None:

@@ -51,7 +51,8 @@ class Refusal(_Part):
     id: str
     programme: str
     days_later: int = 0
-    contract: str = ""
+    order: str = ""
+    """The order whose contract the same firm claims for once more; empty for one of its own."""
     facts: dict[str, Scalar | None] = Field(default_factory=dict)
     """What is different from the script's firm; null takes a fact away."""
 
