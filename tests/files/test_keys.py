@@ -1,7 +1,9 @@
 """The signing key: made once, readable by its owner alone, and rotated with its own word."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 from typing import Final
 
 import pytest
@@ -21,6 +23,21 @@ def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> No
     assert (tmp_path / "keys" / "private.pem").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in (tmp_path / "keys").iterdir()] == ["private.pem"]
     assert [one.id for one in read_keys(published_folder(tmp_path) / KEYS_FILE)] == [key.id]
+
+
+def test_threads_that_come_first_together_have_one_key(tmp_path: Path) -> None:
+    for n in range(10):
+        home = tmp_path / str(n)
+        together = Barrier(4)
+
+        def first(home: Path = home, together: Barrier = together) -> str:
+            together.wait()
+            return signing_key(home, at=AT).public
+
+        with ThreadPoolExecutor(4) as pool:
+            keys = {one.result() for one in [pool.submit(first) for _ in range(4)]}
+        assert len(keys) == 1
+        assert [path.name for path in (home / "keys").iterdir()] == ["private.pem"]
 
 
 def test_a_new_key_has_the_word_of_the_old_one(tmp_path: Path) -> None:

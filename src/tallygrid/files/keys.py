@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Final, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -109,10 +110,10 @@ def _publish(home: Path, key: PublicKey) -> None:
 
 def _write_secret(path: Path, key: SigningKey, *, replace: bool) -> None:
     """Write the secret whole: beside its name first, so that no half of it is ever read."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     text = key.secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    beside.unlink(missing_ok=True)
-    opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # A name that no other process or thread has, readable by nobody else.
+    opened, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    beside = Path(name)
     try:
         with os.fdopen(opened, "wb") as file:
             file.write(text)
