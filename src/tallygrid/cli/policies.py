@@ -90,7 +90,7 @@ def run(  # one per option
     scenario: str,
     has_report: bool,
     as_json: bool,
-    **given: Any,  # noqa: ANN401
+    **given: Any,  # noqa: ANN401  # one per option
 ) -> None:
     """Play SCENARIO with its programmes and without, for every seed.
 
@@ -138,7 +138,7 @@ def compare(  # one per option
     other: str,
     out: Path | None,
     as_json: bool,
-    **given: Any,  # noqa: ANN401
+    **given: Any,  # noqa: ANN401  # one per option
 ) -> None:
     """Play two scenarios on the same luck, and show their figures and what differs."""
     from tallygrid.lab.claiming import refuse_others

@@ -78,7 +78,7 @@ class _Cluster(Executor):
         self._ray = ray
         self._play = ray.remote(max_retries=_TRIES, num_cpus=1)(_played)
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **given: Any) -> Future[Any]:  # noqa: ANN401
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **given: Any) -> Future[Any]:  # noqa: ANN401  # its base's
         """Send a call; a future of a lost one raises LostError."""
         future: Future[Any] = Future()
 
@@ -119,5 +119,5 @@ class _Cluster(Executor):
             raise ClusterError(f"The cluster has tallygrid {theirs}, this is {ours}. {remedy}")
 
 
-def _played(fn: Callable[..., Any], args: tuple[Any, ...], given: dict[str, Any]) -> Any:  # noqa: ANN401
+def _played(fn: Callable[..., Any], args: tuple[Any, ...], given: dict[str, Any]) -> Any:  # noqa: ANN401  # whatever is asked
     return fn(*args, **given)

@@ -74,7 +74,7 @@ def processes(count: int) -> Iterator[Pool]:
 class _Here(Executor):
     """Plays at once what is submitted."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **given: Any) -> Future[Any]:  # noqa: ANN401
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **given: Any) -> Future[Any]:  # noqa: ANN401  # its base's
         future: Future[Any] = Future()
         future.set_result(fn(*args, **given))
         return future
@@ -171,8 +171,8 @@ def rows_at(scenario: Scenario, seeds: Sequence[int]) -> list[Row]:
     A programme whose text the scenario changes stands there by the hash of what was played.
     """
     from tallygrid.lab.network.results import tables_of  # noqa: PLC0415  # loaded where it runs
-    from tallygrid.lab.network.simulate import play, stage_of  # noqa: PLC0415
-    from tallygrid.lab.network.summary import figures_of  # noqa: PLC0415
+    from tallygrid.lab.network.simulate import play, stage_of  # noqa: PLC0415  # likewise
+    from tallygrid.lab.network.summary import figures_of  # noqa: PLC0415  # likewise
 
     stage = stage_of(scenario)
     texts = {

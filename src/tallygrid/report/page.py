@@ -82,7 +82,7 @@ _TABLED: Final[Mapping[str, Sequence[str]]] = {
 
 def _sections(figures: Figures, writer: Writer) -> list[_Section]:
     # Altair takes seconds to load, and only a page needs it.
-    from tallygrid.report.charts import drawings  # noqa: PLC0415
+    from tallygrid.report.charts import drawings  # noqa: PLC0415  # charts take a second to load
 
     drawn, made = drawings(figures, writer), tables(figures, writer)
     lead = prose.leads(figures, writer)
@@ -98,7 +98,7 @@ def _sections(figures: Figures, writer: Writer) -> list[_Section]:
 
 def _markup(svgs: Mapping[str, str]) -> Mapping[str, Markup]:
     # Vega escapes the text it draws; the title and description are escaped where they are added.
-    return {width: Markup(svg) for width, svg in svgs.items()}  # noqa: S704
+    return {width: Markup(svg) for width, svg in svgs.items()}  # noqa: S704  # drawn by us
 
 
 def _pick(made: Mapping[str, Table], names: Sequence[str]) -> list[Table]:

@@ -111,7 +111,7 @@ def _late(programme: Programme | None, hours: int) -> pl.Expr:
     """Tell who began so late that the window shut before the paperwork could be done."""
     ends = [w.last_day for w in programme.windows if w.last_day] if programme else []
     lead = timedelta(days=-(-hours // _HOURS_A_DAY))
-    late = pl.lit(False)  # noqa: FBT003
+    late = pl.lit(False)  # noqa: FBT003  # a column, not a switch
     for end in ends:
         late |= pl.col("begun").is_between(end - lead, end, closed="right")
     return late

@@ -148,7 +148,7 @@ class _Sheet(FPDF):
         self._write(table.caption, 9, _INK)
         rows = [tuple(column.title for column in table.columns), *table.rows]
         told = [tuple(map(self._known, row)) for row in rows]
-        self.set_font(_FONT, size=7.5 if len(table.columns) <= 5 else 6.5)  # noqa: PLR2004
+        self.set_font(_FONT, size=7.5 if len(table.columns) <= 5 else 6.5)  # noqa: PLR2004  # as fits the page
         self.set_draw_color(*_RULE)
         align = tuple("RIGHT" if one.is_number else "LEFT" for one in table.columns)
         widths = self._widths(told)

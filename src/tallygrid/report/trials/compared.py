@@ -159,7 +159,7 @@ def _table(found: Compared, writer: Writer) -> Table:
         ))  # fmt: skip
     heads = [writer.say("lab.column.figure"), names["one"], names["other"]]
     heads += [writer.say(f"trials.column.{one}") for one in ("difference", "interval", "luck")]
-    columns = tuple(Column(head, is_number=0 < n < 5) for n, head in enumerate(heads))  # noqa: PLR2004
+    columns = tuple(Column(head, is_number=0 < n < 5) for n, head in enumerate(heads))  # noqa: PLR2004  # the figures in the middle
     return Table(writer.say("trials.differences"), columns, tuple(rows))
 
 
