@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 from zoneinfo import ZoneInfo
@@ -131,6 +132,16 @@ def instant(written: str | None) -> datetime:
 
 at_option: Callable[[Any], Any] = click.option(
     "--at", metavar="DATE", help="The day, or day and time, to decide at; now if left out."
+)
+because_option: Callable[[Any], Any] = click.option(
+    "--because", "why", required=True, metavar="TEXT", help="The reason, for the books."
+)
+evidence_option: Callable[[Any], Any] = click.option(
+    "--evidence",
+    "document",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    callback=lambda _, __, path: sha256(path.read_bytes()).hexdigest() if path else "",
+    help="The paper that says so; its hash is kept.",
 )
 json_option: Callable[[Any], Any] = click.option(
     "--json", "as_json", is_flag=True, help="Write one JSON document."

@@ -1,11 +1,15 @@
 """`tallygrid voucher`: vouchers that end."""
 
-from hashlib import sha256
-from pathlib import Path
-
 import click
 
-from tallygrid.cli.common import Desk, at_option, instant, require_published
+from tallygrid.cli.common import (
+    Desk,
+    at_option,
+    because_option,
+    evidence_option,
+    instant,
+    require_published,
+)
 from tallygrid.cli.refusing import leave_refused
 from tallygrid.service import ending, publishing
 from tallygrid.service.ending import Ended
@@ -34,17 +38,12 @@ def expire(desk: Desk, name: str, at: str | None) -> None:
 
 @voucher.command()
 @click.argument("name", metavar="VOUCHER")
-@click.option("--because", "why", required=True, metavar="TEXT", help="The reason, for the books.")
-@click.option(
-    "--evidence",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The paper that says so; its hash is kept.",
-)
+@because_option
+@evidence_option
 @at_option
 @click.pass_obj
-def revoke(desk: Desk, name: str, why: str, evidence: Path | None, at: str | None) -> None:
+def revoke(desk: Desk, name: str, why: str, document: str, at: str | None) -> None:
     """Take a voucher back; work that has begun is finished and paid."""
-    document = sha256(evidence.read_bytes()).hexdigest() if evidence else ""
     with desk.office() as office:
         done = ending.revoke(office, name, at=instant(at), why=why, document=document)
     _tell(desk, done)

@@ -1,7 +1,6 @@
 """`tallygrid notice`: awards that are held while they are in public notice (公示)."""
 
 import sys
-from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -12,6 +11,8 @@ from tallygrid.cli.common import (
     ZONE,
     Desk,
     at_option,
+    because_option,
+    evidence_option,
     instant,
     json_option,
     require_published,
@@ -86,17 +87,12 @@ def issue(desk: Desk, application: str, at: str | None) -> None:
 
 @notice.command()
 @click.argument("application", metavar="APPLICATION")
-@click.option("--because", "why", required=True, metavar="TEXT", help="The reason, for the books.")
-@click.option(
-    "--evidence",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The paper that says so; its hash is kept.",
-)
+@because_option
+@evidence_option
 @at_option
 @click.pass_obj
-def withdraw(desk: Desk, application: str, why: str, evidence: Path | None, at: str | None) -> None:
+def withdraw(desk: Desk, application: str, why: str, document: str, at: str | None) -> None:
     """Withdraw an award: what was reserved for it goes back."""
-    document = sha256(evidence.read_bytes()).hexdigest() if evidence else ""
     with desk.office() as office:
         answer = noticing.withdraw(office, application, at=instant(at), why=why, document=document)
     if not answer.accepted:

@@ -1,11 +1,16 @@
 """`tallygrid clawback`: money that was paid is asked back."""
 
-from hashlib import sha256
-from pathlib import Path
-
 import click
 
-from tallygrid.cli.common import Desk, at_option, instant, json_option, write_json
+from tallygrid.cli.common import (
+    Desk,
+    at_option,
+    because_option,
+    evidence_option,
+    instant,
+    json_option,
+    write_json,
+)
 from tallygrid.cli.refusing import leave_refused
 from tallygrid.cli.treasury import yuan_of
 from tallygrid.service import recovering
@@ -24,12 +29,8 @@ def clawback() -> None:
 @click.argument("name", metavar="NAME")
 @click.option("--payment", required=True, metavar="ID", help="The payment that brought the money.")
 @click.option("--yuan", required=True, metavar="N", help="How much is asked back.")
-@click.option("--because", "why", required=True, metavar="TEXT", help="The reason, for the books.")
-@click.option(
-    "--evidence",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The paper that says so; its hash is kept.",
-)
+@because_option
+@evidence_option
 @at_option
 @click.pass_obj
 def demand(  # noqa: PLR0913  # one argument per option
@@ -39,11 +40,10 @@ def demand(  # noqa: PLR0913  # one argument per option
     payment: str,
     yuan: str,
     why: str,
-    evidence: Path | None,
+    document: str,
     at: str | None,
 ) -> None:
     """Ask back a part or the whole of a payment, under a NAME of your own."""
-    document = sha256(evidence.read_bytes()).hexdigest() if evidence else ""
     asked = Demand(name, payment, yuan_of(desk, yuan, "--yuan"), why, document)
     with desk.office() as office:
         answer = recovering.demand(office, asked, at=instant(at))
