@@ -3,6 +3,7 @@
 Skipped where Ray is not installed: `make ray` adds it, and `.ci/run` does so.
 """
 
+import builtins
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from contextlib import closing
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,9 @@ def sweep(tmp_path: Path) -> Sweep:
 
 
 @pytest.fixture
-def nodes() -> Iterator[Nodes]:
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    # A token that Ray once left at home would be asked of us, and we do not give one by default.
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     pytest.importorskip("ray", reason="Ray is not installed; `make ray` adds it")
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
@@ -133,9 +137,12 @@ def _await_both(pool: Pool, nodes: Nodes) -> None:
 def test_a_sweep_on_two_nodes_gives_the_same_bytes_though_one_is_lost(
     sweep: Sweep, nodes: Nodes, tmp_path: Path
 ) -> None:
+    printed = builtins.print
     with processes(1) as here:
         assert list(run_sweep(sweep, tmp_path / "here", here))[-1].runs == sweep.runs
     with cluster(nodes.address) as there:
+        import_module("ray.experimental.tqdm_ray").instance()  # replaces print, if not told off
+        assert builtins.print is printed
         _await_both(there, nodes)
         seen = []
         for done in run_sweep(sweep, tmp_path / "there", there):

@@ -4,6 +4,7 @@ The nodes need tallygrid of the same release, and the traces that a scenario nam
 path; everything else is sent, and what comes back is kept here.
 """
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -36,13 +37,18 @@ def cluster(address: str) -> Iterator[Pool]:
         message = "Ray is not installed. Install it with: pip install 'tallygrid[ray]'"
         raise ClusterError(f"{message} (in a checkout: make ray).")
     _knock(address)
+    # Ray would put a `print` of its own in the place of Python's, for as long as we live.
+    os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")
     ray: Any = import_module("ray")  # a quarter of a gigabyte that others need not load
     quiet = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": False}
     try:
         ray.init(address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
         why = str(error).strip().splitlines()[0]
-        remedy = "Give the address of a running head of the same Ray and Python."
+        remedy = (
+            "Give the address of a running head of the same Ray and Python; "
+            "if it wants a token, set RAY_AUTH_MODE=token."
+        )
         raise ClusterError(
             f"No Ray cluster could be joined at {address}: {why} {remedy}"
         ) from error
