@@ -243,18 +243,47 @@ def test_what_came_at_these_hours_before_gives_scarce_cards_their_price(
     for n in range(20):
         bought(funded, counter, f"R-{n}")
     busy = Reservation("x", "H100", 1, AT, AT + DAY)  # of a site that is listed no longer
-    with_more = (*_everywhere(AT + 7 * DAY, AT + 14 * DAY), busy)
-
-    def keep(connection: Connection) -> None:
-        for n, one in enumerate(with_more):
-            reservations.keep(connection, f"L-{n}", one)
-
-    funded.office.transact("web", keep)
+    funded.office.transact("web", lambda it: reservations.keep(it, "L", busy))
+    _fill(funded, AT + 7 * DAY, AT + 14 * DAY)
 
     solved = pricing.solve_prices(funded.office, at=AT + 7 * DAY)
 
     assert solved.history == History(WEEK, 1, 20)
     assert {model for (_, model), fen in solved.worth.pools_fen.items() if fen} == {"H100"}
+
+
+def test_what_found_no_place_is_expected_again_where_a_voucher_stands_behind_it(
+    funded: Desk, counter: Counter
+) -> None:
+    """Asked twice it is once; bought in the end it is the purchase; a wish alone is nothing."""
+    funded.voucher(CITY, "A-1", 60_000_000, contract="C-W-1")
+    _fill(funded, AT, AT + 2 * DAY)
+    work = Workload("w", "compute", Gang(("H100",), 8, 1, Fraction(24)))
+    facts = {**FACTS, "credit_code": FIRM}
+    asked = [("W-1", AT), ("W-1", AT + DAY), ("IDLE-1", AT), ("IDLE-2", AT)]
+
+    for name, at in asked:
+        assert asking.ask(counter, asking.Ask(name, work, FIRM, facts), at=at).answer is None
+    found = pricing.solve_prices(funded.office, at=AT + 7 * DAY)
+    later = asking.ask(counter, asking.Ask("W-1", work, FIRM, facts), at=AT + 2 * DAY)
+    after = pricing.solve_prices(funded.office, at=AT + 8 * DAY)
+
+    assert found.history == History(WEEK, 1, 1)
+    assert found.worth.budgets_bp.keys() == {CITY}
+    assert later.answer is not None
+    assert after.history == History(WEEK, 1, 1)
+    kept = funded.rows("SELECT id, document #> '{placement,verdicts,0,3}' FROM service.unplaced")
+    assert [name for name, reasons in kept if reasons] == ["W-1", "IDLE-1", "IDLE-2"]
+
+
+def _fill(desk: Desk, start: datetime, end: datetime) -> None:
+    """Take every H100 for a time."""
+
+    def keep(connection: Connection) -> None:
+        for n, one in enumerate(_everywhere(start, end)):
+            reservations.keep(connection, f"L-{start}-{n}", one)
+
+    desk.office.transact("web", keep)
 
 
 def _everywhere(start: datetime, end: datetime) -> Iterator[Reservation]:

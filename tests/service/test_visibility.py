@@ -153,6 +153,7 @@ CLOSED: Final = frozenset(
         "service.progress",
         "service.setting",
         "service.signing_key",
+        "service.unplaced",
     }
 )
 """The tables that no reader from outside may even name in a query."""

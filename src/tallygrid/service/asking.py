@@ -7,8 +7,10 @@ from fractions import Fraction
 from typing import Any, Final
 
 from tallygrid.core.condition import Facts
+from tallygrid.core.placement import Placement
 from tallygrid.core.workload import Workload
-from tallygrid.service import applying, buying, leasing, parties, publishing
+from tallygrid.placement.forecast import Came
+from tallygrid.service import applying, buying, leasing, parties, publishing, unplaced
 from tallygrid.service import purchase as purchases
 from tallygrid.service.applying import Applied
 from tallygrid.service.buying import Wanted
@@ -17,7 +19,7 @@ from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.prospect import Prospect, propose, prospect
 from tallygrid.service.purchase import Cards, Purchase
-from tallygrid.service.quoting import Counter, Proposal, Purse
+from tallygrid.service.quoting import Counter, Proposal, Purse, admitting
 from tallygrid.service.wish import Answer
 from tallygrid.settings import Language
 from tallygrid.text import render
@@ -134,6 +136,9 @@ def ask(counter: Counter, one: Ask, *, at: datetime) -> Asked:
     purses = _purses(counter, one, found, at)
     proposal = _leased(counter, one, found.facts, purses, at)
     if proposal.offer is None:
+        assert proposal.placement is not None, "whatever is ordered has an offer"
+        wish = _wish(proposal.placement, purses, at)
+        unplaced.keep(counter.office, one.id, proposal.placement, wish, at=at)
         return Asked(found, applied, proposal, None)
     answer = buying.buy(counter.office, _wanted(one, proposal), at=at)
     if not answer.accepted:
@@ -157,6 +162,15 @@ def _leased(
         if leasing.lease(counter.office, one.id, cards, proposal.offer.site, at=at):
             return proposal
     return propose(counter, one.workload, facts, purses, at=at)
+
+
+def _wish(placement: Placement, purses: Sequence[Purse], at: datetime) -> Came | None:
+    """Return what came, as its best voucher would have had it; None where there is no voucher."""
+    if not purses:
+        return None
+    best = max(purses, key=lambda one: (one.grant.rate_bp, one.voucher))
+    asked = admitting(placement.request, (best,), {})
+    return Came(at, asked, best.grant.programme, best.grant.rate_bp)
 
 
 def _purses(counter: Counter, one: Ask, found: Prospect, at: datetime) -> list[Purse]:

@@ -1,10 +1,11 @@
 """Pricing: what cards and budgets are worth to later work, solved anew from time to time.
 
-Work is what the last weeks let expect, hour by hour of the week; there is room where nothing
-is placed or queues, and as much money as the year has left for so many days.
+Work is what the last weeks let expect, hour by hour of the week, found it a place or not;
+there is room where nothing is placed or queues, and as much money as the year has left for
+so many days.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,7 +20,7 @@ from tallygrid.placement.forecast import WEEK, WEEKS_MAX, Came, Forecast, Histor
 from tallygrid.placement.nodes import Reservation
 from tallygrid.placement.prices import Worth, solve
 from tallygrid.placement.shelf import PoolKey, Shelf
-from tallygrid.service import reservations
+from tallygrid.service import reservations, unplaced
 from tallygrid.service.office import Office
 from tallygrid.service.plain import load
 
@@ -47,7 +48,8 @@ def solve_prices(office: Office, *, at: datetime, days: int = 7) -> Solved:
     def load_all(
         connection: Connection,
     ) -> tuple[Forecast, Mapping[PoolKey, float], Mapping[str, int]]:
-        came = _came(connection, at - WEEK * WEEKS_MAX, at)
+        start = at - WEEK * WEEKS_MAX
+        came = (*_placed(connection, start, at), *unplaced.wishes(connection, start, at))
         found = forecast(came, since=_first(connection), at=at, until=until)
         taken = reservations.between(connection, at, until)
         free = _free(office.catalogue, taken, at, until)
@@ -122,8 +124,8 @@ def told(connection: Connection, at: datetime) -> Told:
     )
 
 
-def _came(connection: Connection, start: datetime, end: datetime) -> Iterable[Came]:
-    """Return the jobs that were placed in a period, whatever became of them."""
+def _placed(connection: Connection, start: datetime, end: datetime) -> Iterator[Came]:
+    """Yield the jobs that were placed in a period, whatever became of them."""
     rows = connection.execute(
         """
         SELECT placed_at, document #> '{placement,request}', document #> '{terms,grants,0}'
@@ -140,11 +142,11 @@ def _came(connection: Connection, start: datetime, end: datetime) -> Iterable[Ca
 
 
 def _first(connection: Connection) -> datetime | None:
-    """Return when the first job of all was placed: what came before nobody knows."""
+    """Return when the first job of all came: what came before nobody knows."""
     row = connection.execute(
         """
-        SELECT min(placed_at) FROM service.purchase
-        WHERE document #> '{placement,request}' IS NOT NULL
+        SELECT least(min(placed_at), (SELECT min(asked_at) FROM service.unplaced))
+        FROM service.purchase WHERE document #> '{placement,request}' IS NOT NULL
         """
     ).fetchone()
     return row[0] if row else None

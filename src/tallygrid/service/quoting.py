@@ -113,7 +113,7 @@ class Counter:
         """
         scarce = self._scarce_bp(at)
         for used in _choices(purses):
-            found = self._placed(_admitting(asked, used, scarce), unit, at)
+            found = self._placed(admitting(asked, used, scarce), unit, at)
             if found.chosen is not None:
                 break
         if found.chosen is None:
@@ -234,7 +234,7 @@ def _against(scheme: Scheme, seen: Facts, at: datetime) -> tuple[Finding, ...]:
     return tuple(one for one in rules if one.status != "passed")
 
 
-def _admitting(
+def admitting(
     asked: PlacementRequest, used: Sequence[Purse], scarce_bp: Mapping[str, int]
 ) -> PlacementRequest:
     """Return a request that goes only where all these vouchers may be redeemed.
