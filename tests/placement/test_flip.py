@@ -9,6 +9,7 @@ from tallygrid.files.catalogue import read_catalogue
 from tallygrid.placement.flip import flips
 from tallygrid.placement.online import place
 from tallygrid.placement.shelf import Shelf
+from tallygrid.text.placement import explained
 
 CATALOGUE = read_catalogue()
 SHELF = Shelf.of(CATALOGUE)
@@ -45,7 +46,14 @@ def test_the_pressure_is_what_sends_work_to_the_least_used_of_like_sites() -> No
     found = {one.weight: one for one in flips(job, SHELF, IDLE, Weights()) if one.at < one.now}
 
     assert place(job, SHELF, IDLE).chosen == "horinger.h100"
-    assert 0 < found["pressure_fen_per_card_hour"].at < Weights().pressure_fen_per_card_hour
+    flip = found["pressure_fen_per_card_hour"]
+    assert 0 < flip.at < Weights().pressure_fen_per_card_hour
+    placement = place(job, SHELF, IDLE)
+    told = explained(placement, [flip], Weights(), CATALOGUE, "en")
+    assert any(
+        line.endswith(f"{flip.at / 100:.2f} downwards, NVIDIA H100 80 GB, Qingyang cluster")
+        for line in told
+    )
 
 
 def test_where_nothing_is_eligible_nothing_flips() -> None:

@@ -247,6 +247,19 @@ def test_the_choice_and_the_rows_are_said_in_chinese(
     assert words.sentence(rows[0], "zh") == "庆阳集群 NVIDIA H100 80G：综合成本高出 ¥3,880.30"
 
 
+def test_what_scarcity_costs_is_named_with_the_choice(
+    catalogue: Catalogue, shelf: Shelf, idle: Mapping[tuple[str, str], Pool]
+) -> None:
+    scarce = {key: pool._replace(shadow_fen_per_card_hour=100) for key, pool in idle.items()}
+
+    told = [words.choice(place(JOB, shelf, one), catalogue, "en") for one in (idle, scarce)]
+
+    assert [one.endswith("pressure on the site and what is scarce.") for one in told] == [
+        False,
+        True,
+    ]
+
+
 def test_the_parts_of_a_cost_have_names_and_sum_to_the_whole(
     shelf: Shelf, idle: Mapping[tuple[str, str], Pool]
 ) -> None:

@@ -26,12 +26,13 @@ def choice(placement: Placement, catalogue: Catalogue, language: Language) -> st
     verdict = placement.verdict
     if verdict is None or verdict.cost is None:
         return render("placement.none", language)
+    cost = verdict.cost
     return render(
-        "placement.chosen",
+        "placement.chosen_scarce" if cost.shadow_fen or cost.budget_fen else "placement.chosen",
         language,
         offer=_name(verdict.offer, catalogue, language),
-        price=verdict.cost.price_fen,
-        extra=verdict.cost.total_fen - verdict.cost.price_fen,
+        price=cost.price_fen,
+        extra=cost.total_fen - cost.price_fen,
     )
 
 
@@ -128,7 +129,7 @@ def _weight(
         return [render(f"placement.no_flip.{kind}", language, weight=said, now=now)]
     return [
         render(
-            f"placement.flip.{kind}",
+            f"placement.flip.{kind}.{'up' if one.at > now else 'down'}",
             language,
             weight=said,
             now=now,
