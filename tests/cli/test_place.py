@@ -242,6 +242,15 @@ def test_a_folder_that_is_not_there_is_told_first(terminal: Terminal, tmp_path: 
     assert "cannot be written" in terminal.errs(*words)
 
 
+@pytest.mark.parametrize("option", ["--seconds", "--gap"])
+@pytest.mark.parametrize("number", ["nan", "inf", "-1"])
+def test_what_is_no_number_ends_no_search(
+    terminal: Terminal, tmp_path: Path, option: str, number: str
+) -> None:
+    assert number in terminal.errs(*written(tmp_path), option, number)
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_json_stands_alone_on_standard_output(terminal: Terminal, tmp_path: Path) -> None:
     result = terminal.types(*written(tmp_path), "--json")
 

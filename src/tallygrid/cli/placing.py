@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,18 @@ _RESERVE: Final = 0.03
 """The share of the time that is kept for checking and writing, beside what reading took."""
 
 
+class _Finite(click.FloatRange):
+    """A range that neither infinity is in, nor what is no number: click lets both through."""
+
+    def convert(
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not isfinite(number):
+            self.fail(f"{value!r} is no finite number. Write digits.", param, ctx)
+        return number
+
+
 def _file(name: str, does: str) -> Callable[[Any], Any]:
     path = click.Path(path_type=Path, dir_okay=False)
     return click.option(name, required=True, type=path, metavar="FILE.csv", help=does)
@@ -37,14 +50,14 @@ def _file(name: str, does: str) -> Callable[[Any], Any]:
 @_file("--out", "Where the assignment is written: job_id, pool_id.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_Finite(min=0, min_open=True),
     default=SECONDS,
     show_default=True,
     help="Stop then at the latest, with the best so far.",
 )
 @click.option(
     "--gap",
-    type=click.FloatRange(0, 1),
+    type=_Finite(0, 1),
     default=0.0,
     show_default=True,
     help="Stop as soon as value and bound are so near, as a share of the value.",
