@@ -235,6 +235,9 @@ def test_the_table_of_runners_up_names_every_other_offer(
     assert rows["zhongwei.ascend-910b2"].why == "dearer by CN¥4,500.01 in all"
     assert rows["zhongwei.ascend-910b2"].total_fen is not None
     assert rows["zhongwei.h100"].total_fen is None
+    barred = [row.why.count("; ") for row in rows.values() if row.total_fen is None]
+    assert barred == sorted(barred), "what lacks least comes first"
+    assert max(barred) > 0
 
 
 def test_the_choice_and_the_rows_are_said_in_chinese(

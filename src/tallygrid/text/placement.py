@@ -39,8 +39,9 @@ def choice(placement: Placement, catalogue: Catalogue, language: Language) -> st
 def runners_up(
     placement: Placement, catalogue: Catalogue, language: Language, *, at: datetime
 ) -> tuple[Row, ...]:
-    """Return a row for every offer not chosen: the eligible by cost, then the others by id."""
-    others = [*placement.ranked()[1:], *placement.passed_over()]
+    """Return a row for every offer not chosen: the eligible by cost, then what lacks least."""
+    barred = sorted(placement.passed_over(), key=lambda one: (len(one.codes), one.offer))
+    others = [*placement.ranked()[1:], *barred]
     teller = _Teller(placement, catalogue, language, at)
     return tuple(
         Row(
