@@ -88,7 +88,7 @@ def test_a_part_that_no_voucher_pays_for_is_still_a_line(funded: Desk, purchase:
 
 
 def test_more_than_was_ordered_cannot_be_delivered(funded: Desk, purchase: Purchase) -> None:
-    with pytest.raises(DeliveryError, match="9 more is too much"):
+    with pytest.raises(DeliveryError, match="9 server-months more is too much"):
         delivering.accept(funded.office, purchase, a_delivery(1, 9))
 
 

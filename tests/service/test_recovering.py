@@ -5,13 +5,12 @@ from fractions import Fraction
 import pytest
 from desk import AT, CATALOGUE, CITY, SERVER, Desk, wanted
 
-from tallygrid.core.clawback import ClawbackActError
 from tallygrid.core.payment import Receipt
 from tallygrid.service import paying, recovering
 from tallygrid.service.buying import UnknownError
 from tallygrid.service.intent import ConflictError
 from tallygrid.service.paying import Payment, ReceiptError
-from tallygrid.service.recovering import Clawback, Demand, ExcessiveError
+from tallygrid.service.recovering import ActError, Clawback, Demand, ExcessiveError
 
 PROVIDER = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code
 PAID_FEN = 1_500_000
@@ -107,7 +106,7 @@ def test_a_contested_demand_waits_until_it_is_upheld_or_dropped(paid: Desk) -> N
 
     for _ in range(2):
         recovering.contest(paid.office, "K-1", at=AT)
-        with pytest.raises(ClawbackActError):
+        with pytest.raises(ActError):
             _recover(paid, 1, "R-1")
         recovering.uphold(paid.office, "K-1", at=AT)
     recovering.contest(paid.office, "K-1", at=AT)
@@ -145,6 +144,6 @@ def test_what_will_not_come_back_is_written_off(paid: Desk) -> None:
     recovering.write_off(paid.office, "K-1", at=AT)
 
     assert _where(paid) == [1_000_000, 0, 300_000]
-    with pytest.raises(ClawbackActError, match="Nothing more can happen"):
+    with pytest.raises(ActError, match="nothing more can be done"):
         _recover(paid, 1, "R-2")
     assert paid.problems() == ()

@@ -52,6 +52,7 @@ _KNOWN: Final = {
     "tallygrid.service.closing.YearError": REFUSED,
     "tallygrid.service.copaying.OwnShareError": REFUSED,
     "tallygrid.service.correcting.CorrectionError": REFUSED,
+    "tallygrid.service.recovering.ActError": REFUSED,
     "tallygrid.service.recovering.ExcessiveError": REFUSED,
     "tallygrid.service.told.ToldError": REFUSED,
     "tallygrid.service.token.StrangerError": WRONG_INPUT,

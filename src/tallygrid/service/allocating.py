@@ -32,6 +32,7 @@ from tallygrid.service.issuing import Issue, Request
 from tallygrid.service.office import Office
 from tallygrid.service.plain import facts_of
 from tallygrid.service.publishing import Scheme, latest, versions
+from tallygrid.service.told import ToldError
 from tallygrid.service.wish import Posting, Wish
 
 _SHARED_AT_CLOSE: Final = frozenset({"pro_rata", "ranked", "lottery"})
@@ -67,34 +68,16 @@ class Allotted:
     voucher: str | None
 
 
-class OpenRuleError(Exception):
+class OpenRuleError(ToldError):
     """Nothing can be shared out while the text leaves open how."""
 
-    def __init__(self, scheme: Scheme) -> None:
-        super().__init__(
-            f"{scheme.id} leaves open how a budget is shared out. "
-            "Publish it with an assumption that answers `allocation`."
-        )
 
-
-class WindowError(Exception):
+class WindowError(ToldError):
     """A batch is to be shared out, and in every window with applications others may still apply."""
 
-    def __init__(self, scheme: Scheme, at: datetime) -> None:
-        super().__init__(
-            f"Applications for {scheme.id} are still taken at {at:%Y-%m-%d %H:%M}, and what each "
-            "gets depends on all of them. Close the batch when the window has shut."
-        )
 
-
-class ScoreError(Exception):
+class ScoreError(ToldError):
     """Applications cannot be ranked for want of the fact that the programme ranks by."""
-
-    def __init__(self, name: str, applications: Sequence[str]) -> None:
-        super().__init__(
-            f"The programme ranks by `{name}`, which is not known of {', '.join(applications)}. "
-            "Refuse these, or let them be submitted anew with it."
-        )
 
 
 def allocate(
@@ -124,7 +107,6 @@ def allocate(
             "seed": closing.seed,
             "groups": dict(closing.groups),
         },
-        name=f"Batch {closing.name} of {scheme.id}",
     )
     while True:
         resume(office, "apply", "allot", programme=scheme.id)
@@ -210,7 +192,7 @@ def of_batch(connection: Connection, programme: str, batch: str) -> tuple[Allott
 def _require_rule(scheme: Scheme) -> None:
     rule = scheme.applied.allocation
     if rule.value is None or (rule.last is not None and rule.last.value is None):
-        raise OpenRuleError(scheme)
+        raise OpenRuleError("open_rule", programme=scheme.id)
 
 
 @dataclass(frozen=True)
@@ -298,7 +280,7 @@ def _short_fen(
 def _require_scores(name: str, found: Sequence[_Candidate]) -> None:
     without = [one.request.id for one in found if one.claim(name).score is None]
     if without:
-        raise ScoreError(name, without)
+        raise ScoreError("no_score", fact=name, names=", ".join(without))
 
 
 def _candidates(connection: Connection, scheme: Scheme, at: datetime) -> Iterator[_Candidate]:
@@ -345,7 +327,7 @@ def _applications(
     if _is_counted_at_close(connection, scheme):
         rows = [row for row in rows if not may_grow(scheme.applied, row[-1], at)]
         if not rows and scheme.applied.windows and is_open(scheme.applied, at):
-            raise WindowError(scheme, at)
+            raise WindowError("window_open", programme=scheme.id, at=f"{at:%Y-%m-%d %H:%M}")
     for name, applicant, contract, facts, submitted_at in rows:
         yield Request(name, applicant, contract, facts_of(facts)), submitted_at
 
@@ -490,7 +472,6 @@ def _issue(office: Office, scheme: Scheme, allotment: _Granted) -> None:
             "contract": contract,
             "amount_fen": allotment.amount_fen,
         },
-        name=f"Application {allotment.application} in batch {allotment.batch}",
     )
     while True:
         resume(office, "apply", "allot", contract=contract)

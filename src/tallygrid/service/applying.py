@@ -71,7 +71,6 @@ def apply(
             "at": at.isoformat(),
             **({} if way == "voucher" else {way: True}),
         },
-        name=f"Application {request.id}",
     )
     while True:
         resume(office, "apply", "allot", contract=request.contract)

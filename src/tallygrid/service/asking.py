@@ -20,9 +20,8 @@ from tallygrid.service.plain import dump
 from tallygrid.service.prospect import Prospect, propose, prospect
 from tallygrid.service.purchase import Cards, Purchase
 from tallygrid.service.quoting import Counter, Proposal, Purse, admitting
+from tallygrid.service.told import ToldError, quantity
 from tallygrid.service.wish import Answer
-from tallygrid.settings import Language
-from tallygrid.text import render
 
 _PLACINGS_MAX: Final = 20
 """How often a workload is placed anew because others took its cards meanwhile."""
@@ -70,16 +69,8 @@ def apply(counter: Counter, one: Ask, *, at: datetime) -> tuple[Prospect, tuple[
     return found, tuple(known.values())
 
 
-class UnpublishedError(Exception):
+class UnpublishedError(ToldError):
     """A programme that would help is known, but was never published here."""
-
-    def __init__(self, programme: str) -> None:
-        self.programme = programme
-        super().__init__(self.sentence("en"))
-
-    def sentence(self, language: Language) -> str:
-        """Return which programme it is, and what would be right."""
-        return render("asking.unpublished", language, programme=self.programme)
 
 
 def _made(counter: Counter, one: Ask, found: Prospect, at: datetime) -> tuple[Applied, ...]:
@@ -91,7 +82,7 @@ def _made(counter: Counter, one: Ask, found: Prospect, at: datetime) -> tuple[Ap
     published = publishing.published(counter.office) if found.chosen else {}
     for match in found.chosen:
         if match.scheme.id not in published:
-            raise UnpublishedError(match.scheme.id)
+            raise UnpublishedError("unpublished", programme=match.scheme.id)
     return tuple(
         applying.apply(
             counter.office,
@@ -103,13 +94,16 @@ def _made(counter: Counter, one: Ask, found: Prospect, at: datetime) -> tuple[Ap
     )
 
 
-class NameTakenError(Exception):
+class NameTakenError(ToldError):
     """A purchase of this name is something else."""
 
     def __init__(self, one: Ask, taken: Purchase) -> None:
         super().__init__(
-            f"{one.id!r} is the name of another purchase: {taken.quantity} {taken.unit} of "
-            f"{taken.offer} by {taken.applicant}. Choose another --id."
+            "name_taken",
+            name=one.id,
+            quantity=quantity(taken.quantity, taken.unit),
+            offer=taken.offer,
+            applicant=taken.applicant,
         )
 
 

@@ -90,7 +90,6 @@ def transfer(
             "parts_fen": dict(tranche.parts_fen),
             "document": tranche.document,
         },
-        name=f"Document {tranche.document} of {giving.id} in {tranche.year}",
     )
     arriving = divided(taking, tranche.total_fen)
     out = _legs("available", "transferred_out", tranche.year, tranche.parts_fen)
@@ -120,7 +119,6 @@ def _move(office: Office, scheme: Scheme, tranche: Tranche, kind: str, *, at: da
             **({} if by_weight else {"parts_fen": dict(tranche.parts_fen)}),
             **({"group": tranche.group} if tranche.group else {}),
         },
-        name=f"Document {tranche.document} for {scheme.id} in {tranche.year}",
     )
     ways = {"appropriate": ("appropriation", "available"), "reduce": ("available", "appropriation")}
     legs = _legs(*ways[kind], tranche.year, tranche.parts_fen, tranche.group)

@@ -27,6 +27,7 @@ from tallygrid.service.leasing import take
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.purchase import HOLD_TTL_S, Cards, Purchase, Share, require_state
+from tallygrid.service.told import Said, ToldError, state
 from tallygrid.service.voucher import Voucher
 from tallygrid.service.wish import Answer, Posting, Step, Wish, postings
 
@@ -49,23 +50,31 @@ class Wanted:
     placement: Mapping[str, Any] | None = None
 
 
-class UnknownError(Exception):
+class UnknownError(ToldError):
     """Something was named that is not there."""
 
     def __init__(self, what: str, name: str) -> None:
-        super().__init__(f"There is no {what} {name!r}. Check the name.")
+        super().__init__(f"unknown.{what}", name=name)
 
 
-class VoucherError(Exception):
+class VoucherError(ToldError):
     """A voucher cannot pay for a purchase."""
 
     def __init__(self, voucher: Voucher, wanted: Wanted, at: datetime) -> None:
         super().__init__(
-            f"Voucher {voucher.id} ({voucher.state}, {voucher.kind}, held by {voucher.applicant} "
-            f"for contract {voucher.contract}) is valid from {voucher.valid_from} until the day "
-            f"before {voucher.valid_until}; it cannot pay for {wanted.id} ({wanted.offer}, of "
-            f"{wanted.applicant} under contract {wanted.contract}) at {at:%Y-%m-%d %H:%M %Z}. "
-            "Use a valid voucher of the same applicant, contract and kind."
+            "voucher",
+            voucher=voucher.id,
+            state=state(voucher.state),
+            kind=Said(f"programme.kind.{voucher.kind}"),
+            holder=voucher.applicant,
+            of_contract=voucher.contract,
+            valid_from=voucher.valid_from,
+            valid_until=voucher.valid_until,
+            purchase=wanted.id,
+            offer=wanted.offer,
+            applicant=wanted.applicant,
+            contract=wanted.contract,
+            at=f"{at:%Y-%m-%d %H:%M %Z}",
         )
 
 
@@ -84,7 +93,6 @@ def buy(office: Office, wanted: Wanted, *, at: datetime) -> Answer:
         key=key_of("buy", wanted.id),
         kind="buy",
         body={**dump(wanted), "at": at.isoformat()},
-        name=f"Purchase {wanted.id}",
     )
     return carry_out(office, wish, lambda connection: _bought(connection, office, wanted, at))
 

@@ -99,7 +99,6 @@ def _close_voucher(
         key=key_of("carry", voucher.id, how.year, how.document),
         kind="carry",
         body={"voucher": voucher.id, "year": how.year, "document": how.document},
-        name=f"Document {how.document} for voucher {voucher.id}",
     )
     moved_fen = 0
 
@@ -134,7 +133,6 @@ def _close_budget(office: Office, programme: str, how: Close, at: datetime) -> t
             "document": how.document,
             "carries": how.carries,
         },
-        name=f"Document {how.document} for {programme} in {how.year}",
     )
     moved_fen = 0
 

@@ -74,10 +74,8 @@ def receive(
         ConflictError: The receipt's number stands for another sum.
         OwnShareError: It is more than is owed.
     """
-    body = {"programme": programme, "debtor": debtor, "receipt": receipt, "amount_fen": amount_fen}
-    wish = Wish(
-        key_of("copay received", programme, debtor, receipt), "copay", body, f"Receipt {receipt}"
-    )
+    body = {"programme": programme, "debtor": debtor, "number": receipt, "amount_fen": amount_fen}
+    wish = Wish(key_of("copay received", programme, debtor, receipt), "copay", body)
 
     def compose(connection: Connection) -> tuple[Posting, ...]:
         name = f"copay {programme} {debtor}"
@@ -113,8 +111,8 @@ def _owed(connection: Connection, programme: str, debtor: str) -> list[tuple[Acc
 
 def note_late(office: Office, programme: str, debtor: str, *, notice: str, at: datetime) -> Answer:
     """Note that what a debtor owes is late, by the number of the notice it was sent."""
-    body = {"programme": programme, "debtor": debtor, "notice": notice}
-    wish = Wish(key_of("copay late", programme, debtor, notice), "copay", body, f"Notice {notice}")
+    body = {"programme": programme, "debtor": debtor, "number": notice}
+    wish = Wish(key_of("copay late", programme, debtor, notice), "copay", body)
 
     def compose(connection: Connection) -> tuple[Posting, ...]:
         name = f"copay {programme} {debtor}"

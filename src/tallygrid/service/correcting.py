@@ -18,7 +18,7 @@ from tallygrid.service.intent import PendingError, carry_out, followed, resume, 
 from tallygrid.service.lines import Accepted
 from tallygrid.service.office import Office
 from tallygrid.service.purchase import Purchase, Share, require_state
-from tallygrid.service.told import ToldError
+from tallygrid.service.told import ToldError, quantity
 from tallygrid.service.wish import Answer, Posting, Step, Wish, postings
 
 _REMEDIES: Final = {
@@ -67,15 +67,14 @@ def correct(office: Office, purchase: Purchase, less: Accepted) -> Answer:
         StateError: Nothing of the purchase was accepted.
     """
     if less.quantity >= 0:
-        raise CorrectionError("adds", quantity=less.quantity)
+        raise CorrectionError("adds", quantity=quantity(less.quantity, purchase.unit))
     accepted = sum((one.quantity for one in lines.of_purchase(office, purchase)), Fraction(0))
     if accepted + less.quantity < 0 and not _is_known(office, purchase, less):
         raise CorrectionError(
             "takes_too_much",
             purchase=purchase.id,
-            accepted=accepted,
-            unit=purchase.unit,
-            quantity=-less.quantity,
+            accepted=quantity(accepted, purchase.unit),
+            quantity=quantity(-less.quantity, purchase.unit),
         )
     wish = Wish(
         key=key_of("capture", purchase.id, less.n),

@@ -10,6 +10,7 @@ from tallygrid.service import lines
 from tallygrid.service.lines import Accepted, Line
 from tallygrid.service.office import Office
 from tallygrid.service.purchase import Purchase
+from tallygrid.service.told import ToldError, quantity
 from tallygrid.service.wish import Answer
 
 
@@ -31,7 +32,7 @@ class Delivery:
         return sha256(self.evidence).hexdigest()
 
 
-class DeliveryError(Exception):
+class DeliveryError(ToldError):
     """A delivery cannot be what was ordered."""
 
 
@@ -53,10 +54,7 @@ def accept(office: Office, purchase: Purchase, delivery: Delivery) -> Answer:
     """
     check(purchase, delivery, lines.of_purchase(office, purchase))
     if elsewhere := lines.proved_by(office, delivery.evidence_sha256, beside=purchase.id):
-        raise DeliveryError(
-            f"This evidence proves a delivery of {elsewhere} already. Hand in the paper that "
-            f"belongs to {purchase.id}."
-        )
+        raise DeliveryError("delivery.elsewhere", purchase=purchase.id, elsewhere=elsewhere)
     document = delivery.evidence_sha256
     return lines.capture(
         office,
@@ -84,27 +82,22 @@ def check(
     Raises:
         DeliveryError: It is nothing, more than was ordered, or one paper with other contents.
     """
+    unit, of = purchase.unit, {"purchase": purchase.id, "n": delivery.n}
     same = [one for one in before if one.n == delivery.n]
     if same and same[0].quantity != delivery.quantity:
-        raise DeliveryError(
-            f"Delivery {delivery.n} of {purchase.id} was accepted for {same[0].quantity} "
-            f"{purchase.unit}, not for {delivery.quantity}. Repeat it as it was, or give the "
-            "evidence of another delivery."
-        )
+        was, now = quantity(same[0].quantity, unit), quantity(delivery.quantity, unit)
+        raise DeliveryError("delivery.other", **of, was=was, now=now)
     if delivery.quantity < 0 or not (delivery.quantity or delivery.final):
-        raise DeliveryError(
-            f"A delivery of {delivery.quantity} {purchase.unit} is none. Say what was delivered; "
-            "nothing may be delivered only at the end."
-        )
+        raise DeliveryError("delivery.none", **of, quantity=quantity(delivery.quantity, unit))
     if delivery.delivered_at < purchase.placed_at:
-        raise DeliveryError(
-            f"{purchase.id} was bought on {purchase.placed_at:%Y-%m-%d}; nothing of it can have "
-            f"been delivered on {delivery.delivered_at:%Y-%m-%d}. Correct the date."
-        )
+        days = {"bought": purchase.placed_at.date(), "delivered": delivery.delivered_at.date()}
+        raise DeliveryError("delivery.early", **of, **days)
     delivered = sum((one.quantity for one in before if one.n != delivery.n), Fraction(0))
     if delivered + delivery.quantity + then > purchase.quantity:
         raise DeliveryError(
-            f"{purchase.quantity} {purchase.unit} were ordered as {purchase.id} and {delivered} "
-            f"delivered before: {delivery.quantity + then} more is too much. Correct the quantity, "
-            "or let the rest be a purchase of its own."
+            "delivery.too_much",
+            **of,
+            ordered=quantity(purchase.quantity, unit),
+            delivered=quantity(delivered, unit),
+            more=quantity(delivery.quantity + then, unit),
         )

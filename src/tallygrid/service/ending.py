@@ -22,7 +22,7 @@ from tallygrid.service.buying import UnknownError
 from tallygrid.service.intent import carry_out, followed
 from tallygrid.service.office import Office
 from tallygrid.service.plain import load
-from tallygrid.service.told import ToldError
+from tallygrid.service.told import ToldError, state
 from tallygrid.service.voucher import Voucher
 from tallygrid.service.wish import Posting, Refused, Step, Wish
 
@@ -70,7 +70,7 @@ def revoke(office: Office, name: str, *, at: datetime, why: str, document: str =
     if found is None:
         raise UnknownError("voucher", name)
     if found.state in {"expired", "used_up"}:
-        raise ToldError("not_revocable", voucher=name, state=found.state)
+        raise ToldError("not_revocable", voucher=name, state=state(found.state))
     for purchase in office.transact("web", lambda connection: unbegun(connection, name)):
         buying.give_up(office, purchase, at=at, why=f"voucher {name} was revoked")
     return end(office, found, at=at, state="revoked", why=why, document=document)
@@ -148,7 +148,6 @@ class _Ending:
             key=key_of("end", *name, moves.out_fen, moves.free_fen),
             kind="end",
             body={"voucher": self.voucher.id, "state": self.state, "to": self.target},
-            name=f"The end of voucher {self.voucher.id}",
         )
 
     def steps(self, connection: Connection, wish: Wish) -> list[Step]:

@@ -35,6 +35,8 @@ from tallygrid.service.wish import (
     postings_json,
     postings_of,
 )
+from tallygrid.settings import Language
+from tallygrid.text import catalogue, render
 
 Compose = Callable[[Connection], Sequence[Posting]]
 """Works out the postings of a wish, in the transaction that writes its intent."""
@@ -50,10 +52,15 @@ class ConflictError(Exception):
     """A key was used again for something else."""
 
     def __init__(self, wish: Wish) -> None:
-        super().__init__(
-            f"{wish.name or f'Key {wish.key}'} was asked for before, with other contents. "
-            "The same name means the same thing; take a new name for a new one."
-        )
+        self.wish = wish
+        super().__init__(self.sentence("en"))
+
+    def sentence(self, language: Language) -> str:
+        """Return what was asked for before, by the name that its caller gave it."""
+        code = f"money.named.{self.wish.kind}"
+        known = code if code in catalogue() else "money.named.other"
+        name = render(known, language, **{"key": self.wish.key, **self.wish.body})
+        return render("money.conflict", language, name=name)
 
 
 def carry_out(office: Office, wish: Wish, compose: Compose, *, anew: bool = False) -> Answer:

@@ -26,6 +26,7 @@ from tallygrid.service.office import Office
 from tallygrid.service.plain import facts_of
 from tallygrid.service.publishing import versions
 from tallygrid.service.told import ToldError
+from tallygrid.service.told import state as named
 from tallygrid.service.voucher import Voucher
 from tallygrid.service.wish import Answer, Posting, Step, Wish, postings
 
@@ -59,7 +60,7 @@ def issue(office: Office, application: str, *, at: datetime) -> Answer:
     def compose(award: Award) -> tuple[Posting, ...]:
         bar = barred(award.issue)
         if bar:
-            raise NoticeError("notice_barred", application=application, bar=bar)
+            raise NoticeError("notice_barred", application=application, bar=bar.partition(" ")[2])
         if not award.parts_fen:
             raise NoticeError("notice_empty", application=application)
         voucher = _voucher(award, at)
@@ -205,7 +206,7 @@ def _award(connection: Connection, name: str) -> Award:
     assert row is not None, "its contract was looked up"
     programme, version, applicant, contract, facts, decision, state, at = row
     if state != ApplicationState.IN_NOTICE:
-        raise NoticeError("not_in_notice", application=name, state=state)
+        raise NoticeError("not_in_notice", application=name, state=named(state))
     (scheme,) = (one for one in versions(connection, programme) if one.programme.hash == version)
     request = Request(name, applicant, contract, facts_of(facts))
     reserved = connection.execute(

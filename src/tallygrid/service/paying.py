@@ -57,9 +57,7 @@ def prepare(office: Office, *, programme: str, batch: str, at: datetime) -> tupl
 
     A batch that was prepared before is returned as it was: the same name pays once.
     """
-    wish = Wish(
-        key_of("prepare", batch), "prepare", {"programme": programme, "batch": batch}, batch
-    )
+    wish = Wish(key_of("prepare", batch), "prepare", {"programme": programme, "batch": batch})
     carry_out(office, wish, lambda connection: _batch(connection, programme, batch, at))
     return payments(office, batch=batch)
 

@@ -16,18 +16,13 @@ from tallygrid.core.workload import Workload
 from tallygrid.service.matching import Match, eligible, match
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.quoting import Counter, Proposal, Purse, admitted, nearest_place
+from tallygrid.service.told import Said, ToldError
 
 HOURS_OF_MONTH = 720
 
 
-class NoOfferError(Exception):
+class NoOfferError(ToldError):
     """Nothing in the catalogue is sold by the unit that is asked for."""
-
-    def __init__(self, workload: Workload) -> None:
-        super().__init__(
-            f"Nothing is offered by {workload.unit} for {workload.name}. "
-            "See the offers and their units in the catalogue."
-        )
 
 
 @dataclass(frozen=True)
@@ -147,7 +142,7 @@ def _offer(catalogue: Catalogue, workload: Workload, purses: Sequence[Purse]) ->
         if one.unit == order.unit and order.offer in {"", one.id}
     ]
     if not offers:
-        raise NoOfferError(workload)
+        raise NoOfferError("no_offer", unit=Said(f"money.unit.{workload.unit}"), name=workload.name)
     admitted_by_all = [one for one in offers if all(one.id in p.admission.offers for p in purses)]
     return min(admitted_by_all or offers, key=lambda one: (one.price.unit_fen, one.id))
 

@@ -12,6 +12,7 @@ from tallygrid import ledger
 from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.programme import Programme
 from tallygrid.service.office import Office
+from tallygrid.service.told import ToldError
 
 
 @dataclass(frozen=True)
@@ -40,35 +41,16 @@ class Scheme:
         return (self.assumptions.id,) if self.assumptions is not None and relied else ()
 
 
-class ReportedError(Exception):
+class ReportedError(ToldError):
     """Somebody tried to publish what a brief says instead of what was issued."""
 
-    def __init__(self, programme: Programme) -> None:
-        super().__init__(
-            f"{programme.id} is kept as reported, beside what was issued, and cannot be published. "
-            f"Publish {programme.contradicts} instead."
-        )
 
-
-class ReadingsError(Exception):
+class ReadingsError(ToldError):
     """A version is read in one way; somebody tried to publish it with other readings."""
 
-    def __init__(self, scheme: Scheme, before: str) -> None:
-        super().__init__(
-            f"This version of {scheme.id} is published under the assumptions {before!r} already. "
-            "Publish it with those, or publish a new version of its text."
-        )
 
-
-class SupersededError(Exception):
+class SupersededError(ToldError):
     """A version is published that another one, published later, has followed."""
-
-    def __init__(self, scheme: Scheme, later: datetime) -> None:
-        super().__init__(
-            f"Another version of {scheme.id} is published from {later:%Y-%m-%d %H:%M} on, and "
-            "stays in force: what was followed does not come back. To return to an earlier text, "
-            "publish it as the new document that says so, later than that."
-        )
 
 
 def publish(office: Office, scheme: Scheme, *, at: datetime) -> None:
@@ -82,7 +64,8 @@ def publish(office: Office, scheme: Scheme, *, at: datetime) -> None:
         SupersededError: Another version was published later.
     """
     if scheme.programme.edition != "issued":
-        raise ReportedError(scheme.programme)
+        issued = scheme.programme.contradicts
+        raise ReportedError("as_reported", programme=scheme.id, issued=issued)
     office.transact("web", lambda connection: _published(connection, scheme, at))
 
 
@@ -156,7 +139,7 @@ def _published(connection: Connection, scheme: Scheme, at: datetime) -> None:
     assert row is not None, "an upsert returns its row"
     kept = row[0]
     if scheme.assumptions and kept != scheme.assumptions.model_dump(mode="json"):
-        raise ReadingsError(scheme, kept["id"])
+        raise ReadingsError("other_readings", programme=scheme.id, before=kept["id"])
     found, since = latest(connection, scheme.id)
     if found != scheme.programme.hash:
-        raise SupersededError(scheme, since)
+        raise SupersededError("superseded", programme=scheme.id, since=f"{since:%Y-%m-%d %H:%M}")

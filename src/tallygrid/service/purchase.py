@@ -1,6 +1,6 @@
 """A purchase as the service keeps it: one thing bought by one applicant on fixed terms."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -13,6 +13,7 @@ from tallygrid.core.books import REGISTRY, Account, Leg
 from tallygrid.core.key import key_of
 from tallygrid.core.rating import Bill, Terms
 from tallygrid.service.plain import dump, load
+from tallygrid.service.told import ToldError, either, state
 
 HOLD_TTL_S: Final = 7 * 24 * 3600
 """How long a hold waits for work to start; started work never expires."""
@@ -131,14 +132,8 @@ class Purchase:
         return {**dump(self), "account": str(self.account)}
 
 
-class StateError(Exception):
+class StateError(ToldError):
     """A purchase was asked for something that its state does not allow."""
-
-    def __init__(self, purchase: str, state: str, allowed: Sequence[str]) -> None:
-        super().__init__(
-            f"Purchase {purchase} is {state}; this can only be done while it is "
-            f"{' or '.join(allowed)}. Look at its lines before you go on."
-        )
 
 
 def require_state(connection: Connection, purchase: Purchase, *states: str) -> None:
@@ -152,7 +147,9 @@ def require_state(connection: Connection, purchase: Purchase, *states: str) -> N
     ).fetchone()
     assert row is not None, purchase.id
     if row[0] not in states:
-        raise StateError(purchase.id, row[0], states)
+        raise StateError(
+            "purchase", purchase=purchase.id, state=state(row[0]), allowed=either(states)
+        )
 
 
 def find(connection: Connection, purchase: str) -> Purchase | None:

@@ -10,12 +10,12 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from tallygrid.core.books import Account, Event, Leg
-from tallygrid.core.clawback import ClawbackAct, ClawbackState, clawback_after
+from tallygrid.core.clawback import NEXT_CLAWBACK, ClawbackAct, ClawbackState, clawback_after
 from tallygrid.core.key import key_of
 from tallygrid.service.buying import UnknownError
 from tallygrid.service.intent import followed, in_turn, settle_first
 from tallygrid.service.office import Office
-from tallygrid.service.told import ToldError
+from tallygrid.service.told import ToldError, either, state
 from tallygrid.service.wish import Answer, Posting, Step, Wish
 
 _OF_A_PAYMENT: Final = ("claw_back", "receipt")
@@ -70,6 +70,16 @@ class ExcessiveError(ToldError):
     """More is asked back than a payment has brought, or than is still due."""
 
 
+class ActError(ToldError):
+    """A demand was to do something that its state does not allow."""
+
+    def __init__(self, clawback: str, now: ClawbackState, act: ClawbackAct) -> None:
+        allowed = sorted(other for known, other in NEXT_CLAWBACK if known is now)
+        code = "clawback_act" if allowed else "clawback_over"
+        values = {"clawback": clawback, "state": state(now), "act": state(act)}
+        super().__init__(code, **values, allowed=either(allowed))
+
+
 def demand(office: Office, asked: Demand, *, at: datetime) -> Answer:
     """Ask back a part or the whole of a payment that has arrived.
 
@@ -85,7 +95,7 @@ def demand(office: Office, asked: Demand, *, at: datetime) -> Answer:
         "amount_fen": asked.amount_fen,
         "document": asked.document,
     }
-    wish = Wish(key_of("claw_back", asked.id), "claw_back", body, f"Clawback {asked.id}")
+    wish = Wish(key_of("claw_back", asked.id), "claw_back", body)
     return in_turn(
         office,
         wish,
@@ -233,7 +243,6 @@ def _act(  # noqa: PLR0913  # an act, and what it moves
         key=key_of("clawback", name, act, receipt, round_),
         kind="clawback",
         body={"clawback": name, "act": str(act), "receipt": receipt, "amount_fen": amount_fen},
-        name=f"Receipt {receipt}" if receipt else "",
     )
 
     def compose(connection: Connection) -> tuple[Posting, ...]:
@@ -242,11 +251,13 @@ def _act(  # noqa: PLR0913  # an act, and what it moves
         moves = ways(one)
         recovered_fen = one.recovered_fen + amount_fen
         whole = bool(amount_fen) and recovered_fen == one.amount_fen
-        state = clawback_after(ClawbackState(one.state), ClawbackAct.RECOVER_REST if whole else act)
+        done, now = ClawbackAct.RECOVER_REST if whole else act, ClawbackState(one.state)
+        if (now, done) not in NEXT_CLAWBACK:
+            raise ActError(name, now, act)
         payload: Mapping[str, Any] = {
             "does": "clawback_moved",
             "clawback": name,
-            "state": str(state),
+            "state": str(clawback_after(now, done)),
             "recovered_fen": recovered_fen,
         }
         steps = [Step(one.programme, "payer", _event(wish, act, moves, at))] if moves else []

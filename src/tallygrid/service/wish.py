@@ -16,8 +16,7 @@ class Wish:
     key: UUID
     kind: str
     body: Mapping[str, Any]
-    name: str = ""
-    """What its caller calls it, for the sentence that refuses another wish of the same name."""
+    """Everything that is asked; a repetition that says anything else is a conflict."""
 
 
 @dataclass(frozen=True)
