@@ -1,14 +1,23 @@
 """An officer closes a batch at the terminal: what each got, once, and what stands in the way."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from terminal import AT, EXAMPLES, Terminal
+from terminal import AT, EXAMPLES, FACTS, Terminal
 
 PROGRAMMES = Path(__file__).parents[2] / "src" / "tallygrid" / "programmes"
 NAME = "henan-compute-issued"
 IN_BATCHES = ("allocation:\n  value: null\n", "allocation:\n  value: null\n  settles: per_batch\n")
+SMALL = {
+    "contract_yuan": 100_000,
+    "contract_tax_yuan": 5_660,
+    "contract_signed_on": "2026-05-01",
+    "contract_term_months": 12,
+    "provider_kind": "ai_computing_centre",
+    "provider_pflops": 400,
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +70,27 @@ def test_the_batch_is_told_in_chinese_and_for_programs(terminal: Terminal) -> No
 
     assert "候补" in terminal.does("--language", "zh", *words)
     assert [one["state"] for one in terminal.reads(*words)] == ["waiting"]
+
+
+def test_why_the_books_said_no_is_told_with_what_to_do(terminal: Terminal, tmp_path: Path) -> None:
+    """Two awards claim one contract: what the second was to have, the registry refuses."""
+    facts = tmp_path / "case.json"
+    known = json.loads(FACTS.read_text(encoding="utf-8"))
+    facts.write_text(json.dumps({**known, **SMALL}), encoding="utf-8")
+    begin = ("notice", "begin", "--programme", NAME, "--facts", facts, "--contract", "ZZ")
+    for name in ("N-1", "N-2"):
+        told = terminal.types(*begin, "--id", name, *AT)
+        assert "it is awarded when its batch is closed" in told.stdout
+    more = ("--year", 2026, "--yuan", 200_000, "--document", "more", *AT)
+    terminal.does("books", "appropriate", "--programme", NAME, *more)
+
+    said = _award(terminal, "2026-9", "--at", "2026-06-03")
+
+    assert "N-1: CN¥20,000.00 of CN¥20,000.00 reserved" in said
+    assert "N-2: waits for CN¥20,000.00 that it was to have; the books said no:" in said
+    assert "free; CN¥20,000.00 was asked" in said
+    words = ("award", "--programme", NAME, "--batch", "2026-9", "--at", "2026-06-03")
+    assert "账簿未予入账" in terminal.does("--language", "zh", *words)
+    refused = {one["application"]: one["refused"] for one in terminal.reads(*words)}
+    assert refused["N-1"] is None
+    assert refused["N-2"]["code"] == "insufficient"

@@ -1,5 +1,7 @@
 """`tallygrid award`: a batch is closed, and its vouchers are issued."""
 
+from dataclasses import asdict
+
 import click
 
 from tallygrid.cli.allocating import left_of, refuse_kept, refuse_overspent, require_seed
@@ -11,6 +13,7 @@ from tallygrid.cli.common import (
     require_published,
     write_json,
 )
+from tallygrid.cli.refusing import why_refused
 from tallygrid.core.allocation import KeptError, OverspentError
 from tallygrid.service import allocating, publishing
 from tallygrid.service.allocating import Allotted, Closing
@@ -56,17 +59,22 @@ def award(  # noqa: PLR0913  # one argument per option
         except KeptError as error:
             refuse_kept(desk, error)
     if as_json:
-        write_json([vars(one) for one in closed])
+        write_json([asdict(one) for one in closed])
         return
     for one in closed:
         words = render(f"allocation.closed.{_became(one)}", desk.language, **vars(one))
         desk.out.print(words, markup=False, soft_wrap=True)
+        if one.refused is not None:
+            why = why_refused(desk, one.refused)
+            desk.out.print(f"  {why}", markup=False, soft_wrap=True)
     if not closed:
         click.echo(render("allocation.closed.none", desk.language))
 
 
 def _became(one: Allotted) -> str:
     """Return what became of an application, as the messages call it."""
+    if one.is_unserved:
+        return "barred" if one.is_barred else "unserved"
     if one.state != "awarded":
         return one.state
     if one.voucher is None:

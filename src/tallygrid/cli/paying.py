@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tallygrid.cli.common import REFUSED, ZONE, Desk, at_option, instant, require_published
-from tallygrid.cli.refusing import leave_refused
+from tallygrid.cli.refusing import leave_refused, tell_refused
 from tallygrid.files.payments import FORMATS, PaymentBatch, format_of
 from tallygrid.files.payments.accounts import read_accounts
 from tallygrid.files.whole import whole
@@ -94,11 +94,15 @@ def confirm(desk: Desk, receipts: Path, *, late: bool, at: str | None) -> None:
     with desk.office() as office:
         answers = paying.confirm(office, found, at=instant(at), late=late)
         waiting = paying.unanswered(office, found)
-    click.echo(render("cli.confirmed", desk.language, count=len(answers)))
+    refusals = [answer.refused for answer in answers if answer.refused is not None]
+    booked = len(answers) - len(refusals)
+    click.echo(render("cli.confirmed", desk.language, count=booked))
     for one in waiting:
         values = {"payment": one.id, "amount": one.amount_fen}
         click.echo(render("paying.unanswered", desk.language, **values))
-    if not all(answer.accepted for answer in answers):
+    for refused in refusals:
+        tell_refused(desk, refused)
+    if refusals:
         sys.exit(REFUSED)
 
 

@@ -17,13 +17,17 @@ def leave_refused(desk: Desk, refused: Refused | None) -> NoReturn:
 
 
 def tell_refused(desk: Desk, refused: Refused) -> None:
-    """Tell why the books said no; the registry's own conflict is about a contract."""
+    """Tell why the books said no."""
+    desk.log.print(why_refused(desk, refused), markup=False)
+
+
+def why_refused(desk: Desk, refused: Refused) -> str:
+    """Return why the books said no; the registry's own conflict is about a contract."""
     code = f"ledger.outcome.{refused.code}"
     known = code if code in catalogue() else "cli.refused"
     if (refused.programme, refused.code) == (REGISTRY, "conflict"):
         known = "cli.refused_contract"
-    words = render(known, desk.language, refusal=refused.code, **values_of(refused))
-    desk.log.print(words, markup=False)
+    return render(known, desk.language, refusal=refused.code, **values_of(refused))
 
 
 def values_of(refused: Refused) -> dict[str, object]:

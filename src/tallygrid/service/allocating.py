@@ -7,7 +7,7 @@ goes on from what was written (docs/adr/0005).
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -27,13 +27,21 @@ from tallygrid.core.money import split
 from tallygrid.core.programme import Programme
 from tallygrid.core.window import is_open, may_grow
 from tallygrid.service.applying import Way, awarded, barred
-from tallygrid.service.intent import PendingError, attempts, carry_out, given, resume, settle_first
+from tallygrid.service.intent import (
+    PendingError,
+    attempts,
+    carry_out,
+    given,
+    refusals,
+    resume,
+    settle_first,
+)
 from tallygrid.service.issuing import Issue, Request
 from tallygrid.service.office import Office
 from tallygrid.service.plain import facts_of
 from tallygrid.service.publishing import Scheme, latest, versions
 from tallygrid.service.told import ToldError
-from tallygrid.service.wish import Posting, Wish
+from tallygrid.service.wish import Posting, Refused, Wish
 
 _SHARED_AT_CLOSE: Final = frozenset({"pro_rata", "ranked", "lottery"})
 """Rules under which what one gets depends on everybody who may still apply."""
@@ -66,6 +74,18 @@ class Allotted:
     state: str
     """Awarded; in notice; waiting, for money or because the books said no; or refused."""
     voucher: str | None
+    refused: Refused | None = None
+    """What the books said, where it waits for all that it got in spite of it."""
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether it waits because another voucher on its contract stands in its way."""
+        return self.is_unserved and self.refused is None
+
+    @property
+    def is_unserved(self) -> bool:
+        """Whether it got something and has nothing."""
+        return self.state == "waiting" and self.amount_fen > 0
 
 
 class OpenRuleError(ToldError):
@@ -173,7 +193,7 @@ def _told(connection: Connection, programme: str, batch: str) -> tuple[Allotted,
 def of_batch(connection: Connection, programme: str, batch: str) -> tuple[Allotted, ...]:
     """Return what the applications of a batch got, those first who have something."""
     with connection.cursor(row_factory=class_row(Allotted)) as cursor:
-        return tuple(
+        found = tuple(
             cursor.execute(
                 """
                 SELECT allotment.application, asked_fen, amount_fen, result, place, factor,
@@ -187,6 +207,14 @@ def of_batch(connection: Connection, programme: str, batch: str) -> tuple[Allott
                 (programme, batch),
             ).fetchall()
         )
+    keys = {one.application: _key(programme, batch, one.application) for one in found}
+    said = refusals(connection, [keys[one.application] for one in found if one.is_unserved])
+    return tuple(replace(one, refused=said.get(keys[one.application])) for one in found)
+
+
+def _key(programme: str, batch: str, application: str) -> UUID:
+    """Return the key under which what a batch gives an application is issued."""
+    return key_of("allot", programme, batch, application)
 
 
 def _require_rule(scheme: Scheme) -> None:
@@ -434,7 +462,7 @@ class _Granted:
     @property
     def key(self) -> UUID:
         """The key of its issue."""
-        return key_of("allot", self.programme, self.batch, self.application)
+        return _key(self.programme, self.batch, self.application)
 
 
 def _granted(connection: Connection, scheme: Scheme) -> tuple[_Granted, ...]:

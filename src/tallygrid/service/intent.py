@@ -153,6 +153,16 @@ def given(office: Office, key: UUID) -> Answer | None:
     return office.transact("web", load)
 
 
+def refusals(connection: Connection, keys: Sequence[UUID]) -> dict[UUID, Refused]:
+    """Return the refusals that keys have had last, of those that were refused."""
+    rows = connection.execute(
+        "SELECT key, outcome FROM service.intent WHERE key = ANY (%s) AND settled_at IS NOT NULL",
+        (list(keys),),
+    ).fetchall()
+    answers = (answer_of(*row) for row in rows)
+    return {one.key: one.refused for one in answers if one.refused is not None}
+
+
 def attempts(connection: Connection, key: UUID) -> int:
     """Return how many answers a key has had."""
     row = connection.execute("SELECT attempt FROM service.intent WHERE key = %s", (key,)).fetchone()
