@@ -88,7 +88,7 @@ def test_why_the_books_said_no_is_told_with_what_to_do(terminal: Terminal, tmp_p
 
     assert "N-1: CN¥20,000.00 of CN¥20,000.00 reserved" in said
     assert "N-2: waits for CN¥20,000.00 that it was to have; the books said no:" in said
-    assert "free; CN¥20,000.00 was asked" in said
+    assert "  A voucher or an award was claimed on this contract before" in said
     words = ("award", "--programme", NAME, "--batch", "2026-9", "--at", "2026-06-03")
     assert "账簿未予入账" in terminal.does("--language", "zh", *words)
     refused = {one["application"]: one["refused"] for one in terminal.reads(*words)}
