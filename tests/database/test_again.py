@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,27 @@ def test_work_during_which_the_server_is_killed_is_done_on_a_new_one(
     assert len(attempts) == 2
     assert "lost" in told[0]
     assert _things(own_server) == [1]
+
+
+def test_whoever_hangs_in_a_transaction_loses_it_and_does_the_work_again(
+    own_server: Server,
+) -> None:
+    attempts: list[str] = []
+
+    def work(connection: Connection[TupleRow]) -> None:
+        row = connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+        assert row is not None
+        attempts.append(row[0])
+        connection.execute(INSERT, [3])
+        if len(attempts) == 1:
+            connection.execute("SET idle_in_transaction_session_timeout = '20ms'")
+            time.sleep(0.2)  # as a process that was stopped does
+        connection.execute("SELECT 1")
+
+    retrying(own_server, "migrator", work, print)
+
+    assert attempts == ["1min", "1min"]
+    assert _things(own_server) == [3]
 
 
 def test_work_whose_connection_alone_is_cut_is_done_on_another(own_server: Server) -> None:

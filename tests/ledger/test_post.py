@@ -45,7 +45,6 @@ def test_more_than_there_is_cannot_be_spent_and_the_refusal_says_how_much_there_
         "asked_fen": 1_001,
         "attempt": 1,
     }
-    assert outcome.transient
     assert books.balance("committed:V-1") == (1_000, 0)
 
 
@@ -198,7 +197,6 @@ def test_what_the_law_does_not_list_is_invalid(
     (outcome,) = books.post("web", event(kind, moves, **fields))
 
     assert (outcome.code, outcome.detail.get("reason")) == ("invalid", reason)
-    assert not outcome.transient
     assert render(outcome.message, "en", **outcome.values)
     assert books.balances() == {}
 

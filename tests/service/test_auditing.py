@@ -56,6 +56,9 @@ row_untold voucher V-9
   INSERT INTO service.voucher SELECT (jsonb_populate_record(voucher, '{"id": "V-9"}')).*
   FROM service.voucher WHERE id = 'V-A-1'
 
+row_differs voucher V-A-7
+  UPDATE service.voucher SET state = 'used_up' WHERE id = 'V-A-7'
+
 row_differs purchase S-1
   UPDATE service.purchase SET provider = applicant WHERE id = 'S-1'
 

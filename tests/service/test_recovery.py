@@ -11,7 +11,7 @@ from psycopg import Connection
 from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.key import key_of
 from tallygrid.service import buying, intent
-from tallygrid.service.intent import Compose
+from tallygrid.service.intent import Compose, HungError
 from tallygrid.service.office import Office
 from tallygrid.service.wish import Posting, Wish
 
@@ -113,3 +113,21 @@ def test_whoever_hangs_keeps_no_other_waiting(funded: Desk) -> None:
 
     assert intent.recover(funded.office) == 1
     assert [funded.purchase(name).state for name in ("O-1", "O-2")] == ["held", "held"]
+
+
+def test_whoever_hangs_keeps_the_same_request_waiting_for_so_long_and_no_longer(
+    funded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was stopped has the lock of what it is at, and nobody knows for how long."""
+    monkeypatch.setattr(intent, "PATIENCE_S", 0.05)
+    key = str(key_of("apply", "A-1"))
+    with funded.server.connect("web", autocommit=True) as stopped:
+        stopped.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (key,))
+        with pytest.raises(HungError) as told:
+            funded.voucher(CITY, "A-1", 7_500_000)
+
+        assert f"pg_terminate_backend({stopped.info.backend_pid})" in str(told.value)
+        assert "申请A-1" in told.value.sentence("zh")
+
+    assert funded.voucher(CITY, "A-1", 7_500_000) == "V-A-1"
+    assert funded.problems() == ()

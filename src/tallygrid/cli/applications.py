@@ -26,7 +26,7 @@ from tallygrid.files.programme import known_facts
 from tallygrid.ledger.queue import OverloadError
 from tallygrid.service import applying, publishing
 from tallygrid.service.applying import Applied
-from tallygrid.service.intent import ConflictError
+from tallygrid.service.intent import PATIENCE_S, ConflictError, HungError
 from tallygrid.service.issuing import Request
 from tallygrid.service.office import Office
 from tallygrid.service.publishing import Scheme
@@ -73,6 +73,8 @@ class Applications:
             return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
         except ConflictError:
             return problem(HTTPStatus.CONFLICT, render("asking.conflict", self.language))
+        except HungError:
+            return self._later(PATIENCE_S)
         except OverloadError as error:  # begun: whoever asks again finds it carried to its end
             return self._later(error.retry_after_s)
         if applied.refused is not None and applied.refused.code == "overload":

@@ -32,6 +32,7 @@ from tallygrid.lab.trace import read_philly
 from tallygrid.report.figures import Checks, Figures
 from tallygrid.report.page import write_report
 from tallygrid.report.terminal import print_report
+from tallygrid.service import auditing
 from tallygrid.text import render
 
 
@@ -99,7 +100,7 @@ def _report(stage: Stage, plan: Plan, out: Path, *, home: Path, wall_s: int) -> 
     out.mkdir(parents=True, exist_ok=True)
     of = gather(stage)
     journal, heads = out / "journal.beancount", out / "heads.jsonl"
-    problems = stage.office.transact("auditor", ledger.verify)
+    problems = stage.office.transact("auditor", lambda c: (*ledger.verify(c), *auditing.verify(c)))
     with journal.open("w", encoding="utf-8") as file:
         for line in stage.office.transact(
             "auditor", lambda c: list(ledger.beancount(ledger.journals(c)))

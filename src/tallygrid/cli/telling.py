@@ -40,6 +40,7 @@ _KNOWN: Final = {
     "tallygrid.service.evidence.HistoryError": REFUSED,
     "tallygrid.service.evidence.NoSubjectError": WRONG_INPUT,
     "tallygrid.service.intent.ConflictError": REFUSED,
+    "tallygrid.service.intent.HungError": REFUSED,
     "tallygrid.service.leasing.CardsError": REFUSED,
     "tallygrid.service.noticing.NoticeError": REFUSED,
     "tallygrid.service.paying.ReceiptError": WRONG_INPUT,

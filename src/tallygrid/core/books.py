@@ -398,11 +398,6 @@ class Outcome:
         return self.code in {"posted", "exists"}
 
     @property
-    def transient(self) -> bool:
-        """Whether the same event may succeed later."""
-        return self.code in {"insufficient", "exceeds_hold", "chain_failed"}
-
-    @property
     def message(self) -> str:
         """The code of its sentence in the catalogue; `values` are the sentence's."""
         if self.code == "invalid":

@@ -22,6 +22,12 @@ T = TypeVar("T")
 PATIENCE_S: Final = 600
 _PAUSE_S_MAX: Final = 5
 _REPETITIONS_MAX: Final = 5
+_LOST: Final = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    DatabaseError,
+)
 _PASSING: Final = frozenset({"database.unreachable", "database.did_not_start"})
 
 
@@ -48,7 +54,7 @@ class Sessions:
         while True:
             try:
                 return self._attempt(role, work)
-            except (psycopg.OperationalError, psycopg.InterfaceError, DatabaseError) as error:
+            except _LOST as error:
                 passing = not isinstance(error, DatabaseError) or error.code in _PASSING
                 if not (passing and self._forget_if_lost(role)) or time.monotonic() > deadline:
                     raise

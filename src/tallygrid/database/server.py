@@ -15,7 +15,11 @@ from tallygrid.database.external import External
 from tallygrid.database.voice import Voice
 from tallygrid.settings import Settings
 
-_OPTIONS: Final = "-c TimeZone=UTC -c statement_timeout=0 -c client_min_messages=warning"
+_OPTIONS: Final = (
+    "-c TimeZone=UTC -c statement_timeout=0 -c client_min_messages=warning"
+    # A process that hangs in the middle of a transaction does not hold its locks for ever.
+    " -c idle_in_transaction_session_timeout=60s"
+)
 _CONNECT_TIMEOUT_S: Final = 10
 
 

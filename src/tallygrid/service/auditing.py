@@ -188,8 +188,8 @@ _STATES: Final = (
       SELECT payload ->> 'voucher' AS id, payload ->> 'state' AS state
       FROM told WHERE payload ->> 'does' = 'voucher_ended'
       UNION
-      SELECT body ->> 'voucher', body ->> 'state'  -- nothing was left to give back, nor to tell
-      FROM service.intent
+      SELECT body ->> 'voucher', state  -- nothing was left to give back, nor to tell
+      FROM service.intent, unnest(ARRAY[body ->> 'state', 'used_up']) AS state
       WHERE kind = 'end' AND settled_at IS NOT NULL AND postings = '[]'
         AND outcome ->> 'refused' IS NULL
     ), due AS (
@@ -199,8 +199,7 @@ _STATES: Final = (
       coalesce(array_to_string(due.states, ', '), 'issued, part_used, used_up')
     FROM service.voucher LEFT JOIN due USING (id)
     WHERE (voucher.programme = %(programme)s OR %(programme)s::text IS NULL)
-      AND voucher.state <> 'used_up'  -- its last use may be told before its end
-      AND voucher.state <> ALL (coalesce(due.states, ARRAY['issued', 'part_used']))
+      AND voucher.state <> ALL (coalesce(due.states, ARRAY['issued', 'part_used', 'used_up']))
     """,
     """
     WITH {told_by_any}, moved AS (

@@ -184,10 +184,16 @@ def _try(office: Office, ending: _Ending) -> Ended:
     if voucher.state == state and not moves.free_fen:
         return Ended(voucher.id, state, 0)
     wish = ending.wish(moves)
-    payload = {"does": "voucher_ended", "voucher": voucher.id, "state": state}
 
     def compose(connection: Connection) -> tuple[Posting, ...]:
-        return followed(connection, ending.steps(connection, wish), payload)
+        steps = ending.steps(connection, wish)
+        payload = {
+            "does": "voucher_ended",
+            "voucher": voucher.id,
+            "state": state,
+            "gave_back": bool(steps),
+        }
+        return followed(connection, steps, payload)
 
     answer = carry_out(office, wish, compose, anew=True)
     return Ended(voucher.id, state, moves.free_fen if answer.accepted else 0, answer.refused)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from psycopg import Connection
+from psycopg.errors import LockNotAvailable
 from psycopg.types.json import Jsonb
 
 from tallygrid.core.books import Outcome
@@ -22,6 +23,7 @@ from tallygrid.ledger.queue import OverloadError
 from tallygrid.service import outbox
 from tallygrid.service.each import each
 from tallygrid.service.office import Office
+from tallygrid.service.told import Said, ToldError
 from tallygrid.service.wish import (
     Answer,
     Intent,
@@ -35,8 +37,7 @@ from tallygrid.service.wish import (
     postings_json,
     postings_of,
 )
-from tallygrid.settings import Language
-from tallygrid.text import catalogue, render
+from tallygrid.text import catalogue
 
 Compose = Callable[[Connection], Sequence[Posting]]
 """Works out the postings of a wish, in the transaction that writes its intent."""
@@ -48,19 +49,22 @@ _GONE: Final = frozenset({"hold_expired", "hold_not_open"})
 """Refusals of a release that say that nothing is held any more."""
 
 
-class ConflictError(Exception):
+PATIENCE_S: Final = 30
+"""So long one waits for another who is at the same thing: postings take seconds at most."""
+
+
+class ConflictError(ToldError):
     """A key was used again for something else."""
 
     def __init__(self, wish: Wish) -> None:
-        self.wish = wish
-        super().__init__(self.sentence("en"))
+        super().__init__("conflict", name=_named(wish))
 
-    def sentence(self, language: Language) -> str:
-        """Return what was asked for before, by the name that its caller gave it."""
-        code = f"money.named.{self.wish.kind}"
-        known = code if code in catalogue() else "money.named.other"
-        name = render(known, language, **{"key": self.wish.key, **self.wish.body})
-        return render("money.conflict", language, name=name)
+
+class HungError(ToldError):
+    """Another process is at the same thing, and does not come to its end."""
+
+    def __init__(self, wish: Wish, pid: int) -> None:
+        super().__init__("hung", name=_named(wish), seconds=PATIENCE_S, pid=pid)
 
 
 def carry_out(office: Office, wish: Wish, compose: Compose, *, anew: bool = False) -> Answer:
@@ -275,7 +279,11 @@ def _recovered(office: Office, wish: Wish) -> bool:
 
 
 def _finish(office: Office, wish: Wish, *, again: bool) -> Answer:
-    """Post and settle an intent, one process at a time; whoever waited finds it settled."""
+    """Post and settle an intent, one process at a time; whoever waited finds it settled.
+
+    Raises:
+        HungError: Another process is at it for longer than anything takes.
+    """
     key = wish.key
     try:
         found = office.transact("web", lambda connection: _alone(connection, wish, again=again))
@@ -283,6 +291,9 @@ def _finish(office: Office, wish: Wish, *, again: bool) -> Answer:
             return found
         refused = post(office, found)
         return office.transact("web", lambda connection: settle(connection, found, refused))
+    except LockNotAvailable as error:
+        pid = office.transact("web", lambda connection: _at_it(connection, key))
+        raise HungError(wish, pid) from error
     finally:
         office.transact("web", lambda connection: _let_go(connection, key))
 
@@ -295,6 +306,7 @@ def _alone(connection: Connection, wish: Wish, *, again: bool) -> Intent | Answe
     tried again only for somebody who asks `again`: nobody is surprised by what was told to
     have failed. It is then without outcome until it has another, so that `recover` finds it.
     """
+    connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{PATIENCE_S}s",))
     connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (str(wish.key),))
     row = connection.execute(
         """
@@ -315,6 +327,19 @@ def _alone(connection: Connection, wish: Wish, *, again: bool) -> Intent | Answe
     return Intent(wish, postings_of(written))
 
 
+def _at_it(connection: Connection, key: UUID) -> int:
+    """Return which of the server's processes has an intent's lock; 0 if none has it any more."""
+    row = connection.execute(
+        """
+        SELECT pid FROM pg_locks
+        WHERE locktype = 'advisory' AND granted
+          AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0)
+        """,
+        (str(key),),
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def _is_free(connection: Connection, key: UUID) -> bool:
     """Take an intent's lock if nobody else has it; tell whether it was taken."""
     row = connection.execute(
@@ -325,6 +350,13 @@ def _is_free(connection: Connection, key: UUID) -> bool:
 
 def _let_go(connection: Connection, key: UUID) -> None:
     connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (str(key),))
+
+
+def _named(wish: Wish) -> Said:
+    """Return what a wish is called, by the name that whoever asks gave it."""
+    code = f"money.named.{wish.kind}"
+    known = code if code in catalogue() else "money.named.other"
+    return Said(known, **{"key": wish.key, **wish.body})
 
 
 def _found(connection: Connection, wish: Wish) -> tuple[Any, ...] | None:
