@@ -136,3 +136,8 @@ def test_prices_say_what_they_rest_on_and_that_nothing_is_known_yet(terminal: Te
     hint = terminal.does("prices", "show", "--provider", "operator-zhongwei", *AT)
     assert "Less than a day" in hint
     assert "operator-zhongwei" in terminal.errs("prices", "show", "--provider", "operator-zhongwe")
+
+
+def test_only_the_job_of_a_purchase_that_has_begun_is_taken_over(terminal: Terminal) -> None:
+    assert "No job that has begun is run by another site" in terminal.does("sites", "take-over")
+    assert "no purchase 'P-0'" in terminal.errs("sites", "take-over", "P-0")

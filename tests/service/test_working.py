@@ -163,7 +163,7 @@ def test_a_job_of_one_site_is_not_begun_again_at_another(funded: Desk, tmp_path:
     workload = {"cards": 8, "command": ["sleep", "60"], "time_limit_s": 60}
     purchase = funded.buy(wanted("J-1", voucher, contract="A-1", workload=workload, **CARDS))
     running.start(funded.office, purchase, at=AT)
-    job, other = running.job_key(purchase), LocalSite(tmp_path, slots=1)
+    job, other = running.job_key(purchase), LocalSite(tmp_path, slots=8)
     elsewhere = Office(funded.office.sessions, funded.office.catalogue, other)
 
     assert working.finish_jobs(elsewhere) == 0
@@ -173,6 +173,14 @@ def test_a_job_of_one_site_is_not_begun_again_at_another(funded: Desk, tmp_path:
     assert other.find(job).state is JobState.UNKNOWN
     assert running.follow(funded.office, purchase).state in {JobState.QUEUED, JobState.RUNNING}
     funded.office.site.cancel(job)
+
+    running.take_over(elsewhere, purchase)  # its site is lost for good
+
+    assert not running.follow(elsewhere, purchase).ended
+    assert other.find(job).state is not JobState.UNKNOWN
+    with pytest.raises(ToldError, match="J-1 is run by another site"):
+        running.start(funded.office, purchase, at=AT)
+    other.cancel(job)
 
 
 def test_vouchers_whose_time_is_over_are_ended_in_every_programme(funded: Desk) -> None:

@@ -15,7 +15,8 @@ from tallygrid.core.money import BASIS_POINTS, FEN_PER_YUAN
 from tallygrid.files.nearest import nearest
 from tallygrid.files.whole import whole
 from tallygrid.placement.forecast import WEEK, History
-from tallygrid.service import pricing, steering
+from tallygrid.service import buying, pricing, running, steering
+from tallygrid.service import purchase as purchases
 from tallygrid.service.pricing import Solved
 from tallygrid.settings import Language
 from tallygrid.text import render
@@ -144,6 +145,25 @@ def report_(desk: Desk, site: str, used: int, at: str | None) -> None:
         pricing.report(office, site, used_bp, at=when)
     name = _said(known[site].name, desk.language)
     click.echo(render("sites.reported", desk.language, site=name, used=used_bp, at=when))
+
+
+@sites.command("take-over")
+@click.argument("names", nargs=-1, metavar="[PURCHASE]…")
+@click.pass_obj
+def take_over(desk: Desk, names: tuple[str, ...]) -> None:
+    """Run the jobs of a site that is lost for good anew, here; without names, list them."""
+    with desk.office() as office:
+        for purchase in [buying.found(office, name) for name in dict.fromkeys(names)]:
+            running.take_over(office, purchase)
+            click.echo(render("sites.taken_over", desk.language, purchase=purchase.id))
+        if names:
+            return
+        ours = office.site.identity
+        others = office.transact("web", lambda it: purchases.served_elsewhere(it, ours))
+    for name in sorted(others):
+        click.echo(render("sites.elsewhere", desk.language, purchase=name))
+    if not others:
+        click.echo(render("sites.all_here", desk.language))
 
 
 def _show_prices(

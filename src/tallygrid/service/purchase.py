@@ -185,6 +185,11 @@ def served_by(connection: Connection, name: str, site: str) -> str:
     return str(row[0])
 
 
+def give_to(connection: Connection, name: str, site: str) -> None:
+    """Let another site run a purchase's job."""
+    connection.execute("UPDATE service.purchase SET served_by = %s WHERE id = %s", (site, name))
+
+
 def served_elsewhere(connection: Connection, site: str) -> frozenset[str]:
     """Return the purchases that have begun and whose jobs another site runs."""
     rows = connection.execute(

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from psycopg import Connection
+
 from tallygrid.core.job import JobOrder, JobState, Status, Usage
 from tallygrid.core.key import key_of
 from tallygrid.service import buying, lines
@@ -83,6 +85,21 @@ def follow(office: Office, purchase: Purchase) -> Followed:
         why = f"job ended as {status.state}; nothing that can be accepted was measured"
         answer = buying.give_up(office, purchase, at=purchase.placed_at, why=why)
     return Followed(status.state, attempt, usage, answer)
+
+
+def take_over(office: Office, purchase: Purchase) -> None:
+    """Let this site run a purchase's job anew, because the one that ran it is lost for good.
+
+    Raises:
+        StateError: Its work has not begun, or is over.
+    """
+    ours = office.site.identity
+
+    def taken(connection: Connection) -> None:
+        purchases.require_state(connection, purchase, "running")
+        purchases.give_to(connection, purchase.id, ours)
+
+    office.transact("web", taken)
 
 
 def _require_ours(office: Office, purchase: Purchase) -> None:
