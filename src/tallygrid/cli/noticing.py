@@ -1,29 +1,24 @@
 """`tallygrid notice`: awards that are held while they are in public notice (公示)."""
 
 import sys
-from pathlib import Path
+from typing import Any
 
 import click
 
-from tallygrid.cli.buying import code_of, name_for_the_books
+from tallygrid.cli.case import case_options, decided
 from tallygrid.cli.common import (
     REFUSED,
-    ZONE,
     Desk,
     at_option,
     because_option,
     evidence_option,
     instant,
     json_option,
-    require_published,
     write_json,
 )
 from tallygrid.cli.refusing import leave_refused
 from tallygrid.cli.showing import tell_applied
-from tallygrid.files.facts import read_facts
-from tallygrid.files.programme import known_facts
-from tallygrid.service import applying, noticing, parties, publishing
-from tallygrid.service.issuing import Request
+from tallygrid.service import noticing
 from tallygrid.text import render
 
 
@@ -33,39 +28,11 @@ def notice() -> None:
 
 
 @notice.command()
-@click.option("--programme", "name", required=True, metavar="ID")
-@click.option(
-    "--facts",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE.json",
-    help="The facts of the case, the applicant's credit code among them.",
-)
-@click.option(
-    "--contract", required=True, callback=name_for_the_books, help="The number of the contract."
-)
-@click.option(
-    "--id",
-    "application",
-    callback=name_for_the_books,
-    help="A name of your own: the same name is the same application.",
-)
-@at_option
+@case_options
 @click.pass_obj
-def begin(  # one argument per option
-    desk: Desk, *, name: str, facts: Path, contract: str, application: str | None, at: str | None
-) -> None:
+def begin(desk: Desk, /, **case: Any) -> None:  # noqa: ANN401  # the options of a case
     """Decide a case; what it is awarded is reserved until the notice is over."""
-    with desk.office() as office:
-        schemes = publishing.published(office)
-        require_published(name, schemes)
-        given = read_facts(facts, known_facts([schemes[name].programme]))
-        applicant = code_of(given)
-        parties.register(office, applicant, name={"en": applicant}, facts=given)
-        asked = Request(application or f"N-{contract}-{name}", applicant, contract, given)
-        first = None if at else applying.asked_at(office, asked.id)
-        when = first.astimezone(ZONE) if first else instant(at)
-        applied = applying.apply(office, schemes[name], asked, at=when, way="notice")
+    applied = decided(desk, "notice", **case)
     tell_applied(desk, applied)
     if applied.state not in {"in_notice", "awarded", "withdrawn"}:
         sys.exit(REFUSED)

@@ -31,6 +31,7 @@ class Applied:
     """The answer to an application."""
 
     application: str
+    applicant: str
     state: str
     """`refused`, `approved`, `waiting` (the books said no), `in_notice`, `awarded`, `withdrawn`.
 
@@ -264,8 +265,8 @@ def _answered(connection: Connection, application: str, answer: Answer) -> Appli
 def _stored(connection: Connection, name: str) -> Applied:
     row = connection.execute(
         """
-        SELECT application.programme, application.state, application.decision, voucher.id,
-          application.barred
+        SELECT application.programme, application.applicant, application.state,
+          application.decision, voucher.id, application.barred
         FROM service.application
         LEFT JOIN service.voucher ON voucher.application = application.id
         WHERE application.id = %s
@@ -273,9 +274,9 @@ def _stored(connection: Connection, name: str) -> Applied:
         (name,),
     ).fetchone()
     assert row is not None, "an application is written before it is answered"
-    programme, state, decision, voucher, bar = row
+    programme, applicant, state, decision, voucher, bar = row
     refused = _refused(connection, programme, name) if state == "waiting" else None
-    return Applied(name, state, from_json(decision), voucher, refused, bar)
+    return Applied(name, applicant, state, from_json(decision), voucher, refused, bar)
 
 
 def _refused(connection: Connection, programme: str, name: str) -> Refused | None:
