@@ -65,7 +65,7 @@ def test_every_mistake_of_aggregates_is_told_and_one_source_is_asked_for(
     assert "A name in `gangs` is '0'. Write 1 or more." in told
     assert "Give 24 or more." in told
     assert ":3:7: `days` is 0." in told
-    assert "`users.0` is -1." in told
+    assert "`users.1` is -1." in told
     told = terminal.errs("lab", "fit", "--aggregates", falls, "--out", tmp_path / "out")
     assert "they never fall" in told
     assert "either --trace or --aggregates" in terminal.errs("lab", "fit", "--out", tmp_path)

@@ -8,6 +8,7 @@ from terminal import Terminal
 
 from tallygrid.cli.policies import _is_beyond, _side_by_side
 from tallygrid.settings import Language
+from tallygrid.text import render
 from tallygrid.text.asked import asked_apart
 
 SMALL = """
@@ -118,10 +119,13 @@ def test_what_is_asked_in_one_scenario_alone_is_told() -> None:
 def test_a_difference_of_shares_is_in_percentage_points(language: Language, shown: str) -> None:
     figures = {"take_up": {"mean": 0.786, "low": 0.7, "high": 0.8, "seeds": 1}}
     name = {"en": "A", "zh": "甲"}
-    side = {"name": name, "scenario": "a", "figures": figures, "programmes": [], "runs_out": {}}
+    side = {"name": name, "scenario": "a", "figures": figures, "programmes": [], "runs_out": {},
+            "seeds": [1]}  # fmt: skip
     differing = {"take_up": {"mean": 0.096, "low": 0.1, "high": 0.1, "seeds": 1}}
     told = "\n".join(_side_by_side([side, side], differing, language))
     assert f"|  78.6%  |  {shown}  " in told
+    assert render("lab.compare.head_one", language, one="A" if language == "en" else "甲",
+                  other="A" if language == "en" else "甲").split("|")[-1] in told  # fmt: skip
 
 
 def test_a_share_whose_interval_goes_beyond_the_whole_is_told_of() -> None:
@@ -152,7 +156,7 @@ def test_a_sweep_says_where_its_runs_are(
         f"scenario: {scenario.name}\nseeds: 10\nvary: {{aware_bp: [5000]}}\n", encoding="utf-8"
     )
     told = terminal.does("lab", "sweep", file, "--out", tmp_path / "out", "--jobs", 1)
-    assert "1 points, 10 runs" in told
+    assert "1 point, 10 runs" in told
     assert pl.read_parquet(tmp_path / "out" / "runs.parquet").height == 10
 
 
@@ -178,7 +182,7 @@ def test_a_search_tells_the_best_and_goes_on_where_it_stopped(
         encoding="utf-8",
     )
     told = terminal.does("lab", "search", file, "--out", out, "--jobs", 1)
-    assert "programmes.shanghai-compute-issued.decision_days = " in told
+    assert "Shanghai compute voucher: time until an answer (d) = " in told
     assert pl.read_parquet(out / "candidates.parquet").height == 1
     played = {one: one.stat().st_mtime_ns for one in (out / "parts").iterdir()}
     assert terminal.does("lab", "search", file, "--out", out, "--jobs", 1) == told

@@ -171,7 +171,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(directory: Path) -> None:
         ("quantity: 5760, source: smm, confidence: medium}", "quantity: 5760, source: smm}"),
     )
 
-    assert "cards.yaml:1:9: `cards.0.name` is missing." in said
+    assert "cards.yaml:1:9: `cards.X.name` is missing." in said
     assert "`references.H100.amount_fen` is -5." in said
     assert "`references.H100.confidence` is missing." in said
 

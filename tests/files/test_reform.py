@@ -125,5 +125,6 @@ def test_every_change_is_named_where_its_line_is(tmp_path: Path) -> None:
     with pytest.raises(FileError) as caught:
         open_scenario(str(file))
     assert [(one.line, one.problem) for one in caught.value.mistakes] == [
-        (9, "`rate.tiers` has no `none`.")
+        (8, "`rate.tiers.all.rate` is 45."),
+        (9, "`rate.tiers` has no `none`."),
     ]

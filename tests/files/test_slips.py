@@ -29,7 +29,7 @@ def _told(tmp_path: Path, content: bytes) -> list[str]:
         ("sources: [", "sources: 【", "Write a list"),
         ('410000", level', '410000"， level', "has the full-width `，`: write `,`"),
         ("  clause: ", "  clause: note: ", "Put a text that holds `: ` in quotes"),
-        ("rate: 20%", "rate: 20", "`rate.tiers.0.rate` is 20. Write 20%."),
+        ("rate: 20%", "rate: 20", "`rate.tiers.all.rate` is 20. Write 20%."),
         ("rate: 20%", "rate: 0.2", "Write a percentage of at most two decimals"),
         ("rate: 20%", "rate: true", "Write a percentage of at most two decimals"),
         ("amount_yuan: 50000000", "amount_yuan: 5.0e7", "Write whole yuan as digits alone"),

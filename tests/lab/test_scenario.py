@@ -132,10 +132,10 @@ programmes:
         (8, "`elasticity_milli` is -3", "between 300 and 1500"),
         (8, "`behaviour.paperwork_hours` is 8.5", "whole number"),
         (8, "no parameter `hour_cost`", "`hour_cost_yuan`"),
-        (11, "`programmes.0.budget_yuan` is 0", "1"),
+        (11, "`programmes.henan-compute-issued.budget_yuan` is 0", "1"),
         (12, "stands twice", "Keep one"),
         (13, "no programme `shanghai-computer-issued`", "`shanghai-compute-issued`"),
-        (13, "`programmes.2.decision_days` is -1", "0"),
+        (13, "`programmes.shanghai-computer-issued.decision_days` is -1", "0"),
         (14, "takes no application from 2026-07-01 to 2026-07-30",
          "from 2026-05-06 to 2026-06-05"),
     ]  # fmt: skip

@@ -22,6 +22,18 @@ vary:
   demand.jobs: {from: 1, to: 100}
 """
 
+WRONG = {
+    2: "`aim` is 'taking_up'",
+    6: "`programmes.shanghai-compute-issued.budget_yuan` is 0",
+    7: "nothing at `programmes.shanghai-computer-issued`",
+    8: "is '120%'",
+    9: "has no `al`",
+    10: "`validity.value` is 9",
+    11: "`programs` is not known here",
+    12: "is 'many'",
+    13: "nothing at `programmes.henan-compute-issued`",
+}
+
 
 @pytest.fixture
 def search(tmp_path: Path) -> Search:
@@ -47,7 +59,8 @@ class _Toy:
                 point,
                 [
                     {
-                        "take_up": 1 - abs(lever - 70) / 100 + _luck(seed),
+                        "step.awarded": 1 - abs(lever - 70) / 100 + _luck(seed),
+                        "step.qualifies": 1.0,
                         "public_fen": lever * 100.0,
                     }
                     for seed in seeds
@@ -140,3 +153,30 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         read_search(file)
     assert len(raised.value.mistakes) == 4
     assert {one.line for one in raised.value.mistakes} == {3, 5, 6}
+
+
+def test_what_is_wrong_in_levers_is_told_at_their_place_whatever_else_is_wrong(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "search.yaml"
+    text = """scenario: deduct
+aim: taking_up
+points: 2
+keep: 1
+vary:
+  programmes.shanghai-compute-issued.budget_yuan: {from: 0, to: 9}
+  programmes.shanghai-computer-issued.budget_yuan: {from: 1, to: 9}
+  programmes.shanghai-compute-issued.set.rate.tiers.all.rate: {from: 10%, to: 120%}
+  programmes.shanghai-compute-issued.set.rate.tiers.al.rate: {from: 10%, to: 20%}
+  programmes.shanghai-compute-issued.set.validity.value: {from: 1, to: 9}
+  programs.shanghai-compute-issued.budget_yuan: {from: 1, to: 9}
+  network.sites.guian.price: {from: 1, to: many}
+split: [{yuan: 9, over: [programmes.henan-compute-issued.budget_yuan, demand.jobs]}]
+"""
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(FileError) as raised:
+        read_search(file)
+    told = {one.line: one.problem for one in raised.value.mistakes}
+    assert {one.file for one in raised.value.mistakes} == {str(file)}
+    assert {line: part for line, part in WRONG.items() if part not in told.get(line, "")} == {}
+    assert set(told) == set(WRONG)

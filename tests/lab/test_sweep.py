@@ -80,7 +80,7 @@ def test_a_rate_a_cap_and_a_window_are_levers_and_the_text_played_has_its_hash(
     assert hashes["text.shanghai-compute-issued"].to_list() == [1, 1]
     assert runs["text.shanghai-compute-issued"].n_unique() == 2
     for point in sweep.points:
-        played, other = sweep.at(point).programmes
+        played, other = sweep.varied.at(point).programmes
         assert played.programme.rate.tiers[0].rate is not None
         assert played.programme.rate.tiers[0].rate[0].value == point[RATE]
         assert played.programme.hash in set(runs["text.shanghai-compute-issued"])
@@ -90,7 +90,7 @@ def test_a_rate_a_cap_and_a_window_are_levers_and_the_text_played_has_its_hash(
 def test_a_sum_is_divided_and_all_of_it_used(tmp_path: Path) -> None:
     sweep = _read(tmp_path, LATIN + SPLIT)
     for point in sweep.points:
-        budgets = [one.budget_fen for one in sweep.at(point).programmes]
+        budgets = [one.budget_fen for one in sweep.varied.at(point).programmes]
         assert sum(budgets) == 90_000_000
     assert len({tuple(point.values()) for point in sweep.points}) == 10
 
@@ -154,12 +154,15 @@ def test_the_operators_own_offers_and_weights_are_played_and_stamped(tmp_path: P
     (tmp_path / "weights.yaml").write_text("wait_fen_per_card_hour: 77\n", encoding="utf-8")
     packaged = _read(tmp_path, "vary: {aware_bp: [1000, 9000]}")
     own = read_sweep(tmp_path / "sweep.yaml", Named(weights=tmp_path / "weights.yaml"))
-    assert stage_of(own.at(own.points[0])).world.weights.wait_fen_per_card_hour == 77
-    assert own.stamp != packaged.stamp
+    assert stage_of(own.varied.at(own.points[0])).world.weights.wait_fen_per_card_hour == 77
+    assert own.description["stamp"] != packaged.description["stamp"]
 
     folder = tmp_path / "catalogue"
     copytree(str(files("tallygrid").joinpath("catalogue")), folder)
     sites = folder / "sites.yaml"
     sites.write_text(sites.read_text(encoding="utf-8") + "\n# reviewed\n", encoding="utf-8")
     named = read_sweep(tmp_path / "sweep.yaml", Named(catalogue=folder))
-    assert named.stamp not in {own.stamp, packaged.stamp}
+    assert named.description["stamp"] not in {
+        own.description["stamp"],
+        packaged.description["stamp"],
+    }

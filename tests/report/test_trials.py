@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,9 +11,10 @@ import pytest
 
 from tallygrid.files.mistake import FileError
 from tallygrid.lab.comparing import differences, read_compared, write_compared
-from tallygrid.lab.responses import lever_name, read_searched, read_swept
+from tallygrid.lab.responses import read_searched, read_swept
 from tallygrid.lab.search import AIMS
 from tallygrid.lab.sweep import with_days
+from tallygrid.report.figures import Words
 from tallygrid.report.laboratory.content import Content
 from tallygrid.report.laboratory.page import page
 from tallygrid.report.laboratory.tables import figure_label
@@ -23,21 +25,29 @@ from tallygrid.report.trials.searched import Searched, searched_content
 from tallygrid.report.trials.swept import Swept, swept_content
 from tallygrid.report.writer import Writer
 from tallygrid.settings import Language
+from tallygrid.text import render
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 RATE = "programmes.here.set.rate.tiers.all.rate"
 DAY = "programmes.here.set.windows.1.last_day"
 UNITS: Mapping[str, Any] = {"paperwork_hours": "whole", RATE: "rate", DAY: "day"}
 REST = {
-    "additional_card_hours": 5.0, "displaced_card_hours": 1.0, "gain.gini": 0.5,
+    "additional_card_hours": 5.0, "displaced_card_hours": 1.0,
     "fen_per_additional_card_hour": 50.0, "gain.size.small": 0.5, "dead_weight_share": 0.5,
     "dead_weight_fen": 50.0,
 }  # fmt: skip
 NAME = {"en": "A question", "zh": "一个问题"}
 
 
+LEVERS: Mapping[str, Any] = {
+    "paperwork_hours": {"en": "Hours of paperwork", "zh": "材料工时"},
+    RATE: {"en": "Vouchers here: rate", "zh": "本地算力券：比例"},
+    DAY: {"en": "Vouchers here: window 1 closes", "zh": "本地算力券：第1个申报期截止日"},
+}
+
+
 def _levers() -> Levers:
-    return Levers({lever: lever_name(lever) for lever in UNITS}, UNITS)
+    return Levers(LEVERS, UNITS, {"here": {"en": "Vouchers here", "zh": "本地算力券"}})
 
 
 @pytest.fixture
@@ -51,7 +61,8 @@ def swept(tmp_path: Path) -> Swept:
     (tmp_path / "sweep.json").write_text(json.dumps(described), encoding="utf-8")
     runs = pl.DataFrame(
         {"point": n, "seed": seed, **point, **REST, "text.here": f"sha256:{n:064d}",
-         "take_up": 0.9 - n / 10 + seed / 100, "public_fen": 100.0 * n}
+         "step.qualifies": 100, "step.awarded": 90 - 10 * n + seed, "public_fen": 100.0 * n,
+         "gain.gini": 0.5 if n or seed > 1 else None}
         for n, point in enumerate(points)
         for seed in (1, 2, 3)
     )  # fmt: skip
@@ -87,7 +98,10 @@ def test_reports_say_where_queues_do_not_settle(
     pairs = pl.DataFrame([{"figure": "take_up", "seed": 1, "one": 1.0, "other": 1.0}])
     write_compared(tmp_path, sides, pairs)
     told = compared_content(Compared(*read_compared(tmp_path), "0"), Writer(language))
-    assert any("guian.H100" in caution for caution in told.cautions)
+    said = [caution for caution in told.cautions if "H100" in caution]
+    assert len(said) == 1
+    assert f"{NAME[language]} (other)" in said[0], "whose pool it is"
+    assert "Guian" in said[0] or "贵安" in said[0], "by its name"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -96,18 +110,22 @@ def test_a_sweep_is_told_and_drawn_lever_by_lever(swept: Swept, language: Langua
     sections = {section.name: n for n, section in enumerate(told.sections)}
     assert set(sections) == set(AIMS)
     assert NAME[language] in told.title
-    assert any("here" in caution for caution in told.cautions)
-    assert told.cautions[0].startswith("1") or "1组" in told.cautions[0]  # one was left out
+    assert any(("Vouchers here" in one) or ("本地算力券" in one) for one in told.cautions)
+    assert told.cautions[0] == Writer(language).say("trials.left_out", count=1, of=7)
     section = told.sections[sections["take_up"]]
     first = section.tables[0].rows[0]
-    assert first[0] == lever_name("paperwork_hours")[language]
+    writer = Writer(language)
+    assert first[0] == writer.say("trials.in.hours", lever=LEVERS["paperwork_hours"][language])
+    some = writer.say("trials.some_seeds", count=1, of=6)
+    assert some not in section.sentences
+    assert some in told.sections[sections["evenness"]].sentences, "one seed has no Gini coefficient"
     assert first[1] == "-1"
     assert [len(one["vconcat"]) for one in _drawn(told)] == [len(UNITS)] * 2 * len(AIMS)
 
 
 CANDIDATE = {
     "aim_low": 1.0, "aim_high": 9.0, "against_low": -9e5, "against_high": -1e5,
-    "spent_fen_low": 1e5, "spent_fen_high": 9e5, "seeds": 10, "text.here": "sha256:abc",
+    "spent_fen_low": 1e5, "spent_fen_high": 9e5, "text.here": "sha256:abc",
 }  # fmt: skip
 
 
@@ -121,7 +139,7 @@ def searched(tmp_path: Path) -> Searched:
     rows = [
         {"point": n, "paperwork_hours": n, RATE: 1000 * n, DAY: 739_700 + n, **CANDIDATE,
          "aim_mean": 5.0 - n, "against_mean": -1e5 * (4 - n), "spent_fen_mean": 1e5 * (4 - n),
-         "is_within": n < 3, "on_front": n < 2}
+         "is_within": n < 3, "on_front": n < 2, "seeds": 10 - n, "is_saturated": n == 1}
         for n in range(4)
     ]  # fmt: skip
     with_days(pl.DataFrame(rows), UNITS).write_parquet(tmp_path / "candidates.parquet")
@@ -135,9 +153,17 @@ def test_a_search_shows_the_front_and_where_its_levers_stand(
     told = searched_content(searched, Writer(language))
     candidates, settings, texts = told.sections[0].tables
     assert [row[0] for row in candidates.rows] == ["1", "2", "3", "4"]
-    assert len({row[-1] for row in candidates.rows}) == 3
-    assert ("2", lever_name(RATE)[language], "10%") in settings.rows
-    assert [row[1:] for row in texts.rows] == [("here", "sha256:abc")] * 4
+    assert len({row[-1] for row in candidates.rows}) == 4
+    writer = Writer(language)
+    assert [row[-2] for row in candidates.rows] == ["10", "9", "8", "7"]
+    assert writer.say("trials.group.saturated") in candidates.rows[1][-1]
+    full = render("lab.points_saturated", language, count=1, of=4)
+    assert told.cautions[0] == full
+    assert ("2", writer.say("trials.in.percent", lever=LEVERS[RATE][language]), "10") in (
+        settings.rows
+    )
+    here = {"en": "Vouchers here", "zh": "本地算力券"}[language]
+    assert [row[1:] for row in texts.rows] == [(here, "sha256:abc")] * 4
     drawn = _drawn(told)[0]
     (spots,) = drawn["datasets"].values()
     assert [(one["rank"], one["across_mean"]) for one in spots] == [
@@ -166,21 +192,23 @@ def test_with_one_aim_the_candidates_are_ranked(searched: Searched, language: La
     alone = Searched({**searched.described, "against": None}, searched.charts, _levers(), "0")
     told = searched_content(alone, Writer(language))
     assert told.sections[0].name == "best"
-    assert len(told.sections[0].tables[0].columns) == 4
-    standings = {row[-1] for row in told.sections[0].tables[0].rows}
+    assert len(told.sections[0].tables[0].columns) == 5
+    standings = {row[-1] for row in told.sections[0].tables[0].rows[2:]}
     assert standings == {Writer(language).say(f"trials.group.{one}") for one in ("within", "over")}
     assert _drawn(told)
 
 
-def test_a_long_lever_is_broken_under_a_narrow_picture(swept: Swept) -> None:
-    told = swept_content(swept, Writer("en"))
-    draw = told.sections[0].draw
-    assert draw is not None
-    chart = draw(340)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_long_lever_is_broken_under_a_narrow_picture(swept: Swept, language: Language) -> None:
+    name: Words = {"en": "Vouchers of a city with a long name: ceiling on all public money",
+            "zh": "某市人工智能产业发展专项算力券：财政资金合计上限占租金的比例"}  # fmt: skip
+    levers = replace(_levers(), names={**LEVERS, RATE: name})
+    draw = swept_content(replace(swept, levers=levers), Writer(language)).sections[0].draw
+    chart = draw(340) if draw else None
     assert chart is not None
     panels = chart.to_dict()["vconcat"]
     titles = [panel["layer"][0]["encoding"]["x"]["title"] for panel in panels]
-    assert "".join(titles[1]) == f"{RATE} (%)"
+    assert len(titles[1]) > 1
     assert max(text_px(line) for title in titles for line in title) <= 340 - 94
 
 
@@ -198,10 +226,10 @@ def _drawn(told: Content) -> list[dict[str, Any]]:
 def test_the_interval_of_a_difference_is_of_the_pairs() -> None:
     """Both sides vary greatly from seed to seed, and always alike."""
     rows = [
-        {"figure": "take_up", "seed": seed, "one": float(seed), "other": seed + 0.5}
+        {"figure": "card_hours", "seed": seed, "one": float(seed), "other": seed + 0.5}
         for seed in range(1, 11)
     ]
-    rows.append({"figure": "take_up", "seed": 11, "one": None, "other": 1.0})
+    rows.append({"figure": "card_hours", "seed": 11, "one": None, "other": 1.0})
     (row,) = differences(pl.DataFrame(rows)).to_dicts()
     assert (row["one"], row["other"], row["seeds"]) == (5.5, 6.0, 10)
     assert (row["mean"], row["low"], row["high"]) == (0.5, 0.5, 0.5)
@@ -215,8 +243,11 @@ def _side(name: str) -> dict[str, Any]:
                    "source": "fitted", "kinds": {}},
         "saturated": {"saturated": [], "saturated_without": []},
         "figures": {"step.aware": figure, "step.begun": figure},
+        "sites": {"guian": {"en": "Guian", "zh": "贵安"}},
         "programmes": [{"id": "here", "edition": "issued", "is_published": True,
+                        "name": {"en": "Vouchers here", "zh": "本地算力券"},
                         "changed": {"rate.tiers.all.rate": "5%"},
+                        "changes": {"en": ["Rate: 5%"], "zh": ["比例：5%"]},
                         "text": "sha256:1", "version": "sha256:2"}],
     }  # fmt: skip
 
@@ -231,7 +262,7 @@ def test_a_comparison_says_which_differences_luck_could_have_made(
         for name, change in (
             ("card_hours", 5.0),
             ("public_fen", (-1.0) ** seed),
-            ("take_up", -0.03),
+            ("utilisation.west", -0.03),
             ("gain.gini", 1e-5),
         )
     ]
@@ -240,18 +271,21 @@ def test_a_comparison_says_which_differences_luck_could_have_made(
     told = compared_content(found, Writer(language))
     assert "(a)" in told.title
     assert "(b)" in told.title
-    assert any("rate.tiers.all.rate = 5%" in caution for caution in told.cautions)
+    changed = render("lab.changed", language, text="1", played="2",
+                     programme={"en": "Vouchers here", "zh": "本地算力券"}[language],
+                     changes={"en": "Rate: 5%", "zh": "比例：5%"}[language])  # fmt: skip
+    assert told.cautions.count(changed) == 1, "of both sides, once"
     assert told.subtitle == Writer(language).say("trials.compared.subtitle_apart", seeds=10)
     assert any("20%" in caution and "25%" in caution for caution in told.cautions)
     by_name = {row[0]: row for row in told.sections[0].tables[0].rows}
     writer = Writer(language)
-    hours, money, take_up, gini = (
+    hours, money, used, gini = (
         by_name[figure_label(name, writer)]
-        for name in ("card_hours", "public_fen", "take_up", "gain.gini")
+        for name in ("card_hours", "public_fen", "utilisation.west", "gain.gini")
     )
     assert (hours[3], hours[-1]) == ("+5", writer.say("trials.sure"))
     assert money[-1] == writer.say("trials.unsure")
-    assert take_up[3] == writer.say("trials.points", told="-3"), "not per cent of the share"
+    assert used[3] == writer.say("trials.points", told="-3"), "not per cent of the share"
     assert gini[3] == "0", "a nought has no sign"
     assert len(told.sections[1].tables[0].rows) == 4
     assert _drawn(told)
@@ -264,6 +298,8 @@ def test_one_seed_is_never_called_certain(tmp_path: Path) -> None:
     writer = Writer("en")
     told = compared_content(Compared(*read_compared(tmp_path), "0"), writer)
     assert told.sections[0].tables[0].rows[0][-1] == writer.say("trials.unsure")
+    assert writer.say("lab.one_seed", least=10) in told.cautions
+    assert "1 seed alike" in told.subtitle
 
 
 def test_a_sweep_that_is_not_finished_has_no_report(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -111,9 +112,10 @@ def run(  # one per option
     else:
         for line in _report(found, desk.language):
             click.echo(line)
-        _warn(desk, found)
+        for line in _warnings(found, desk.language):
+            click.echo(line, err=True)
     if has_report and out is not None:
-        for path in write_report(out, catalogue=desk.settings.catalogue):
+        for path in write_report(out):
             click.echo(path, err=True)
 
 
@@ -163,8 +165,11 @@ def compare(  # one per option
         click.echo(line)
     if apart := asked_apart(summaries, desk.language):
         click.echo(render("lab.compare.asked", desk.language, apart=apart), err=True)
-    for side in summaries.values():
-        _warn(desk, side)
+    heads = _heads(list(summaries.values()), desk.language)
+    warned = (_warnings(side, desk.language, head)
+              for side, head in zip(summaries.values(), heads, strict=True))  # fmt: skip
+    for line in dict.fromkeys(chain.from_iterable(warned)):
+        click.echo(line, err=True)
 
 
 @click.command()
@@ -286,7 +291,7 @@ def _money_lines(found: Mapping[str, Any], language: Language) -> Iterator[str]:
     for one in found["programmes"]:
         paid = found["figures"].get(f"paid_fen.{one['id']}", {"mean": 0})
         values = {
-            "programme": one["id"],
+            "programme": one["name"][language],
             "paid": money(round(paid["mean"]), language),
             "budget": money(one["budget_fen"], language),
         }
@@ -299,43 +304,64 @@ def _money_lines(found: Mapping[str, Any], language: Language) -> Iterator[str]:
             )  # fmt: skip
 
 
-def _warn(desk: Desk, found: Mapping[str, Any]) -> None:
-    """Say what must not be read out of the figures."""
-    from tallygrid.report.laboratory.changed import changed_text
+def _warnings(found: Mapping[str, Any], language: Language, name: str = "") -> Iterator[str]:
+    """Yield what must not be read out of the figures of a run, which has a name beside another."""
+    from tallygrid.report.laboratory.names import pool_name
 
     for one in found["programmes"]:
-        if one["edition"] == "reported":
-            click.echo(render("lab.reported", desk.language, programme=one["id"]), err=True)
-        if not one["is_published"]:
-            click.echo(render("lab.own", desk.language, programme=one["id"]), err=True)
-        if one["changed"]:
-            click.echo(changed_text(one, desk.language), err=True)
+        yield from _about_programme(one, language)
     if any(_is_beyond(*one) for one in found["figures"].items()):
-        click.echo(render("lab.beyond", desk.language), err=True)
+        yield render("lab.beyond", language)
+    if len(found["seeds"]) > 1 and any(_hangs(*one) for one in found["figures"].items()):
+        yield render("lab.hangs", language)
     for when, full in found["saturated"].items():
         if full:
-            said = render(f"lab.pools_{when}", desk.language, pools=", ".join(full))
-            click.echo(said, err=True)
-    click.echo(render("lab.assumed", desk.language), err=True)
+            pools = (pool_name(pool, found, language) for pool in full)
+            said = render(
+                f"lab.pools_{when}", language, pools=render("report.and", language).join(pools)
+            )
+            yield render("lab.compare.side", language, name=name, said=said) if name else said
+    yield render("lab.assumed", language)
     told = ", ".join(name for name, one in found["behaviour"].items() if one["calibrated_on"])
     if told:
-        click.echo(render("lab.calibrated", desk.language, names=told), err=True)
+        yield render("lab.calibrated", language, names=told)
+
+
+def _about_programme(one: Mapping[str, Any], language: Language) -> Iterator[str]:
+    """Yield that what was played is not a published text, if it is none."""
+    from tallygrid.report.laboratory.changed import changed_text
+
+    programme = one["name"][language]
+    if one["edition"] == "reported":
+        yield render("lab.reported", language, programme=programme)
+    if not one["is_published"]:
+        yield render("lab.own", language, programme=programme)
+    if one["changed"]:
+        yield changed_text(one, language)
+
+
+def _is_shown(name: str) -> bool:
+    return any(name in names for names in _SECTIONS.values())
+
+
+def _hangs(name: str, figure: Mapping[str, float]) -> bool:
+    """Tell whether a figure that is shown has no interval."""
+    return _is_shown(name) and figure["seeds"] == 1
 
 
 def _is_beyond(name: str, figure: Mapping[str, float]) -> bool:
     """Tell whether an interval that is shown reaches where no share can be."""
-    is_shown = any(name in names for names in _SECTIONS.values()) and figure["seeds"] > 1
-    return is_shown and name.startswith(_SHARES) and not 0 <= figure["low"] <= figure["high"] <= 1
+    is_share = _is_shown(name) and figure["seeds"] > 1 and name.startswith(_SHARES)
+    return is_share and not 0 <= figure["low"] <= figure["high"] <= 1
 
 
 def _side_by_side(
     sides: Sequence[Mapping[str, Any]], differing: Figures, language: Language
 ) -> Iterator[str]:
     """Yield the figures of two runs beside one another, and the second less the first."""
-    heads = [side["name"][language] for side in sides]
-    if heads[0] == heads[1]:  # a scenario and its reform often bear one name
-        heads = [f"{side['name'][language]} ({side['scenario']})" for side in sides]
-    yield render("lab.compare.head", language, one=heads[0], other=heads[1])
+    heads = _heads(sides, language)
+    code = "lab.compare.head" if len(sides[0]["seeds"]) > 1 else "lab.compare.head_one"
+    yield render(code, language, one=heads[0], other=heads[1])
     for section, names in _SECTIONS.items():
         yield ""
         yield render(f"lab.section.{section}", language)
@@ -353,6 +379,13 @@ def _side_by_side(
         yield ""
         yield head
         yield from _money_lines(side, language)
+
+
+def _heads(sides: Sequence[Mapping[str, Any]], language: Language) -> list[str]:
+    heads = [side["name"][language] for side in sides]
+    if heads[0] == heads[1]:  # a scenario and its reform often bear one name
+        return [f"{side['name'][language]} ({side['scenario']})" for side in sides]
+    return heads
 
 
 def _label(name: str, language: Language) -> str:

@@ -28,9 +28,7 @@ def report(desk: Desk, /, *, folder: Path, language: Language | None, as_json: b
     DIR is what `tallygrid lab run`, `compare`, `sweep` or `search` has written with --out DIR.
     """
     with desk.log.status(render("lab.reporting", desk.language)):
-        written = write(
-            folder, (language,) if language else LANGUAGES, catalogue=desk.settings.catalogue
-        )
+        written = write(folder, (language,) if language else LANGUAGES)
     if as_json:
         write_json([str(path) for path in written])
         return
@@ -38,9 +36,7 @@ def report(desk: Desk, /, *, folder: Path, language: Language | None, as_json: b
         click.echo(path)
 
 
-def write(
-    folder: Path, languages: Sequence[Language] = LANGUAGES, *, catalogue: Path | None = None
-) -> tuple[Path, ...]:
+def write(folder: Path, languages: Sequence[Language] = LANGUAGES) -> tuple[Path, ...]:
     """Write the report of a run, or of what was tried, into its folder; return the files.
 
     Raises:
@@ -49,7 +45,6 @@ def write(
     for marker, write_trial in TRIALS.items():
         if (folder / marker).is_file():
             return write_trial(folder, languages)
-    from tallygrid.files.catalogue import read_catalogue
     from tallygrid.files.facts import packaged_vocabulary
     from tallygrid.lab.findings import findings_of
     from tallygrid.lab.writing import read_results
@@ -60,7 +55,6 @@ def write(
     found = Found(
         summary=summary,
         charts=findings_of(tables, summary["figures"]),
-        catalogue=read_catalogue(catalogue),
         vocabulary=packaged_vocabulary(),
         version=version("tallygrid"),
     )

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,12 +12,14 @@ import click
 from tallygrid.cli.common import Desk
 from tallygrid.cli.policies import progress
 from tallygrid.settings import Language
-from tallygrid.text import money, number, render
+from tallygrid.text import render
 
 if TYPE_CHECKING:
     from tallygrid.lab.network.summary import Figure
     from tallygrid.lab.parts import Pool
     from tallygrid.lab.search import Candidate, Search
+    from tallygrid.report.trials.aims import Levers
+    from tallygrid.report.writer import Writer
 
 _JOBS_OPTION: Final = click.option(
     "--jobs",
@@ -57,6 +60,7 @@ def sweep(
     """
     from tallygrid.lab.offered import Named
     from tallygrid.lab.sweep import read_sweep, run_sweep
+    from tallygrid.report.trials.aims import Levers
 
     found = read_sweep(file, Named(desk.settings.catalogue, desk.settings.weights))
     impossible: Mapping[int, str] = {}
@@ -74,7 +78,7 @@ def sweep(
     file_ = str(out / "runs.parquet")
     runs = points * found.seeds
     click.echo(render("lab.swept", desk.language, points=points, runs=runs, file=file_))
-    _tell_texts(desk, found.units)
+    _tell_texts(desk, Levers.of(found.description))
     _tell_saturated(desk, len(done.saturated), points)
 
 
@@ -93,6 +97,7 @@ def search(
     """
     from tallygrid.lab.offered import Named
     from tallygrid.lab.search import read_search, run_search
+    from tallygrid.report.trials.aims import Levers
 
     wanted = read_search(file, Named(desk.settings.catalogue, desk.settings.weights))
     found: list[Candidate] = []
@@ -107,10 +112,11 @@ def search(
             advance(done - before)
             before, impossible, found = done, left_out, candidates
     _tell_impossible(desk, impossible, len(wanted.sweep.points))
-    for line in _lines(wanted, found, desk.language):
+    levers = Levers.of(wanted.sweep.description)
+    for line in _lines(wanted, found, levers, desk.language):
         click.echo(line)
     click.echo(render("lab.searched", desk.language, file=str(out / "candidates.parquet")))
-    _tell_texts(desk, wanted.sweep.units)
+    _tell_texts(desk, levers)
     _tell_saturated(desk, sum(one.is_saturated for one in found), len(found))
     click.echo(render("lab.assumed", desk.language), err=True)
 
@@ -163,41 +169,57 @@ def _tell_saturated(desk: Desk, count: int, of: int) -> None:
         click.echo(said, err=True)
 
 
-def _tell_texts(desk: Desk, levers: Mapping[str, object]) -> None:
+def _tell_texts(desk: Desk, levers: "Levers") -> None:
     """Say which programmes were played with another text than was published."""
-    changed = dict.fromkeys(
-        name.split(".")[1] for name in levers if name.startswith("programmes.") and ".set." in name
-    )
-    for programme in changed:
-        click.echo(render("lab.swept_text", desk.language, programme=programme), err=True)
+    from tallygrid.report.writer import Writer
+
+    for programme in levers.changed:
+        name = levers.programme(programme, Writer(desk.language))
+        said = render("lab.swept_text", desk.language, programme=name, id=programme)
+        click.echo(said, err=True)
 
 
-def _lines(wanted: "Search", found: "Sequence[Candidate]", language: Language) -> Iterator[str]:
+def _lines(
+    wanted: "Search", found: "Sequence[Candidate]", levers: "Levers", language: Language
+) -> Iterator[str]:
     """Yield the candidates, the best first: what they set, what they reach, what they cost."""
-    from tallygrid.lab.levers import written
+    from tallygrid.report.trials.aims import aim_name
+    from tallygrid.report.writer import Writer
 
-    aims = [render(f"lab.aim.{wanted.aim}", language)]
-    if wanted.against:
-        aims.append(render(f"lab.aim.{wanted.against}", language))
-    yield render("lab.search.head", language, seeds=wanted.held_out, aims=" | ".join(aims))
+    writer = Writer(language)
+    aims = [aim for aim in (wanted.aim, wanted.against) if aim]
+    told = " | ".join(aim_name(aim, writer) for aim in aims)
+    yield render("lab.search.head", language, seeds=wanted.held_out, aims=told)
     if wanted.against:
         yield render("lab.search.front", language)
-    units = wanted.sweep.units
+    between = render("report.lab.between", language)
     for one in found:
-        set_ = ", ".join(f"{name} = {written(at, units[name])}" for name, at in one.levers.items())
-        reached = [_told(one.aim, language)]
-        if wanted.against:
-            reached.append(_told(one.against, language))
-        spent = money(round(one.spent_fen.mean), language) if one.spent_fen else "–"
-        code = "lab.search.line" if one.is_within else "lab.search.over"
         front = "* " if wanted.against and one.on_front and one.is_within else "  "
-        yield front + render(code, language, reached=" | ".join(reached), spent=spent, levers=set_)
+        set_ = (f"{levers.called(name, writer)} = {levers.written(name, at, writer)}"
+                for name, at in one.levers.items())  # fmt: skip
+        yield front + between.join([*_standing(wanted, one, writer), *set_])
 
 
-def _told(figure: "Figure | None", language: Language) -> str:
-    if figure is None:
-        return "–"
-    mean, low, high = (
-        number(float(f"{part:.4g}"), language) for part in (figure.mean, figure.low, figure.high)
-    )
-    return f"{mean} [{low} – {high}]"
+def _standing(wanted: "Search", one: "Candidate", writer: "Writer") -> Iterator[str]:
+    """Yield what a candidate reaches, what it spends, and how far that can be relied on."""
+    from tallygrid.report.laboratory.values import money
+    from tallygrid.report.trials.aims import write_aim
+
+    reached = [_told(one.aim, write_aim(wanted.aim, writer))]
+    if wanted.against:
+        reached.append(_told(one.against, write_aim(wanted.against, writer)))
+    yield " | ".join(reached)
+    code = "lab.search.spends" if one.is_within else "lab.search.over"
+    yield render(code, writer.language, spent=_told(one.spent_fen, money(writer)))
+    if one.seeds < wanted.held_out:
+        code = "lab.search.seeds"
+        yield render(code, writer.language, seeds=one.seeds, of=wanted.held_out)
+    if one.is_saturated:
+        yield render("lab.search.saturated", writer.language)
+
+
+def _told(figure: "Figure | None", write: "Callable[[float], str]") -> str:
+    from tallygrid.report.laboratory.found import Figure as Shown
+    from tallygrid.report.laboratory.values import with_interval
+
+    return with_interval(None if figure is None else Shown(**asdict(figure)), write)

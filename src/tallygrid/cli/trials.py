@@ -3,12 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from tallygrid.settings import Language
-
-if TYPE_CHECKING:
-    from tallygrid.report.trials.aims import Levers
 
 Written = tuple[Path, ...]
 
@@ -16,10 +13,11 @@ Written = tuple[Path, ...]
 def _swept(folder: Path, languages: Sequence[Language]) -> Written:
     from tallygrid.lab.responses import read_swept
     from tallygrid.report.laboratory.writing import write_pages
+    from tallygrid.report.trials.aims import Levers
     from tallygrid.report.trials.swept import Swept, swept_content
 
     described, charts = read_swept(folder)
-    found = Swept(described, charts, _levers(described), version("tallygrid"))
+    found = Swept(described, charts, Levers.of(described), version("tallygrid"))
     return write_pages(
         lambda writer: swept_content(found, writer), charts, folder / "report", languages
     )
@@ -28,10 +26,11 @@ def _swept(folder: Path, languages: Sequence[Language]) -> Written:
 def _searched(folder: Path, languages: Sequence[Language]) -> Written:
     from tallygrid.lab.responses import read_searched
     from tallygrid.report.laboratory.writing import write_pages
+    from tallygrid.report.trials.aims import Levers
     from tallygrid.report.trials.searched import Searched, searched_content
 
     described, charts = read_searched(folder)
-    found = Searched(described, charts, _levers(described), version("tallygrid"))
+    found = Searched(described, charts, Levers.of(described), version("tallygrid"))
     return write_pages(
         lambda writer: searched_content(found, writer), charts, folder / "report", languages
     )
@@ -47,14 +46,6 @@ def _compared(folder: Path, languages: Sequence[Language]) -> Written:
     return write_pages(
         lambda writer: compared_content(found, writer), charts, folder / "report", languages
     )
-
-
-def _levers(described: Mapping[str, Any]) -> "Levers":
-    from tallygrid.lab.responses import lever_name
-    from tallygrid.report.trials.aims import Levers
-
-    units = described["units"]
-    return Levers({lever: lever_name(lever) for lever in units}, units)
 
 
 TRIALS: Final[Mapping[str, Callable[[Path, Sequence[Language]], Written]]] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -33,11 +33,14 @@ class Document:
     data: Any
     places: Mapping[Where, tuple[int, int]]
     text: str = ""
+    files: Mapping[Where, str] = field(default_factory=dict)
+    """The values that another file sets, and which."""
 
     def mistake(self, where: Where, problem: str, remedy: str = "") -> Mistake:
         """Return a mistake at a place; an absent value is placed at its nearest parent."""
-        line, column = self.places.get(self._written(where), (1, 1))
-        return Mistake(self.file, line, column, problem, remedy)
+        written = self._written(where)
+        line, column = self.places.get(written, (1, 1))
+        return Mistake(self.files.get(written, self.file), line, column, problem, remedy)
 
     def mistake_within(
         self, where: Where, value: str, at: tuple[int, int], problem: str, remedy: str
@@ -67,10 +70,10 @@ class Document:
 
     def _from_model(self, error: ValidationError, model: type[BaseModel]) -> Iterable[Mistake]:
         for detail in _deepest(error):
-            where = tuple(detail["loc"])
+            where = self._as_written(detail)
             if where[-2:] == _ONE_STEP and where not in self.places:
                 where = where[:-2]
-            name = ".".join(str(step) for step in where) or "the document"
+            name = ".".join(self._named(where)) or "the document"
             if detail["type"] == "missing":
                 yield self.mistake(where, f"`{name}` is missing.", "Add it.")
             elif detail["type"] == "extra_forbidden":
@@ -83,8 +86,40 @@ class Document:
                 found = shown(detail["input"])
                 problem = f"`{name}` is {found}."
                 if where[-1:] == (_KEY,):
-                    problem = f"A name in `{'.'.join(map(str, where[:-2]))}` is {found}."
+                    problem = f"A name in `{'.'.join(self._named(where[:-2]))}` is {found}."
                 yield self.mistake(where, problem, _remedy(detail))
+
+    def _as_written(self, detail: ErrorDetails) -> Where:
+        """Return the way to what is wrong, without the shapes of which a value may be one."""
+        where: Where = ()
+        for step in detail["loc"]:
+            inside = self._at(where)
+            is_missing = detail["type"] == "missing" and step == detail["loc"][-1]
+            if not isinstance(inside, dict) or step in inside or is_missing or step == _KEY:
+                where = (*where, step)
+        return where
+
+    def _named(self, where: Where) -> Iterator[str]:
+        """Yield the steps to a value as a reader tells them: entries of a list by id, or from 1."""
+        for n, step in enumerate(where):
+            entry = self._at(where[: n + 1])
+            name = entry.get("id") if isinstance(entry, dict) else None
+            if isinstance(step, int):
+                yield name if isinstance(name, str) else str(step + 1)
+            else:
+                yield step
+
+    def _at(self, where: Where) -> object:
+        """Return what stands at a place, or nothing."""
+        inside = self.data
+        for step in where:
+            if isinstance(inside, dict):
+                inside = inside.get(step)
+            elif isinstance(inside, list) and isinstance(step, int):
+                inside = inside[step]
+            else:
+                return None
+        return inside
 
 
 def _deepest(error: ValidationError) -> Iterator[ErrorDetails]:
@@ -115,6 +150,7 @@ _BOUNDS: Final = {
     "less_than": "Write less than {lt}.",
     "too_short": "Give {min_length} or more.",
     "too_long": "Give {max_length} at most.",
+    "literal_error": "Write {expected}.",
 }
 _REMEDIES: Final = {
     "bool_type": "Write true or false.",

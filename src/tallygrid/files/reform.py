@@ -49,21 +49,30 @@ def reformed(
         FileError: With every way that leads nowhere, or all that is wrong in the result.
     """
     data = _plain(programme)
-    places: dict[Where, tuple[int, int]] = {(): _placed(document, where)}
+    placed: dict[Where, Mistake] = {(): document.mistake(where, "")}
     mistakes = []
     for way, value in changes.items():
+        tried = _lists(data)  # a way that leads nowhere leaves nothing behind
         try:
-            places[_put(data, way.split("."), _lists(value))] = _placed(document, (*where, way))
+            put = _put(tried, way.split("."), _lists(value))
         except _NoWayError as error:
             mistakes.append(document.mistake((*where, way), *error.mistake))
-    if mistakes:
-        raise FileError(mistakes)
+            continue
+        data, placed[put] = tried, document.mistake((*where, way), "")
     data["sources"][_SOURCE] = {
         "title": "A change that stands in no text", "publisher": "a scenario", "extent": "whole",
     }  # fmt: skip
     still_open = set(open_fields(data))
     data["open"] = [item for item in data.get("open", []) if item["field"] in still_open]
-    return checked_programme(Document(document.file, data, places, document.text))
+    places = {put: (one.line, one.column) for put, one in placed.items()}
+    files = {put: one.file for put, one in placed.items()}
+    try:
+        found = checked_programme(Document(document.file, data, places, document.text, files))
+    except FileError as error:
+        raise FileError([*mistakes, *error.mistakes]) from None
+    if mistakes:
+        raise FileError(mistakes)
+    return found
 
 
 def _plain(programme: Programme) -> dict[str, Any]:
@@ -79,11 +88,6 @@ def _lists(data: Any) -> Any:  # noqa: ANN401  # plain data
     if isinstance(data, dict):
         return {key: _lists(value) for key, value in data.items()}
     return [_lists(item) for item in data] if isinstance(data, list | tuple) else data
-
-
-def _placed(document: Document, where: Where) -> tuple[int, int]:
-    found: Mistake = document.mistake(where, "")
-    return found.line, found.column
 
 
 def _put(data: dict[str, Any], steps: list[str], value: object) -> Where:

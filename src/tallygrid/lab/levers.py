@@ -23,6 +23,7 @@ from pydantic import (
 
 from tallygrid.core.money import BASIS_POINTS
 from tallygrid.core.programme import Many, basis_points
+from tallygrid.files.mistake import Where
 from tallygrid.files.nearest import nearest
 
 Unit = Literal["whole", "rate", "day"]
@@ -132,6 +133,13 @@ class Span(_Part):
         return self.least + place * self._apart
 
 
+def bounds(setting: "Levels | Span") -> tuple[int, int]:
+    """Return the least and the most that a lever is given, or the first and the last value."""
+    if isinstance(setting, Span):
+        return setting.least, setting.most
+    return setting[0].value, setting[-1].value
+
+
 def _form(written_: object) -> str:
     return "span" if isinstance(written_, dict | Span) else "values"
 
@@ -199,33 +207,41 @@ def _drawn(random: Random, wide: int, count: int) -> list[int]:
     return [(n * wide + random.randrange(wide)) // count for n in slices]
 
 
-def put(data: Any, name: str, value: object) -> None:  # noqa: ANN401  # plain data
-    """Set a value by its way in a scenario; a programme of a list is found by its id.
+def put(data: Any, name: str, value: object) -> Where:  # noqa: ANN401  # plain data
+    """Set a value by its way in a scenario, and return where it stands.
+
+    A programme of a list is found by its id.
 
     Raises:
         WayError: The way leads nowhere.
     """
     steps = name.split(".")
+    where: Where = ()
     for n, step in enumerate(steps[:-1]):
         if step == SET and n and isinstance(data, dict):
-            data.setdefault(SET, {})[".".join(steps[n + 1 :])] = value
-            return
-        data = _below(data, step, ".".join(steps[: n + 1]))
+            way = ".".join(steps[n + 1 :])
+            data.setdefault(SET, {})[way] = value
+            return *where, SET, way
+        key = _key(data, step, ".".join(steps[: n + 1]))
+        data, where = data[key], (*where, key)
     if not isinstance(data, dict):
         raise WayError(f"`{name}` ends before it comes to a value.", "Name what is to be set.")
     data[steps[-1]] = value
+    return *where, steps[-1]
 
 
-def _below(data: Any, step: str, way: str) -> Any:  # noqa: ANN401  # plain data
+def _key(data: Any, step: str, way: str) -> str | int:  # noqa: ANN401  # plain data
+    """Return the key or place of a step, which is made if a mapping has it not."""
     if isinstance(data, list):
-        named = {_name(one): one for one in data if isinstance(one, dict)}
+        named = {_name(one): n for n, one in enumerate(data) if isinstance(one, dict)}
         if step in named:
             return named[step]
         remedy = nearest(step, named) if named else "Leave it out."
         raise WayError(f"There is nothing at `{way}`.", remedy)
-    if isinstance(data, dict):
-        return data.setdefault(step, {})
-    raise WayError(f"There is nothing at `{way}`.", "End the way before it.")
+    if not isinstance(data, dict):
+        raise WayError(f"There is nothing at `{way}`.", "End the way before it.")
+    data.setdefault(step, {})
+    return step
 
 
 def _name(one: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """What a sweep or a search tells: how each aim answers to each lever, and what was found best."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -9,10 +9,8 @@ from typing import Any, Final
 import polars as pl
 
 from tallygrid.files.mistake import FileError, Mistake
-from tallygrid.lab.behaviour import parameters
 from tallygrid.lab.search import AIMS
 from tallygrid.lab.sweep import saturated_points
-from tallygrid.settings import Language
 
 _THIRD: Final = 3
 
@@ -56,14 +54,6 @@ def read_searched(folder: Path) -> tuple[dict[str, Any], dict[str, pl.DataFrame]
     """
     described, candidates = _read(folder, "search", "candidates.parquet")
     return described, {"candidates": candidates}
-
-
-def lever_name(lever: str) -> Mapping[Language, str]:
-    """Return what a lever is called: a parameter of behaviour in words, others by their way."""
-    known = parameters().get(lever)
-    if known is None:
-        return {"en": lever, "zh": lever}
-    return {"en": known.en.rstrip("."), "zh": known.zh.rstrip("。")}  # a name, not a sentence
 
 
 def _read(folder: Path, kind: str, table: str) -> tuple[dict[str, Any], pl.DataFrame]:

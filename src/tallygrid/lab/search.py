@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tallygrid.core.money import FEN_PER_YUAN
-from tallygrid.files.document import Document, FileError, Mistake, read
+from tallygrid.files.document import Document, Mistake, read
 from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
-from tallygrid.lab.levers import Point, Span, Split, Unit, latin
+from tallygrid.lab.levers import Point, Span, Unit, latin
 from tallygrid.lab.network.summary import (
     Figure,
     figure,
@@ -32,17 +32,9 @@ from tallygrid.lab.network.summary import (
 )
 from tallygrid.lab.offered import PACKAGED, Named
 from tallygrid.lab.parts import Figures, Parts, Pool, tasks_of
-from tallygrid.lab.sweep import (
-    RUNS_MAX,
-    Sweep,
-    check_ends,
-    claim,
-    ends_of,
-    scenario_document,
-    split_mistakes,
-    units_of_parts,
-    with_days,
-)
+from tallygrid.lab.shaped import as_far_as_it_goes
+from tallygrid.lab.sweep import RUNS_MAX, Sweep, claim, with_days
+from tallygrid.lab.varied import Given, varied
 
 _SMALL: Final = ("gain.size.micro", "gain.size.small")
 AIMS: Final[Mapping[str, Callable[[Sequence[Figures]], Figure | None]]] = {
@@ -50,7 +42,7 @@ AIMS: Final[Mapping[str, Callable[[Sequence[Figures]], Figure | None]]] = {
     "additional_per_yuan": lambda seeds: ratio(
         [(net_card_hours(one) * FEN_PER_YUAN, one.get("public_fen") or 0.0) for one in seeds]
     ),
-    "take_up": lambda seeds: figure([one.get("take_up") for one in seeds]),
+    "take_up": lambda seeds: over_seeds("take_up", seeds),
     "small_firms": lambda seeds: ratio(
         [(money_of(one, *_SMALL), one.get("public_fen") or 0.0) for one in seeds]
     ),
@@ -70,11 +62,9 @@ Play = Callable[[Sequence[int], range], Iterator[tuple[int, Sequence[Figures]]]]
 """Plays points on seeds; yields each point with the figures of its seeds, none if it cannot be."""
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    scenario: str
-    aim: Aim
+class _File(Given):
+    aim: Aim | None = None
+    """Never none once it was checked; a wrong one hides no other mistake."""
     against: Aim | None = None
     """The second axis of the front."""
     spend_at_most_yuan: Annotated[int, Field(ge=1)] | None = None
@@ -83,8 +73,7 @@ class _File(BaseModel):
     """How many reach the held-out seeds."""
     held_out: Annotated[int, Field(ge=_HELD_OUT, le=1_000)] = _HELD_OUT
     seed: int = 1
-    vary: dict[str, Span] = Field(default_factory=dict)
-    split: Annotated[tuple[Split, ...], Field(strict=False)] = ()
+    vary: Mapping[str, Span] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,17 +90,24 @@ class Search:
     @property
     def rounds(self) -> tuple[tuple[int, int], ...]:
         """Return how many points each round plays, and on how many seeds."""
-        found, left, seeds = [], len(self.sweep.points), _FIRST_SEEDS
-        while left > self.keep:
-            found.append((left, seeds))
-            left, seeds = max(self.keep, ceil(left / 2)), seeds * 2
-        return tuple(found)
+        return tuple(_rounds(len(self.sweep.points), self.keep))
 
     @property
     def runs(self) -> int:
         """How many single runs it comes to at most."""
-        chosen = min(self.keep, len(self.sweep.points))
-        return sum(points * seeds for points, seeds in self.rounds) + chosen * self.held_out
+        return _runs(len(self.sweep.points), self.keep, self.held_out)
+
+
+def _rounds(points: int, keep: int) -> Iterator[tuple[int, int]]:
+    seeds = _FIRST_SEEDS
+    while points > keep:
+        yield points, seeds
+        points, seeds = max(keep, ceil(points / 2)), seeds * 2
+
+
+def _runs(points: int, keep: int, held_out: int) -> int:
+    chosen = min(keep, points) * held_out
+    return sum(left * seeds for left, seeds in _rounds(points, keep)) + chosen
 
 
 @dataclass(frozen=True)
@@ -138,33 +134,27 @@ def read_search(path: Path, named: Named = PACKAGED) -> Search:
     """Read a search file.
 
     Raises:
-        FileError: With every mistake in it, and in the scenario where its levers stand least.
+        FileError: With every mistake in it, and in the scenario where all levers stand least
+            or all stand most.
     """
     document = read(path)
-    raw = document.parsed(_File)
-    mistakes = list(_mistakes(document, raw))
-    if mistakes:
-        raise FileError(mistakes)
-    scenario, folder = scenario_document(raw.scenario, path.parent)
+    raw, shapeless, _ = as_far_as_it_goes(document, _File)
+    told = [*shapeless, *_mistakes(document, raw)]
+    found = varied(document, raw, told, folder=path.parent, named=named)
     drawn = latin(raw.vary, raw.split, count=raw.points, seed=raw.seed)
     # Levers of few values are drawn alike again and again: the same point twice tells nothing.
     points = tuple({tuple(sorted(point.items())): point for point in drawn}.values())
-    units = {n: span.unit for n, span in raw.vary.items()} | units_of_parts(raw.split)
-    sweep = Sweep(raw.scenario, scenario, folder, 1, points, units, named)
-    check_ends(document, sweep, list(ends_of(raw.vary, raw.split)))
+    assert raw.aim, "a search without an aim was refused"
     limit = raw.spend_at_most_yuan
     limit_fen = None if limit is None else limit * FEN_PER_YUAN
-    found = Search(sweep, raw.aim, raw.against, limit_fen, raw.keep, raw.held_out)
-    if found.runs > RUNS_MAX:
-        problem = f"That is {found.runs:,} runs."
-        remedy = f"At most {RUNS_MAX:,} are run; ask for fewer `points` or `held_out` seeds."
-        raise FileError([document.mistake(("vary",), problem, remedy)])
-    return found
+    sweep = Sweep(found, 1, points)
+    return Search(sweep, raw.aim, raw.against, limit_fen, raw.keep, raw.held_out)
 
 
 def _mistakes(document: Document, raw: _File) -> Iterator[Mistake]:
     known = parameters()
-    yield from split_mistakes(document, raw.vary, raw.split)
+    if "aim" not in document.data:
+        yield document.mistake((), "`aim` is missing.", f"Write one of: {', '.join(AIMS)}.")
     for name in raw.vary:
         if name in known:
             problem = f"`{name}` is how people behave; no policy sets it."
@@ -174,12 +164,15 @@ def _mistakes(document: Document, raw: _File) -> Iterator[Mistake]:
             problem = f"`{name}` is no way to a whole number in the scenario."
             remedy = "Write it as `programmes.PROGRAMME.budget_yuan`, for example."
             yield document.mistake(("vary", name), problem, remedy)
-    if raw.against == raw.aim:
+    if raw.aim and raw.against == raw.aim:
         problem = f"`{raw.aim}` stands against itself."
         yield document.mistake(("against",), problem, "Name another aim, or leave it out.")
     if raw.keep > raw.points:
         problem = f"{raw.keep} of {raw.points} points cannot be kept."
         yield document.mistake(("keep",), problem, f"Give {raw.points} at most.")
+    if (runs := _runs(raw.points, raw.keep, raw.held_out)) > RUNS_MAX:
+        remedy = f"At most {RUNS_MAX:,} are run; ask for fewer `points` or `held_out` seeds."
+        yield document.mistake(("points",), f"That is {runs:,} runs.", remedy)
 
 
 def halve(search: Search, play: Play) -> Iterator[tuple[int, list[Candidate]]]:
@@ -325,7 +318,7 @@ def run_search(
     """
     sweep = search.sweep
     claim(out, "search.json", _description(search))
-    parts = Parts(out / "parts", sweep.at, sweep.points)
+    parts = Parts(out / "parts", sweep.varied.at, sweep.points)
     texts: dict[int, Mapping[str, Any]] = {}
 
     def play(points: Sequence[int], seeds: range) -> Iterator[tuple[int, Sequence[Figures]]]:
@@ -348,16 +341,15 @@ def run_search(
 
 
 def _description(search: Search) -> dict[str, Any]:
+    described = search.sweep.description
     return {
-        "stamp": [search.sweep.stamp, search.aim, search.against, search.spend_at_most_fen],
-        "scenario": search.sweep.scenario,
-        "name": search.sweep.document.data["name"],
+        **described,
+        "stamp": [described["stamp"], search.aim, search.against, search.spend_at_most_fen],
         "aim": search.aim,
         "against": search.against,
         "spend_at_most_fen": search.spend_at_most_fen,
         "points": len(search.sweep.points),
         "held_out": search.held_out,
-        "units": dict(search.sweep.units),
     }
 
 
@@ -374,9 +366,10 @@ def table(
         for name, found in named:
             for part in ("mean", "low", "high"):
                 row[f"{name}_{part}"] = getattr(found, part) if found else None
-        rows.append(
-            {**row, "seeds": one.seeds, "is_within": one.is_within, "on_front": one.on_front}
-        )
+        rows.append({
+            **row, "seeds": one.seeds, "is_within": one.is_within, "on_front": one.on_front,
+            "is_saturated": one.is_saturated,
+        })  # fmt: skip
     return with_days(pl.DataFrame(rows, infer_schema_length=None), units)
 
 

@@ -18,14 +18,14 @@ _ROUNDS_MAX: Final = 4
 
 
 def as_far_as_it_goes(
-    document: Document, model: type[_Model], items: str
+    document: Document, model: type[_Model], items: str = ""
 ) -> tuple[_Model, Sequence[Mistake], frozenset[int]]:
     """Return what can be read, what is of the wrong shape, and in which items something is.
 
     Args:
         document: What the file says.
         model: The shape that it should have.
-        items: The part that is a list of things to be checked one by one.
+        items: The part that is a list of things to be checked one by one, if one is.
 
     Raises:
         FileError: With every mistake of shape, where nothing can be checked without what is wrong.

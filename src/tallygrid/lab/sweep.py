@@ -1,62 +1,58 @@
 """A sweep: one scenario at many settings, each for several seeds, kept as it goes along."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from importlib.metadata import version
-from importlib.resources import as_file, files
 from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, cast
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from tallygrid.files.document import Document, FileError, Mistake, Where, parse, read
+from tallygrid.files.document import Document, Mistake, read
 from tallygrid.files.nearest import nearest
 from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
 from tallygrid.lab.claiming import refuse_others
-from tallygrid.lab.levers import Point, Setting, Span, Split, Unit, WayError, latin, put, written
+from tallygrid.lab.lever_name import lever_name
+from tallygrid.lab.levers import Point, Span, Unit, latin
 from tallygrid.lab.offered import PACKAGED, Named
 from tallygrid.lab.parts import Parts, Pool, tasks_of
-from tallygrid.lab.scenario import Scenario, packaged, scenario_of
+from tallygrid.lab.scenario import Scenario
+from tallygrid.lab.shaped import as_far_as_it_goes
+from tallygrid.lab.varied import Given, Varied, varied
 
 RUNS_MAX: Final = 100_000
 SEEDS_MIN: Final = 10
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-_SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    scenario: str
+class _File(Given):
     method: Literal["grid", "latin"] = "grid"
     points: Annotated[int, Field(ge=1)] | None = None
     seeds: Annotated[int, Field(ge=SEEDS_MIN, le=1_000)] = SEEDS_MIN
     seed: int = 1
     """Of the Latin hypercube itself."""
-    vary: dict[str, Setting] = Field(default_factory=dict)
-    split: Annotated[tuple[Split, ...], Field(strict=False)] = ()
 
 
 @dataclass(frozen=True)
 class Sweep:
     """What is to be run."""
 
-    scenario: str
-    document: Document
-    folder: Path
+    varied: Varied
     seeds: int
     points: tuple[Point, ...]
     """By place, what is set there; a name without dots is a parameter of behaviour."""
-    units: Mapping[str, Unit]
-    named: Named = PACKAGED
+
+    @property
+    def units(self) -> Mapping[str, Unit]:
+        """By lever, what its values are."""
+        return self.varied.given.units
 
     @property
     def runs(self) -> int:
@@ -64,38 +60,31 @@ class Sweep:
         return self.seeds * len(self.points)
 
     @property
-    def stamp(self) -> str:
-        """What tells this sweep from any other, and from itself on other files."""
+    def description(self) -> dict[str, Any]:
+        """What its results tell of it; `stamp` tells it from any other, and from other texts."""
+        scenario = self.varied.least
         plain = [
-            self.document.data, self.seeds, [dict(point) for point in self.points],
-            version("tallygrid"), *self._rests_on(),
+            self.varied.document.data, self.seeds, [dict(point) for point in self.points],
+            version("tallygrid"), *_rests_on(scenario),
         ]  # fmt: skip
-        return sha256(json.dumps(plain, default=str, sort_keys=True).encode()).hexdigest()
+        return {
+            "stamp": sha256(json.dumps(plain, default=str, sort_keys=True).encode()).hexdigest(),
+            "scenario": self.varied.given.scenario,
+            "name": dict(scenario.name),
+            "programmes": {
+                one.programme.id: one.programme.name.model_dump() for one in scenario.programmes
+            },
+            "levers": {name: lever_name(name, scenario) for name in self.units},
+            "units": self.units,
+        }
 
-    def _rests_on(self) -> Iterator[str]:
-        unchanged = scenario_of(self.document, folder=self.folder, named=self.named)
-        yield from unchanged.offered.hashes.values()
-        yield from (one.text for one in unchanged.programmes)
-        if unchanged.trace:
-            yield sha256(unchanged.trace.read_bytes()).hexdigest()
 
-    def at(self, point: Point) -> Scenario:
-        """Return the scenario as it is at a point.
-
-        Raises:
-            FileError: It cannot be so.
-            WayError: A lever leads nowhere.
-        """
-        data = deepcopy(self.document.data)
-        given: dict[str, int] = {}
-        for name, value in point.items():
-            if "." in name:
-                put(data, name, written(value, self.units[name]))
-            else:
-                given[name] = value
-        data["seeds"] = self.seeds
-        changed = Document(self.document.file, data, self.document.places, self.document.text)
-        return scenario_of(changed, folder=self.folder, given=given, named=self.named)
+def _rests_on(scenario: Scenario) -> Iterator[str]:
+    """Yield the hashes of all that a scenario reads."""
+    yield from scenario.offered.hashes.values()
+    yield from (one.text for one in scenario.programmes)
+    if scenario.trace:
+        yield sha256(scenario.trace.read_bytes()).hexdigest()
 
 
 class OtherSweepError(Exception):
@@ -116,28 +105,10 @@ def read_sweep(path: Path, named: Named = PACKAGED) -> Sweep:
             or all stand most.
     """
     document = read(path)
-    raw = document.parsed(_File)
-    mistakes = list(_mistakes(document, raw))
-    if mistakes:
-        raise FileError(mistakes)
-    units = _units(raw)
-    points = tuple(_points(raw))
-    sweep = Sweep(raw.scenario, *scenario_document(raw.scenario, path.parent), raw.seeds, points,
-                  units, named)  # fmt: skip
-    check_ends(document, sweep, list(_ends(raw, points)))
-    return sweep
-
-
-def _units(raw: _File) -> dict[str, Unit]:
-    units = {
-        name: one.unit if isinstance(one, Span) else one[0].unit for name, one in raw.vary.items()
-    }
-    return units | units_of_parts(raw.split)
-
-
-def units_of_parts(splits: Sequence[Split]) -> dict[str, Unit]:
-    """Return what the parts of sums are: whole yuan."""
-    return {name: "whole" for split in splits for name in split.over}
+    raw, shapeless, _ = as_far_as_it_goes(document, _File)
+    told = [*shapeless, *_mistakes(document, raw)]
+    found = varied(document, raw, told, folder=path.parent, named=named)
+    return Sweep(found, raw.seeds, tuple(_points(raw)))
 
 
 def _mistakes(document: Document, raw: _File) -> Iterator[Mistake]:
@@ -159,28 +130,11 @@ def _mistakes(document: Document, raw: _File) -> Iterator[Mistake]:
     if raw.method == "grid" and raw.split:
         problem, remedy = "A grid cannot divide a sum.", "Write `method: latin`."
         yield document.mistake(("split",), problem, remedy)
-    yield from split_mistakes(document, raw.vary, raw.split)
     count = _count(raw)
     if count * raw.seeds > RUNS_MAX:
         problem = f"That is {count * raw.seeds:,} runs: {count:,} points × {raw.seeds:,} seeds."
         remedy = f"At most {RUNS_MAX:,} are run; vary less, or draw points with `method: latin`."
         yield document.mistake(("vary",), problem, remedy)
-
-
-def split_mistakes(
-    document: Document, vary: Mapping[str, object], splits: Sequence[Split]
-) -> Iterator[Mistake]:
-    """Yield what is wrong between the levers of a file: none at all, or one that is set twice."""
-    if not vary and not splits:
-        remedy = "Give `vary`, with the levers and their values."
-        yield document.mistake((), "Nothing is varied.", remedy)
-    seen = set(vary)
-    for n, split in enumerate(splits):
-        for m, name in enumerate(split.over):
-            if name in seen:
-                where = ("split", n, "over", m)
-                yield document.mistake(where, f"`{name}` is set twice.", "Keep one.")
-            seen.add(name)
 
 
 def _count(raw: _File) -> int:
@@ -197,68 +151,6 @@ def _points(raw: _File) -> Iterator[Point]:
         return
     spans = {name: span for name, span in raw.vary.items() if isinstance(span, Span)}
     yield from latin(spans, raw.split, count=raw.points or 1, seed=raw.seed)
-
-
-def _ends(raw: _File, points: Sequence[Point]) -> Iterator[Point]:
-    if raw.method == "grid":
-        yield from {id(point): point for point in (points[0], points[-1])}.values()
-        return
-    yield from ends_of({n: s for n, s in raw.vary.items() if isinstance(s, Span)}, raw.split)
-
-
-def ends_of(spans: Mapping[str, Span], splits: Sequence[Split]) -> Iterator[Point]:
-    """Yield the points at which all levers stand least, and most; sums are divided evenly."""
-    even: dict[str, int] = {}
-    for split in splits:
-        even.update({name: split.yuan // len(split.over) for name in split.over})
-    yield {name: span.least for name, span in spans.items()} | even
-    yield {name: span.most for name, span in spans.items()} | even
-
-
-def check_ends(document: Document, sweep: Sweep, ends: Sequence[Point]) -> None:
-    """Refuse a sweep whose levers lead nowhere, or beyond what may be.
-
-    Raises:
-        FileError: With every mistake.
-    """
-    mistakes: dict[Mistake, None] = {}
-    for name in sweep.units:
-        if "." in name and (wrong := _wrong_way(document, sweep, name)):
-            mistakes[wrong] = None
-    for point in ends if not mistakes else ():
-        try:
-            sweep.at(point)
-        except FileError as error:
-            for one in error.mistakes:
-                remedy = f"{one.remedy} Look at the levers of {document.file}, too."
-                mistakes[replace(one, remedy=remedy.strip())] = None
-    if mistakes:
-        raise FileError(mistakes)
-
-
-def _wrong_way(document: Document, sweep: Sweep, name: str) -> Mistake | None:
-    where: Where = ("vary", name)
-    try:
-        put(deepcopy(sweep.document.data), name, 0)
-    except WayError as error:
-        return document.mistake(where, error.problem, error.remedy)
-    return None
-
-
-def scenario_document(name: str, folder: Path) -> tuple[Document, Path]:
-    """Return a scenario's document, packaged or from a file, and the folder of its files.
-
-    Raises:
-        FileError: There is none of this name, or it cannot be read.
-    """
-    if name.endswith(_SUFFIXES):
-        path = folder / name
-        return read(path), path.parent
-    if name not in packaged():
-        remedy = f"{nearest(name, packaged())} Or name a file that ends in .yaml."
-        raise FileError([Mistake(name, 1, 1, f"There is no scenario `{name}`.", remedy)])
-    with as_file(files(__package__).joinpath("scenarios", f"{name}.yaml")) as path:
-        return parse(path.read_text(encoding="utf-8"), file=path.name), path.parent
 
 
 @dataclass(frozen=True)
@@ -283,8 +175,9 @@ def run_sweep(sweep: Sweep, out: Path, pool: Pool) -> Iterator[Done]:
         UnfinishedError: Workers were lost, and not all of it could be run.
         FileError: No point can be.
     """
-    claim(out, "sweep.json", _description(sweep))
-    parts = Parts(out / "parts", sweep.at, sweep.points)
+    points = [dict(point) for point in sweep.points]
+    claim(out, "sweep.json", {**sweep.description, "seeds": sweep.seeds, "points": points})
+    parts = Parts(out / "parts", sweep.varied.at, sweep.points)
     tasks = [
         task for n in range(len(sweep.points)) for task in tasks_of(n, range(1, sweep.seeds + 1))
     ]
@@ -310,17 +203,6 @@ def saturated_points(runs: pl.DataFrame) -> Iterator[int]:
     for (point,), some in runs.group_by("point", maintain_order=True):
         if is_saturated(some.select(pl.col("^saturated_pools.*$")).to_dicts()):
             yield cast("int", point)
-
-
-def _description(sweep: Sweep) -> dict[str, Any]:
-    return {
-        "stamp": sweep.stamp,
-        "scenario": sweep.scenario,
-        "name": sweep.document.data["name"],
-        "seeds": sweep.seeds,
-        "units": dict(sweep.units),
-        "points": [dict(point) for point in sweep.points],
-    }
 
 
 def claim(

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
+from tallygrid.core.catalogue import Catalogue
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
@@ -70,6 +71,11 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
         },
         "network": scenario.network.model_dump(exclude_none=True),
         "offered": dict(scenario.offered.hashes),
+        "sites": {
+            name: {"en": site.name.en, "zh": site.name.zh}
+            for name, site in scenario.catalogue.sites.items()
+        },
+        "catalogue_sources": _catalogue_sources(scenario.catalogue),
         "programmes": [
             {
                 "id": one.programme.id,
@@ -77,6 +83,7 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
                 "version": one.programme.hash,
                 "text": one.text,
                 "changed": {way: str(value) for way, value in one.changes.items()},
+                "changes": {language: _changes(one, language) for language in LANGUAGES},
                 "edition": one.programme.edition,
                 "is_published": is_published(one.programme.id),
                 "budget_fen": one.budget_fen,
@@ -114,6 +121,29 @@ def _readings(one: InForce, language: Language) -> list[str]:
         for item in one.programme.open
         if item.id in assumed
     ]
+
+
+def _changes(one: InForce, language: Language) -> list[str]:
+    """Return in words what a scenario sets in a programme's text."""
+    changes = json.loads(json.dumps(one.changes, default=str))
+    return [figure_said(one.programme, way, value, language) for way, value in changes.items()]
+
+
+def _catalogue_sources(catalogue: Catalogue) -> list[dict[str, str]]:
+    """Return what the figures of cards, sites, prices and routes cite, each once."""
+    cited = dict.fromkeys(
+        source
+        for citation in catalogue.citations
+        if citation.subject.startswith(_ABOUT_WORK)
+        for source in citation.sources
+    )
+    found = (catalogue.sources[name] for name in cited)
+    return [{"title": one.title, "publisher": one.publisher, "date": one.on, "url": one.url}
+            for one in found]  # fmt: skip
+
+
+_ABOUT_WORK: Final = ("cards:", "offers:", "places:", "references:", "sites:", "tiers", "vat_bp")
+"""Parts of the catalogue that a run rests on."""
 
 
 def _demand_sources(scenario: Scenario) -> list[dict[str, str]]:

@@ -1,7 +1,8 @@
 """Words for people: every sentence in English and Chinese, from one catalogue, by code.
 
 The catalogue is the YAML files in `messages/`: a code, its English and its Chinese text.
-Placeholders take a format: `{amount:money}`, `{on:date}`, `{rate:percent}`, `{n:number}`.
+Placeholders take a format: `{amount:money}`, `{on:date}`, `{rate:percent}`, `{n:number}`; in
+English `{n:seed|seeds}` writes a number with what is counted.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +25,9 @@ _LOCALES: Final[Mapping[Language, str]] = {"en": "en_GB", "zh": "zh_CN"}
 
 def render(code: str, language: Language, /, **values: object) -> str:
     """Return the sentence of a code in a language, with its values written as that language does.
+
+    >>> render("lab.swept", "en", points=1, runs=1_000, file="runs.parquet")
+    '1 point, 1,000 runs: runs.parquet'
 
     Raises:
         KeyError: The catalogue has no such code.
@@ -127,6 +131,9 @@ class _Words(Formatter):
         self._language = language
 
     def format_field(self, value: Any, format_spec: str) -> str:  # noqa: ANN401  # Formatter's own type
+        one, is_counted, many = format_spec.partition("|")
+        if is_counted:
+            return f"{number(value, self._language)} {one if value == 1 else many}"
         write = _WRITERS.get(format_spec)
         return write(value, self._language) if write else str(format(value, format_spec))
 

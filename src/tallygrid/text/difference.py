@@ -89,9 +89,14 @@ def _apart(programme: Programme, other: Programme) -> str:
 def figure_said(programme: Programme, path: str, value: object, language: Language) -> str:
     """Return one figure with what it is called, by its path in the programme."""
     change = Change(tuple(path.split(".")), None, None)
-    per = {cap.id: render(f"decision.per.{cap.per}", language) for cap in programme.caps.limits}
     said = _Words(language, programme.facts).of(change, value)
-    return render("difference.so", language, what=_what(change, per, language), said=said)
+    return render("difference.so", language, what=field_said(programme, path, language), said=said)
+
+
+def field_said(programme: Programme, path: str, language: Language) -> str:
+    """Return what a figure is called, by its path in the programme."""
+    per = {cap.id: render(f"decision.per.{cap.per}", language) for cap in programme.caps.limits}
+    return _what(Change(tuple(path.split(".")), None, None), per, language)
 
 
 def cell_said(programme: Programme, fact: str, cell: Any, language: Language) -> str:  # noqa: ANN401  # as JSON has it

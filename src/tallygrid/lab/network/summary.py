@@ -69,6 +69,8 @@ def over_seeds(name: str, seeds: Sequence[Figures]) -> Figure | None:
 
 def parts_of(name: str) -> Callable[[Figures], tuple[float, float]] | None:
     """Return what gives, in each seed, the two parts of a figure that is a ratio of sums."""
+    if name == "take_up":
+        return lambda one: (_of(one, "step.awarded"), _of(one, "step.qualifies"))
     if name == "dead_weight_share":
         return lambda one: (_of(one, "dead_weight_fen"), _of(one, "public_fen"))
     if name == "fen_per_additional_card_hour":

@@ -11,10 +11,10 @@ _DIGITS: Final = 12
 
 
 def changed_text(programme: Mapping[str, Any], language: Language) -> str:
-    """Say of a programme of a summary what was changed in its text, by way and hash."""
-    changes = ", ".join(f"{way} = {value}" for way, value in programme["changed"].items())
+    """Say of a programme of a summary what was changed in its text, and by which hashes."""
+    changes = render("report.lab.between", language).join(programme["changes"][language])
     return render(
-        "lab.changed", language, programme=programme["id"], changes=changes,
+        "lab.changed", language, programme=programme["name"][language], changes=changes,
         text=short_hash(programme["text"]), played=short_hash(programme["version"]),
     )  # fmt: skip
 

@@ -6,10 +6,10 @@ from typing import Final
 
 from tallygrid.report.laboratory import drawings, tables
 from tallygrid.report.laboratory.changed import changed_text
-from tallygrid.report.laboratory.found import SEEDS_MIN, Found
+from tallygrid.report.laboratory.found import SEEDS_MIN, Figure, Found
 from tallygrid.report.laboratory.names import Names
 from tallygrid.report.laboratory.shapes import Courses, Ranges
-from tallygrid.report.laboratory.values import interval, write_as
+from tallygrid.report.laboratory.values import Write, interval, write_as
 from tallygrid.report.prose import Tile
 from tallygrid.report.svg import Chart, drawn_as_svg
 from tallygrid.report.tables import Table
@@ -70,8 +70,8 @@ def content(found: Found, writer: Writer) -> Content:
     return Content(
         title=writer.pick(found.summary["name"]),
         subtitle=writer.say(
-            "lab.subtitle", seeds=found.seeds, first=tables.day_of(first),
-            days=found.summary["days"],
+            "lab.subtitle" if found.seeds > 1 else "lab.subtitle_one", seeds=found.seeds,
+            first=tables.day_of(first), days=found.summary["days"],
         ),
         cautions=tuple(_cautions(found, names)),
         tiles=tuple(_tiles(found, writer)),
@@ -125,20 +125,32 @@ def _cautions(found: Found, names: Names) -> Iterator[str]:
             yield render("lab.own", writer.language, programme=writer.pick(one["name"]))
         if one.get("changed"):
             yield changed_text(one, writer.language)
-    if found.seeds < SEEDS_MIN:
-        yield writer.say("lab.few_seeds", seeds=found.seeds, least=SEEDS_MIN)
+    yield from few_seeds(found.seeds, writer)
     yield render("lab.assumed", writer.language)
     parameters = found.summary["behaviour"].items()
     if told := names.joined(name for name, one in parameters if one["calibrated_on"]):
         yield render("lab.calibrated", writer.language, names=told)
 
 
+def few_seeds(seeds: int, writer: Writer) -> Iterator[str]:
+    """Yield that a report rests on few seeds, or on one, if it does."""
+    if seeds < SEEDS_MIN:
+        code = "lab.few_seeds" if seeds > 1 else "lab.one_seed"
+        yield writer.say(code, seeds=seeds, least=SEEDS_MIN)
+
+
 def _tiles(found: Found, writer: Writer) -> Iterator[Tile]:
     for name in _TILES:
         figure, write = found.figure(name), write_as(name, writer)
         value = write(figure.mean) if figure else writer.say("lab.unknown")
-        code = "lab.interval" if figure is None or figure.seeds == found.seeds else "lab.of_some"
-        detail = writer.say(
-            code, interval=interval(figure, write), all=found.seeds, some=figure and figure.seeds
-        )
+        detail = _interval_told(figure, found, write, writer)
         yield Tile(value, tables.figure_label(name, writer), detail)
+
+
+def _interval_told(figure: Figure | None, found: Found, write: Write, writer: Writer) -> str:
+    if figure is not None and figure.seeds == 1:
+        return writer.say("lab.hangs")
+    within = interval(figure, write)
+    if figure is None or figure.seeds == found.seeds:
+        return writer.say("lab.interval", interval=within)
+    return writer.say("lab.of_some", interval=within, all=found.seeds, some=figure.seeds)

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import polars as pl
 
-from tallygrid.core.catalogue import Catalogue
 from tallygrid.core.facts import Vocabulary
 
 SEEDS_MIN: Final = 10
@@ -45,7 +44,6 @@ class Found:
     summary: Mapping[str, Any]
     charts: Mapping[str, pl.DataFrame]
     """By the chart's name; docs/algorithms/laboratory.md tells the columns."""
-    catalogue: Catalogue
     vocabulary: Vocabulary
     version: str
 

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from tallygrid.report.laboratory.names import Names
 from tallygrid.report.laboratory.values import NONE, heads, parameter
 from tallygrid.report.tables import Table
 from tallygrid.report.writer import Writer
-
-_ABOUT_WORK: Final = ("cards:", "offers:", "places:", "references:", "sites:", "tiers", "vat_bp")
-"""Parts of the catalogue that a run rests on."""
 
 
 def settings(names: Names) -> Iterator[Table]:
@@ -40,7 +37,7 @@ def _demand(names: Names) -> Iterator[tuple[str, str]]:
 
 def _network(names: Names) -> Iterator[tuple[str, str]]:
     writer, network = names.writer, names.found.summary["network"]
-    every = writer.say("lab.setting.every_site", count=len(names.found.catalogue.sites))
+    every = writer.say("lab.setting.every_site", count=len(names.found.summary["sites"]))
     yield "sites", names.joined(map(names.site, network["only"])) or every
     make = "lab.setting.any_make" if network["origin"] == "any" else "lab.setting.domestic"
     yield "origin", writer.say(make)
@@ -103,7 +100,7 @@ def sources(names: Names) -> Iterator[Table]:
     used = [
         *((names.programme(one["id"]), one["sources"]) for one in summary["programmes"]),
         (writer.say("lab.used.demand"), summary["demand"]["sources"]),
-        (writer.say("lab.used.catalogue"), list(_of_catalogue(names))),
+        (writer.say("lab.used.catalogue"), summary["catalogue_sources"]),
     ]
     rows = tuple(
         (used_for, one["title"], *(one[part] or NONE for part in ("publisher", "date", "url")))
@@ -112,17 +109,3 @@ def sources(names: Names) -> Iterator[Table]:
     )
     columns = heads(writer, "used_for", "text", "publisher", "date", "address", words=5)
     yield Table(writer.say("lab.sources"), columns, rows)
-
-
-def _of_catalogue(names: Names) -> Iterator[Mapping[str, str]]:
-    """Yield what the figures of cards, sites, prices and routes cite, each once."""
-    catalogue = names.found.catalogue
-    cited = dict.fromkeys(
-        source
-        for citation in catalogue.citations
-        if citation.subject.startswith(_ABOUT_WORK)
-        for source in citation.sources
-    )
-    for name in cited:
-        one = catalogue.sources[name]
-        yield {"title": one.title, "publisher": one.publisher, "date": one.on, "url": one.url}

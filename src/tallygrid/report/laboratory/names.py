@@ -1,13 +1,21 @@
 """What things of a run are called in one language."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tallygrid.report.laboratory.found import Figure, Found
 from tallygrid.report.writer import Writer
+from tallygrid.settings import Language
 from tallygrid.text import catalogue
 
 _FACTS = {"class": "applicant_class", "size": "sme_class"}
+
+
+def pool_name(pool: str, summary: Mapping[str, Any], language: Language) -> str:
+    """Name a pool of a run, which is written as a site, a dot and a model."""
+    site, _, model = pool.partition(".")
+    return f"{summary['sites'][site][language]} · {model}"
 
 
 @dataclass(frozen=True)
@@ -19,8 +27,7 @@ class Names:
 
     def site(self, site: str) -> str:
         """Name a site."""
-        known = self.found.catalogue.sites.get(site)
-        return self._pick(known.name.en, known.name.zh) if known else site
+        return self.writer.pick(self.found.summary["sites"][site])
 
     def programme(self, programme: str) -> str:
         """Name a programme, and say so where it is only reported."""
@@ -60,9 +67,8 @@ class Names:
         return self._said(f"lab.kind.{kind}", kind)
 
     def pool(self, pool: str) -> str:
-        """Name a pool, which is written as a site, a dot and a model."""
-        site, _, model = pool.partition(".")
-        return f"{self.site(site)} · {model}"
+        """Name a pool."""
+        return pool_name(pool, self.found.summary, self.writer.language)
 
     def joined(self, words: Iterable[str]) -> str:
         """Write several things in one line."""

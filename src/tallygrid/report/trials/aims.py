@@ -23,37 +23,63 @@ class Levers:
 
     names: Mapping[str, Words]
     units: Mapping[str, str]
+    programmes: Mapping[str, Words]
+    """By id, what the programmes of the scenario are called."""
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any]) -> "Levers":
+        """Return the levers of a sweep or a search, as its folder describes it."""
+        return cls(described["levers"], described["units"], described["programmes"])
 
     def called(self, lever: str, writer: Writer) -> str:
         """Name a lever, with the unit of its values."""
-        name = writer.pick(self.names[lever])
-        return f"{name} (%)" if self.units[lever] == "rate" else name
+        name, unit = writer.pick(self.names[lever]), self._unit(lever)[1]
+        return writer.say(f"trials.in.{unit}", lever=name) if unit else name
 
     def shown(self, lever: str, value: float) -> float:
-        """Return a value as a picture shows it: rates in per cent, days as ordinals."""
-        return value / 100 if self.units[lever] == "rate" else value
+        """Return a value as a picture shows it: in the unit of its name, days as ordinals."""
+        return value / self._unit(lever)[0]
 
     def written(self, lever: str, value: Any, writer: Writer) -> str:  # noqa: ANN401  # of a table
-        """Write where a lever stands."""
-        if self.units[lever] == "rate":
-            return writer.percent(int(value))
+        """Write where a lever stands, in the unit of its name."""
         if self.units[lever] == "day":
             return (value if isinstance(value, date) else date.fromordinal(int(value))).isoformat()
-        return writer.number(int(value))
+        return writer.number(self.shown(lever, int(value)))
+
+    def _unit(self, lever: str) -> tuple[int, str]:
+        """Return how many of a lever's own unit are one of what is shown, and what that is."""
+        if self.units[lever] == "rate":
+            return _UNITS["_bp"]
+        return next((unit for end, unit in _UNITS.items() if lever.endswith(end)), (1, ""))
+
+    def programme(self, programme: str, writer: Writer) -> str:
+        """Name a programme."""
+        return writer.pick(self.programmes[programme])
+
+    @property
+    def changed(self) -> list[str]:
+        """The programmes whose text a lever changes."""
+        ways = (lever.split(".") for lever in self.names)
+        return [*dict.fromkeys(way[1] for way in ways if way[0] == "programmes" and "set" in way)]
+
+
+_UNITS: Final = {
+    "_bp": (100, "percent"), "_milli_yuan": (1_000, "yuan"), "_yuan": (1, "yuan"),
+    "_milli": (1_000, ""), ".price": (10, "percent"), "_hours": (1, "hours"),
+    "_hours_max": (1, "hours"), "_days": (1, "days"),
+}  # fmt: skip
+"""By the end of a lever's name."""
 
 
 def changed_cautions(levers: Levers, writer: Writer) -> Iterator[str]:
     """Yield for every programme whose text a lever changes that it was not played as published."""
-    ways = (lever.split(".") for lever in levers.names)
-    changed = dict.fromkeys(way[1] for way in ways if way[0] == "programmes" and "set" in way)
-    for programme in changed:
-        yield writer.say("trials.changed", programme=programme)
+    for programme in levers.changed:
+        yield writer.say("trials.changed", programme=levers.programme(programme, writer))
 
 
 def aim_name(aim: str, writer: Writer) -> str:
     """Return what an aim is called."""
-    said = render(f"lab.aim.{aim}", writer.language)
-    return said if aim != _MONEY else writer.say("trials.low_spending")
+    return render(f"lab.aim.{aim}", writer.language)
 
 
 def headed(name: str) -> str:

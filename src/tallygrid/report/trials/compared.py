@@ -7,8 +7,9 @@ from typing import Any, Final
 import polars as pl
 
 from tallygrid.report.laboratory.changed import changed_text
-from tallygrid.report.laboratory.content import Content, Section
-from tallygrid.report.laboratory.found import SEEDS_MIN, Figure
+from tallygrid.report.laboratory.content import Content, Section, few_seeds
+from tallygrid.report.laboratory.found import Figure
+from tallygrid.report.laboratory.names import pool_name
 from tallygrid.report.laboratory.shapes import Range, Ranges
 from tallygrid.report.laboratory.tables import figure_label
 from tallygrid.report.laboratory.values import (
@@ -85,14 +86,17 @@ def _names(found: Compared, writer: Writer) -> Mapping[str, str]:
 def _cautions(found: Compared, writer: Writer) -> Iterator[str]:
     if apart := asked_apart(found.summaries, writer.language):
         yield render("lab.compare.asked", writer.language, apart=apart)
-    for side in found.summaries.values():
-        yield from _cautions_of(side, writer)
-    if found.seeds < SEEDS_MIN:
-        yield writer.say("lab.few_seeds", seeds=found.seeds, least=SEEDS_MIN)
+    names = _names(found, writer)
+    yield from dict.fromkeys(
+        caution
+        for name, side in found.summaries.items()
+        for caution in _cautions_of(side, names[name], writer)
+    )
+    yield from few_seeds(found.seeds, writer)
     yield render("lab.assumed", writer.language)
 
 
-def _cautions_of(side: Mapping[str, Any], writer: Writer) -> Iterator[str]:
+def _cautions_of(side: Mapping[str, Any], name: str, writer: Writer) -> Iterator[str]:
     for one in side["programmes"]:
         if one["edition"] == "reported":
             yield render("lab.reported", writer.language, programme=writer.pick(one["name"]))
@@ -102,7 +106,9 @@ def _cautions_of(side: Mapping[str, Any], writer: Writer) -> Iterator[str]:
             yield changed_text(one, writer.language)
     for when, pools in side["saturated"].items():
         if pools:
-            yield writer.say(f"lab.{when}", pools=writer.say("and").join(pools))
+            named = (pool_name(pool, side, writer.language) for pool in pools)
+            said = writer.say(f"lab.{when}", pools=writer.say("and").join(named))
+            yield render("lab.compare.side", writer.language, name=name, said=said)
 
 
 def _differences(found: Compared, writer: Writer) -> Section:

@@ -53,11 +53,19 @@ def searched_content(found: Searched, writer: Writer) -> Content:
             code, aim=aim_name(described["aim"], writer), points=described["points"],
             seeds=described["held_out"], limit=limit or 0,
         ),
-        cautions=[*changed_cautions(found.levers, writer), render("lab.assumed", writer.language)],
+        cautions=list(_cautions(found, writer)),
         tiles=(),
         sections=(_front(found, writer),),
         made_by=writer.say("lab.made_by", version=found.version),
     )  # fmt: skip
+
+
+def _cautions(found: Searched, writer: Writer) -> Iterator[str]:
+    if full := sum(row["is_saturated"] for row in found.rows):
+        of = len(found.rows)
+        yield render("lab.points_saturated", writer.language, count=full, of=of)
+    yield from changed_cautions(found.levers, writer)
+    yield render("lab.assumed", writer.language)
 
 
 def _front(found: Searched, writer: Writer) -> Section:
@@ -145,12 +153,17 @@ def _candidates(found: Searched, writer: Writer) -> Table:
             with_interval(_figure(row, n), write_aim(aim, writer)) for n, aim in told.items()
         )
         spent = with_interval(_figure(row, "spent_fen"), money(writer))
-        group = _group(row, has_front=bool(aims["against"]))
-        rows.append((str(rank), *reached, spent, writer.say(f"trials.group.{group}")))
+        standing = [_group(row, has_front=bool(aims["against"]))]
+        standing += ["saturated"] * row["is_saturated"]
+        told_ = writer.say("lab.between").join(
+            writer.say(f"trials.group.{one}") for one in standing
+        )
+        rows.append((str(rank), *reached, spent, writer.number(row["seeds"]), told_))
     heads = [
         Column(writer.say("trials.column.rank")),
         *(Column(aim_name(aim, writer), is_number=True) for aim in told.values()),
         Column(writer.say("trials.column.spent"), is_number=True),
+        Column(writer.say("lab.column.seeds"), is_number=True),
         Column(writer.say("trials.column.standing")),
     ]
     return Table(writer.say("trials.candidates"), tuple(heads), tuple(rows))
@@ -160,7 +173,7 @@ def _settings(found: Searched, writer: Writer) -> Table:
     """Return where the levers of each candidate stand."""
     levers = found.levers
     rows = [
-        (str(rank), writer.pick(levers.names[lever]), levers.written(lever, row[lever], writer))
+        (str(rank), levers.called(lever, writer), levers.written(lever, row[lever], writer))
         for rank, row in enumerate(found.rows, start=1)
         for lever in levers.names
     ]
@@ -171,7 +184,11 @@ def _settings(found: Searched, writer: Writer) -> Table:
 
 def _texts(found: Searched, writer: Writer) -> Table:
     """Return the hashes of the texts that candidates change; no rows if none does."""
-    rows = [(str(rank), *one) for rank, row in enumerate(found.rows, 1) for one in _changed(row)]
+    rows = [
+        (str(rank), found.levers.programme(programme, writer), text)
+        for rank, row in enumerate(found.rows, 1)
+        for programme, text in _changed(row)
+    ]
     heads = [Column(writer.say(f"trials.column.{head}")) for head in ("rank", "programme", "hash")]
     return Table(writer.say("trials.texts"), tuple(heads), tuple(rows))
 

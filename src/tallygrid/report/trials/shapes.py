@@ -1,6 +1,5 @@
 """Two shapes of chart for trials: how a figure answers to a lever, and the front of two aims."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +8,7 @@ from typing import Final
 import altair as alt
 
 from tallygrid.report.laboratory.found import Figure
-from tallygrid.report.shapes import PLAIN_COLOUR, text_px
+from tallygrid.report.shapes import PLAIN_COLOUR, wrapped
 from tallygrid.report.svg import Chart
 
 _ROOM_PX: Final = 70
@@ -52,7 +51,7 @@ class Responses:
         room = width - _ROOM_PX - 24
         ticks = alt.Axis(tickCount=max(2, min(6, room // _TICK_PX)), labelOverlap=True,
                          labelSeparation=8)  # fmt: skip
-        title = _folded(panel.lever, room)
+        title = wrapped(panel.lever, room)
         if panel.is_day:
             ticks.format = "%Y-%m-%d"
             x = alt.X("at:T", title=title, axis=ticks, scale=alt.Scale(type="utc"))
@@ -72,18 +71,8 @@ class Responses:
             # Where every point has a place of its own, a line would tell of the other levers.
             line = chart.mark_line(strokeWidth=1.5, opacity=0.6, color=PLAIN_COLOUR)
             marks.append(line.encode(x=x, y=alt.Y("mean(mean):Q", title=None, scale=scale)))
-        head = self.axis if panel is self.panels[0] else ""
+        head = wrapped(self.axis, room) if panel is self.panels[0] else ""
         return alt.LayerChart(layer=marks, width=room, height=130, title=head)
-
-
-def _folded(lever: str, room_px: int) -> list[str]:
-    """Break the name of a lever, which may be a way without spaces, into lines that fit."""
-    lines = [""]
-    for piece in re.split(r"(?<=[. ])", lever):
-        if lines[-1] and text_px(lines[-1] + piece) > room_px:
-            lines.append("")
-        lines[-1] += piece
-    return lines
 
 
 def _values(panel: Panel) -> list[dict[str, object]]:

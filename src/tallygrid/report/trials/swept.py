@@ -60,12 +60,21 @@ def _section(found: Swept, aim: str, writer: Writer) -> Section:
     return Section(
         name=aim,
         title=headed(aim_name(aim, writer)),
-        sentences=[writer.say("trials.response.lead")],
+        sentences=[writer.say("trials.response.lead"), *_some_seeds(found, aim, writer)],
         draw=Responses(list(_panels(found, aim, writer)), aim_name(aim, writer), aim_unit(aim)),
         description=writer.say("trials.response.description"),
         tables=[_sway(found, aim, writer)],
         is_folded=False,
     )
+
+
+def _some_seeds(found: Swept, aim: str, writer: Writer) -> Iterator[str]:
+    """Yield at how many settings not every seed has such a figure, if there are any."""
+    responses, seeds = found.charts["responses"], found.described["seeds"]
+    whole = responses.filter(pl.col("aim") == aim, pl.col("seeds") == seeds)["point"].n_unique()
+    played = responses["point"].n_unique()
+    if whole < played:
+        yield writer.say("trials.some_seeds", count=played - whole, of=played)
 
 
 def _panels(found: Swept, aim: str, writer: Writer) -> Iterator[Panel]:
@@ -87,7 +96,7 @@ def _sway(found: Swept, aim: str, writer: Writer) -> Table:
     ordered = rows.sort(pl.col("rank_correlation").abs(), descending=True, nulls_last=True)
     cells = [
         (
-            writer.pick(found.levers.names[row["lever"]]),
+            found.levers.called(row["lever"], writer),
             NONE if row["rank_correlation"] is None
             else writer.number(round(row["rank_correlation"], 2)),
             or_none(row["least_third"], write),
