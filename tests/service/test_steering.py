@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 import pytest
-from desk import AT, CATALOGUE, CITY, FACTS, FIRM, Desk, scheme, wanted
+from desk import AT, CATALOGUE, CITY, FACTS, FIRM, Desk, scheme, used, wanted
 from psycopg import Connection
 
 from tallygrid.core import steering as core
@@ -20,7 +20,7 @@ from tallygrid.placement.nodes import Reservation
 from tallygrid.placement.online import place
 from tallygrid.placement.shelf import Shelf
 from tallygrid.report.steering import steering_page
-from tallygrid.service import asking, pricing, reservations, steering
+from tallygrid.service import asking, buying, lines, pricing, reservations, steering
 from tallygrid.service.plain import dump
 from tallygrid.service.prospect import prospect
 from tallygrid.service.purchase import Cards
@@ -52,20 +52,27 @@ def bought(desk: Desk, counter: Counter, name: str, *vouchers: str) -> str:
 
 
 def test_all_work_and_all_cards_are_told_once_in_every_way(funded: Desk, counter: Counter) -> None:
+    """One job ends at half its time: as much work and money is told, and its cards are free."""
     voucher = funded.voucher(CITY, "A-1", 60_000_000, contract="C-1")
     sites = [bought(funded, counter, f"R-{n}", *([voucher] if n == 0 else [])) for n in range(5)]
+    half = replace(used(1, Fraction(64 * 12), final=True), used_at=AT + DAY / 2)
+    assert lines.capture(funded.office, funded.purchase("R-0"), half).accepted
 
     found = steering.placements(funded.office, start=AT - DAY, end=AT + 2 * DAY)
 
     assert set(found.by) == {"site", "province", "side", "provider", "class"}
     for way, shares in found.by.items():
         assert sum(one.jobs for one in shares) == 5, way
-        assert sum(one.card_hours for one in shares) == 5 * 64 * 24, way
-        assert sum(one.subsidy_fen for one in shares) == funded.purchase("R-0").bill.subsidy_fen
+        assert sum(one.card_hours for one in shares) == 64 * (4 * 24 + 12), way
+        assert sum(one.subsidy_fen for one in shares) == 200_000, way
     by_site = {one.name: one for one in found.by["site"]}
     assert {name for name, one in by_site.items() if one.jobs} == set(sites)
     assert len(by_site) == len(CATALOGUE.sites)
     assert [one.name for one in found.by["class"]] == [class_of(JOB)] == ["gang"]
+    left = funded.office.transact(
+        "web", lambda it: reservations.between(it, AT + DAY / 2, AT + DAY)
+    )
+    assert len(left) == 4
 
 
 def test_only_the_part_of_a_job_within_the_period_counts(funded: Desk, counter: Counter) -> None:
@@ -250,6 +257,20 @@ def test_what_came_at_these_hours_before_gives_scarce_cards_their_price(
 
     assert solved.history == History(WEEK, 1, 20)
     assert {model for (_, model), fen in solved.worth.pools_fen.items() if fen} == {"H100"}
+
+
+def test_a_job_that_ended_early_is_expected_to_be_as_short_again(
+    funded: Desk, counter: Counter
+) -> None:
+    for name in ("R-1", "R-2", "R-3"):
+        bought(funded, counter, name)
+    quarter = replace(used(1, Fraction(64 * 6), final=True), used_at=AT + DAY / 4)
+    lines.capture(funded.office, funded.purchase("R-1"), quarter)
+    buying.give_up(funded.office, funded.purchase("R-2"), at=AT, why="a test")
+
+    found = funded.office.transact("web", lambda it: pricing.came(it, AT, AT + DAY))
+
+    assert [one.request.seconds for one in found] == [6 * 3_600, 86_400, 86_400]
 
 
 def test_what_found_no_place_is_expected_again_where_a_voucher_stands_behind_it(

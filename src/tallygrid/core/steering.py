@@ -21,8 +21,9 @@ class Placed:
 
     site: str
     card_seconds: int
-    """Within the period that is looked at."""
+    """Within the period that is looked at; 0: only its bill came in it."""
     gross_fen: int
+    """Billed within it."""
     subsidy_fen: int
     request: Request | None
     """What was asked; None where it was bought without a placement."""
@@ -131,7 +132,7 @@ def _ranked(groups: Mapping[str, list[Placed]], capacity: Mapping[str, int]) -> 
     shares = [
         Share(
             name=name,
-            jobs=len(group),
+            jobs=sum(one.card_seconds > 0 for one in group),
             card_hours=sum(one.card_seconds for one in group) // _HOUR_S,
             capacity_card_hours=capacity[name] // _HOUR_S,
             gross_fen=sum(one.gross_fen for one in group),

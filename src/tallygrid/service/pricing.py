@@ -48,9 +48,8 @@ def solve_prices(office: Office, *, at: datetime, days: int = 7) -> Solved:
     def load_all(
         connection: Connection,
     ) -> tuple[Forecast, Mapping[PoolKey, float], Mapping[str, int]]:
-        start = at - WEEK * WEEKS_MAX
-        came = (*_placed(connection, start, at), *unplaced.wishes(connection, start, at))
-        found = forecast(came, since=_first(connection), at=at, until=until)
+        before = came(connection, at - WEEK * WEEKS_MAX, at)
+        found = forecast(before, since=_first(connection), at=at, until=until)
         taken = reservations.between(connection, at, until)
         free = _free(office.catalogue, taken, at, until)
         budgets = {
@@ -124,19 +123,34 @@ def told(connection: Connection, at: datetime) -> Told:
     )
 
 
+def came(connection: Connection, start: datetime, end: datetime) -> tuple[Came, ...]:
+    """Return the jobs that came in a period, and found a place or had a voucher for it."""
+    return (*_placed(connection, start, end), *unplaced.wishes(connection, start, end))
+
+
 def _placed(connection: Connection, start: datetime, end: datetime) -> Iterator[Came]:
-    """Yield the jobs that were placed in a period, whatever became of them."""
+    """Yield the jobs that were placed in a period, whatever became of them.
+
+    One that has ended took as long as it did, not as long as was asked for it.
+    """
     rows = connection.execute(
         """
-        SELECT placed_at, document #> '{placement,request}', document #> '{terms,grants,0}'
-        FROM service.purchase
+        SELECT
+            placed_at,
+            extract(epoch FROM ends_at - starts_at)::integer,
+            document #> '{placement,request}',
+            document #> '{terms,grants,0}'
+        FROM service.purchase LEFT JOIN service.reservation ON reservation.purchase = purchase.id
         WHERE placed_at >= %s AND placed_at < %s AND document #> '{placement,request}' IS NOT NULL
         ORDER BY placed_at, id
         """,
         (start, end),
     ).fetchall()
-    for at, asked, grant in rows:
-        request = replace(load(Request, asked), wait_seconds_max=0, budget_bp=0)
+    for at, seconds, asked, grant in rows:
+        request = load(Request, asked)
+        request = replace(
+            request, seconds=seconds or request.seconds, wait_seconds_max=0, budget_bp=0
+        )
         programme, rate_bp = (grant["programme"], grant["rate_bp"]) if grant else ("", 0)
         yield Came(at, request, programme, rate_bp)
 

@@ -198,18 +198,6 @@ def served_elsewhere(connection: Connection, site: str) -> frozenset[str]:
     return frozenset(name for (name,) in rows)
 
 
-def recent(connection: Connection, start: datetime, end: datetime) -> tuple[Purchase, ...]:
-    """Return the purchases that were placed in a period, whatever became of them."""
-    rows = connection.execute(
-        """
-        SELECT document, state FROM service.purchase
-        WHERE placed_at >= %s AND placed_at < %s ORDER BY placed_at, id
-        """,
-        (start, end),
-    ).fetchall()
-    return tuple(_from_row(*row) for row in rows)
-
-
 def _from_row(document: dict[str, Any], state: str) -> Purchase:
     del document["account"]
     return load(Purchase, {**document, "state": state})

@@ -1,5 +1,6 @@
 -- Usage or a delivery was accepted: one more line, the purchase moves on, and its vouchers are
--- as much used as the books say (the law of their states is tallygrid.core.voucher).
+-- as much used as the books say (the law of their states is tallygrid.core.voucher). After the
+-- last one its cards are free.
 WITH given AS (
     SELECT
         %(payload)s::jsonb -> 'line' AS line,
@@ -12,6 +13,15 @@ lined AS (
     SELECT line.*
     FROM given, jsonb_populate_record(NULL::service.line, given.line) AS line
     ON CONFLICT (purchase, n) DO NOTHING
+),
+
+freed AS (
+    UPDATE service.reservation
+    SET ends_at = least(
+        ends_at, greatest((given.line ->> 'used_at')::timestamptz, starts_at + interval '1 second')
+    )
+    FROM given
+    WHERE given.state = 'settled' AND reservation.purchase = given.line ->> 'purchase'
 ),
 
 used AS (

@@ -9,3 +9,6 @@ CREATE INDEX unplaced_at ON service.unplaced (asked_at);
 
 GRANT SELECT ON service.unplaced TO tallygrid_auditor;
 GRANT SELECT, INSERT ON service.unplaced TO tallygrid_web, tallygrid_worker;
+
+-- Cards are free again when the job has ended, not only when it might have.
+GRANT UPDATE (ends_at) ON service.reservation TO tallygrid_web;
