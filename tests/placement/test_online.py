@@ -87,19 +87,6 @@ def test_much_data_stays_near(shelf: Shelf, idle: Mapping[tuple[str, str], Pool]
     assert near.chosen == "shenzhen.h100"
 
 
-def test_public_money_is_no_reason_to_buy_dearer(
-    shelf: Shelf, idle: Mapping[tuple[str, str], Pool]
-) -> None:
-    """The search knows no voucher, so one of 100 % cannot make the dearest site the best."""
-    placement = place(JOB, shelf, idle, Weights(pressure_fen_per_card_hour=0))
-    dearest = max(one.cost.price_fen for one in placement.ranked() if one.cost)
-    chosen = placement.verdict
-
-    assert chosen is not None
-    assert chosen.cost is not None
-    assert chosen.cost.price_fen < dearest
-
-
 def test_domestic_means_domestic(shelf: Shelf, idle: Mapping[tuple[str, str], Pool]) -> None:
     placement = place(replace(JOB, models=frozenset(), origin="domestic"), shelf, idle)
 

@@ -134,14 +134,6 @@ def test_luck_is_drawn_alike_by_the_plain_kernel_and_the_oracle(seed: int, name:
     assert kernel.luck(seed, key_of_name(name)) == oracle.luck(seed, name)
 
 
-@given(requests, states)
-def test_a_verdict_has_either_a_cost_or_a_reason(request: Request, state: PoolState) -> None:
-    placement = place(request, SHELF, state)
-
-    assert len(placement.verdicts) == len(SHELF.entries)
-    assert all((one.cost is None) == bool(one.codes) for one in placement.verdicts)
-
-
 @given(requests, states, st.randoms(use_true_random=False))
 def test_the_order_in_which_pools_report_changes_nothing(
     request: Request, state: PoolState, chance: Random

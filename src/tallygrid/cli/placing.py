@@ -114,7 +114,7 @@ def _instance(asked: dict[str, Any]) -> "Instance":
     try:
         return Instance.of(batch, public_weight_bp=asked["public_weight"])
     except TooDearError as error:
-        raise too_dear(paths, error.job) from None
+        raise too_dear(paths, error.jobs) from None
 
 
 def _compiling(desk: Desk) -> float:

@@ -1,5 +1,6 @@
 """The four files of a batch: jobs, pools, routes and budgets."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -69,12 +70,22 @@ def read_batch(paths: Paths) -> Batch:
     return Batch(jobs, pools, routes, budgets)
 
 
-def too_dear(paths: Paths, job: int) -> FileError:
-    """Return the mistake that a job would cost more than an amount may be."""
+def too_dear(paths: Paths, jobs: Sequence[int]) -> FileError:
+    """Return the mistakes that jobs would cost more than an amount may be."""
     table = read_table(paths.jobs, JOBS)
-    problem = f"`{table.words('job_id')[job]}` would cost 9 × 10¹⁴ fen or more in some pool."
-    remedy = "Check its cards, hours and data, and the prices."
-    return FileError([Mistake(str(paths.jobs), table.lines[job], 1, problem, remedy)])
+    ids, remedy = table.words("job_id"), "Check its cards, hours and data, and the prices."
+    return FileError(
+        [
+            Mistake(
+                str(paths.jobs),
+                table.lines[job],
+                1,
+                f"`{ids[job]}` would cost 9 × 10¹⁴ fen or more in some pool.",
+                remedy,
+            )
+            for job in jobs
+        ]
+    )
 
 
 def _read(paths: Paths) -> _Tables:

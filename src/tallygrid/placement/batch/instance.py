@@ -21,11 +21,11 @@ RULES: Final = ("card_model", "origin", "residency", "latency", "too_large", "to
 
 
 class TooDearError(Exception):
-    """A job in a pool would cost more than amounts may be."""
+    """Jobs would cost more in some pool than amounts may be."""
 
-    def __init__(self, job: int, pool: int) -> None:
-        self.job, self.pool = job, pool
-        super().__init__(f"job {job} in pool {pool}")
+    def __init__(self, jobs: tuple[int, ...]) -> None:
+        self.jobs = jobs
+        super().__init__(f"jobs {jobs}")
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,8 @@ def _rates(batch: Batch) -> Numbers:
 
 
 def _require_sane(parts: Parts, is_open: NDArray[np.bool_]) -> None:
-    for amounts in (parts.gross_fen, parts.extra_fen, parts.transfer_fen):
-        too_dear = is_open & (amounts >= GREATEST_FEN)
-        if too_dear.any():
-            job, pool = np.argwhere(too_dear)[0]
-            raise TooDearError(int(job), int(pool))
+    amounts = (parts.gross_fen, parts.extra_fen, parts.transfer_fen)
+    too_dear = [(is_open & (one >= GREATEST_FEN)).any(axis=1) for one in amounts]
+    jobs = np.flatnonzero(np.logical_or.reduce(too_dear))
+    if len(jobs):
+        raise TooDearError(tuple(jobs.tolist()))
