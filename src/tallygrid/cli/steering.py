@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from time import sleep
 from typing import TYPE_CHECKING
 
 import click
@@ -72,27 +71,17 @@ def prices() -> None:
 @click.option(
     "--days", type=click.IntRange(1, 31), default=7, show_default=True, help="How far ahead."
 )
-@click.option(
-    "--every",
-    type=click.IntRange(1, 24 * 60),
-    metavar="MINUTES",
-    help="Go on, and solve anew so often; without it, once.",
-)
 @at_option
 @json_option
 @click.pass_obj
-def solve_(desk: Desk, *, days: int, every: int | None, at: str | None, as_json: bool) -> None:
-    """Solve the prices of the next days on queue and forecast, for placements to use."""
-    if every and at:
-        message = "--every solves at each moment that comes. Leave out --at."
-        raise click.UsageError(message)
+def solve_(desk: Desk, *, days: int, at: str | None, as_json: bool) -> None:
+    """Solve the prices of the next days on queue and forecast, for placements to use.
+
+    `tallygrid worker` does so every hour.
+    """
     with desk.office() as office:
-        while True:
-            solved = pricing.solve_prices(office, at=instant(at), days=days)
-            _show_prices(desk, solved, office.catalogue, as_json=as_json)
-            if not every:
-                return
-            sleep(every * 60)
+        solved = pricing.solve_prices(office, at=instant(at), days=days)
+        _show_prices(desk, solved, office.catalogue, as_json=as_json)
 
 
 @prices.command()
