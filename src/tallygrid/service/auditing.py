@@ -77,6 +77,7 @@ _TABLES: Final = (
         "bought",
         "CASE jsonb_typeof(payload -> 'reservation')"
         " WHEN 'object' THEN payload -> 'reservation' END",
+        ("ends_at",),
         key=("purchase",),
         founded="false",
         may_go=True,
