@@ -109,6 +109,12 @@ def test_work_that_is_done_is_awarded_without_a_voucher(terminal: Terminal, tmp_
     said = terminal.does(*words, "D-1")
     assert "awarded, owed to" in said
     assert terminal.does(*words, "D-1") == said
+    amend = ("books", "amend", "--contract", "D-1", "--applicant", known["credit_code"], *SOON)
+    lower = (*amend, "--yuan", 90_000, "--document", "S-1")
+    assert "Contract D-1 of" in terminal.does(*lower)
+    assert "合同D-1金额现为¥90,000.00" in terminal.does("--language", "zh", *lower)
+    refused = terminal.fails(*amend, "--yuan", 1, "--document", "S-2")
+    assert "CN¥20,000.00 is promised on contract D-1" in refused
     assert "应付" in terminal.does("--language", "zh", *words, "D-1")
     assert terminal.does("books", "verify") == ""
 

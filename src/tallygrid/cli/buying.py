@@ -21,6 +21,7 @@ from tallygrid.cli.common import (
     programmes,
     write_json,
 )
+from tallygrid.cli.naming import name_for_the_books, plain
 from tallygrid.cli.refusing import leave_refused
 from tallygrid.cli.showing import (
     applied_json,
@@ -62,23 +63,6 @@ DAYS_PER_MONTH: Final = 30
 """The market's month, in which a server-month is priced."""
 
 _POLL_S: Final = 0.1
-_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
-_NAME_LENGTH_MAX: Final = 64
-
-
-def name_for_the_books(
-    _context: click.Context, _parameter: click.Parameter, name: str | None
-) -> str | None:
-    """Refuse a name that could not stand in the books, where it is part of accounts' names."""
-    if name is None or (0 < len(name) <= _NAME_LENGTH_MAX and not _NOT_IN_NAMES.search(name)):
-        return name
-    message = (
-        f"{name!r} cannot stand in the books. Use letters of the Latin alphabet, digits, "
-        f"'.', '_' and '-', at most {_NAME_LENGTH_MAX} in all."
-    )
-    raise click.BadParameter(message)
-
-
 _QUANTITY: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6}|/[1-9][0-9]{0,8})?")
 _workload = click.argument("file", metavar="WORKLOAD.yaml", type=click.Path(path_type=Path))
 _facts = click.option(
@@ -176,7 +160,7 @@ def run(  # noqa: PLR0913  # one argument per option
         for sentence in asked.unused:
             desk.say(sentence)
         one = Ask(
-            id=name or f"{_NOT_IN_NAMES.sub('-', asked.workload.name)}-{when:%Y%m%d%H%M%S}",
+            id=name or f"{plain(asked.workload.name)}-{when:%Y%m%d%H%M%S}",
             workload=asked.workload,
             applicant=code_of(given),
             facts=given,

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from tallygrid.cli.buying import code_of, name_for_the_books
+from tallygrid.cli.buying import code_of
 from tallygrid.cli.common import ZONE, Desk, at_option, instant, require_published
+from tallygrid.cli.naming import name_for_the_books
 from tallygrid.files.facts import read_facts
 from tallygrid.files.programme import known_facts
 from tallygrid.service import applying, parties, publishing

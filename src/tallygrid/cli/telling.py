@@ -52,6 +52,7 @@ _KNOWN: Final = {
     "tallygrid.service.budgeting.FunderError": WRONG_INPUT,
     "tallygrid.service.closing.YearError": REFUSED,
     "tallygrid.service.copaying.OwnShareError": REFUSED,
+    "tallygrid.service.contract.ContractError": REFUSED,
     "tallygrid.service.correcting.CorrectionError": REFUSED,
     "tallygrid.service.recovering.ActError": REFUSED,
     "tallygrid.service.recovering.ExcessiveError": REFUSED,

@@ -7,11 +7,14 @@ from uuid import UUID
 import click
 
 from tallygrid.cli.common import Desk, at_option, instant, require_published
+from tallygrid.cli.naming import name_for_the_books
 from tallygrid.cli.refusing import leave_refused
 from tallygrid.files.receipts import fen_of
 from tallygrid.service import budgeting, closing, correcting, publishing
+from tallygrid.service import contract as contracts
 from tallygrid.service.budgeting import Tranche
 from tallygrid.service.closing import Close
+from tallygrid.service.contract import Amendment
 from tallygrid.service.office import Office
 from tallygrid.service.publishing import Scheme
 from tallygrid.text import money, render
@@ -136,7 +139,32 @@ def reverse(desk: Desk, *, name: str, keys: tuple[str, ...], why: str, at: str |
     click.echo(render("money.done.reversed", desk.language, programme=name, count=len(wanted)))
 
 
-COMMANDS = (appropriate, reduce, transfer, close_year, reverse)
+@click.command()
+@click.option("--applicant", required=True, metavar="CODE", help="Whose contract.")
+@click.option(
+    "--contract",
+    required=True,
+    callback=name_for_the_books,
+    help="Its number, as the applicant gave it.",
+)
+@click.option("--yuan", required=True, metavar="N", help="What it comes to now.")
+@click.option("--document", required=True, metavar="NUMBER", help="The paper: once per number.")
+@at_option
+@click.pass_obj
+def amend(
+    desk: Desk, *, applicant: str, contract: str, yuan: str, document: str, at: str | None
+) -> None:
+    """Let another amount of a contract hold: public money never comes to more."""
+    asked = Amendment(applicant, contract, yuan_of(desk, yuan, "--yuan"), document)
+    with desk.office() as office:
+        answer = contracts.amend(office, asked, at=instant(at))
+    if not answer.accepted:
+        leave_refused(desk, answer.refused)
+    values = {"contract": contract, "applicant": applicant, "amount": asked.amount_fen}
+    click.echo(render("money.done.amended", desk.language, **values))
+
+
+COMMANDS = (appropriate, reduce, transfer, close_year, amend, reverse)
 
 
 def yuan_of(desk: Desk, written: str, option: str) -> int:

@@ -26,6 +26,8 @@ from tallygrid.core.money import FEN_PER_YUAN, split
 from tallygrid.core.programme import BudgetGroup, Cap, Programme
 from tallygrid.core.stacking import matches
 from tallygrid.core.validity import valid_until
+from tallygrid.service import contract as contracts
+from tallygrid.service.contract import ALL_YEARS
 from tallygrid.service.plain import dump
 from tallygrid.service.publishing import Scheme, in_force
 from tallygrid.service.voucher import Voucher
@@ -38,8 +40,17 @@ Every intent is carried to its end, so a claim need not expire by itself; if it 
 that was down for longer would find money awarded and the claim gone.
 """
 
-ALL_YEARS: Final = 9999
-"""The year of memoranda that no year bounds."""
+
+@dataclass(frozen=True)
+class _Cap:
+    """How a cap stands in the books."""
+
+    opened_fen: int
+    """All that was ever opened of it."""
+    closed_fen: int
+    """All that was closed again."""
+    free_fen: int
+    """What is open, and neither used nor held."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,7 @@ class Issue:
     def facts(self) -> Facts:
         """Return the facts of the case, with the public money this network knows it has had."""
         facts = {**self.request.facts, **self._matched()}
-        known_fen = self._balance(REGISTRY, Account("ceiling_used", ALL_YEARS, self._contract))
+        known_fen = self._balance(REGISTRY, contracts.used(self._contract))
         other = facts.get("other_fiscal_fen")
         if not isinstance(other, int) or not known_fen:
             return facts
@@ -142,11 +153,8 @@ class Issue:
 
     def free_fen(self) -> int:
         """Return how much public money the contract can still bear; 0 if it has had its claim."""
-        used = [
-            self._balance(REGISTRY, Account("ceiling_used", ALL_YEARS, holder))
-            for holder in self._once()
-        ]
-        known_fen = self._balance(REGISTRY, Account("ceiling_used", ALL_YEARS, self._contract))
+        used = [self._balance(REGISTRY, contracts.used(holder)) for holder in self._once()]
+        known_fen = self._balance(REGISTRY, contracts.used(self._contract))
         return 0 if any(used) else self._contract_fen() - known_fen
 
     def steps(self, voucher: Voucher, decision: Decision) -> list[Step]:
@@ -220,31 +228,41 @@ class Issue:
         Public money never exceeds the contract. A claim that may be made once only has room
         for one unit.
         """
-        rooms = {self._contract: self._contract_fen(), **dict.fromkeys(self._once(), 1)}
         taken = {self._contract: voucher.face_fen, **dict.fromkeys(self._once(), 1)}
-        source = Account("ceiling_source", ALL_YEARS)
-        for holder, room_fen in rooms.items():
-            yield Event(
-                key=key_of("ceiling", holder),
-                kind="limit",
-                legs=(Leg(source, Account("ceiling_room", ALL_YEARS, holder), room_fen),),
-                occurred_at=self._signed_at(),
-                reason=f"contract {self.request.contract}",
-            )
+        yield from self._contract_opened()
+        yield from (self._opening(holder, 1) for holder in self._once())
         yield Event(
             key=self.key("claim"),
             kind="hold",
             legs=tuple(
-                Leg(
-                    Account("ceiling_room", ALL_YEARS, holder),
-                    Account("ceiling_used", ALL_YEARS, holder),
-                    amount_fen,
-                )
+                Leg(contracts.room(holder), contracts.used(holder), amount_fen)
                 for holder, amount_fen in taken.items()
             ),
             occurred_at=self.at,
             ttl_seconds=REGISTRY_TTL_S,
             reason=f"application {self.request.id}",
+        )
+
+    def _contract_opened(self) -> Iterator[Event]:
+        """Open the contract; one that is open has to be what the facts say, as it holds now.
+
+        The books refuse to open it a second time with anything else. Where it was amended the
+        facts that opened it are something else too.
+        """
+        opening = self._opening(self._contract, self._contract_fen())
+        known = contracts.find(self.connection, self._contract)
+        if known is None or not known.is_amended:
+            yield opening
+        elif (known.limit_fen, known.signed_at) != (self._contract_fen(), self._signed_at()):
+            yield replace(opening, reason=f"{opening.reason}, not as amended")
+
+    def _opening(self, holder: str, room_fen: int) -> Event:
+        return Event(
+            key=key_of("ceiling", holder),
+            kind="limit",
+            legs=(Leg(contracts.SOURCE, contracts.room(holder), room_fen),),
+            occurred_at=self._signed_at(),
+            reason=f"contract {self.request.contract}",
         )
 
     def key(self, does: str) -> UUID:
@@ -274,37 +292,43 @@ class Issue:
                 yield f"{scopes[rule.scope]}.{self._contract}"
 
     def _limits(self, voucher: Voucher, decision: Decision) -> Iterator[Event]:
-        """Open the room of every cap that holds here, for each year the voucher touches."""
+        """Set every cap that holds here, for each year the voucher touches, as its text says."""
         for cap in self._caps(decision):
             amount_yuan = on_day(cap.amount_yuan, self.day)
             assert amount_yuan is not None, cap.id
             for year in self._years(cap, voucher):
                 room = Account("cap_room", year, self.holder(cap))
-                lacking_fen = amount_yuan * FEN_PER_YUAN - self._limit_fen(room)
-                if lacking_fen > 0:
-                    yield Event(
-                        key=key_of("limit", self.scheme.id, room.code, amount_yuan),
-                        kind="limit",
-                        legs=(Leg(Account("cap_source", year), room, lacking_fen),),
-                        occurred_at=_opened(year),
-                        reason=f"cap {cap.id}",
-                    )
-        yield from self._group_limit(decision)
-
-    def _group_limit(self, decision: Decision) -> Iterator[Event]:
-        """Open the room of the group of the budget that the voucher draws on."""
+                yield from self._set(room, amount_yuan * FEN_PER_YUAN, f"cap {cap.id}")
         for group in self.programme.budget.groups:
-            room = Account("cap_room", self._budget_year, f"group.{group.id}")
-            kept_fen, _ = self.kept_fen(group)
-            lacking_fen = kept_fen - self._limit_fen(room)
-            if group.id == decision.group and lacking_fen > 0:
-                yield Event(
-                    key=key_of("limit", self.scheme.id, room.code, kept_fen),
-                    kind="limit",
-                    legs=(Leg(Account("cap_source", room.year), room, lacking_fen),),
-                    occurred_at=_opened(room.year),
-                    reason=f"group {group.id}",
-                )
+            if group.id == decision.group:
+                room = Account("cap_room", self._budget_year, f"group.{group.id}")
+                kept_fen, _ = self.kept_fen(group)
+                yield from self._set(room, kept_fen, f"group {group.id}")
+
+    def _set(self, room: Account, limit_fen: int, reason: str) -> Iterator[Event]:
+        """Open or close the room of a cap until it is what the text says; what is used stays so.
+
+        Everybody who finds the cap as it stands now makes the same event, so it is set once; and
+        a cap that is set back has an event of its own each time.
+        """
+        stands = self._cap(room)
+        more_fen = limit_fen - (stands.opened_fen - stands.closed_fen)
+        less_fen = min(-more_fen, stands.free_fen)
+        source = Account("cap_source", room.year)
+        if more_fen > 0:
+            kind, leg = "limit", Leg(source, room, more_fen)
+        elif less_fen > 0:
+            kind, leg = "lower_limit", Leg(room, source, less_fen)
+        else:
+            return
+        standing = (stands.opened_fen, stands.closed_fen, leg.amount_fen)
+        yield Event(
+            key=key_of(kind, self.scheme.id, room.code, *standing),
+            kind=kind,
+            legs=(leg,),
+            occurred_at=_opened(room.year),
+            reason=reason,
+        )
 
     def _award(self, voucher: Voucher, decision: Decision, *more: Leg) -> Event:
         """Reserve the money for the award; it holds the hash of what was asked and answered."""
@@ -444,12 +468,8 @@ class Issue:
 
     @property
     def _contract(self) -> str:
-        """What the books call the contract: its number is its applicant's word, and its alone.
-
-        Whoever writes the number of somebody else's contract has named another one. A name of
-        two parts, its first a credit code, is no claim's, whose first is a scope (`_once`).
-        """
-        return f"{self.request.applicant}.{self.request.contract}"
+        """What the books call the contract."""
+        return contracts.named(self.request.applicant, self.request.contract)
 
     def _contract_fen(self) -> int:
         amount = self.request.facts.get("contract_fen")
@@ -506,11 +526,14 @@ class Issue:
         row = self._row(programme, account)
         return row[0] - row[1] if row else 0
 
-    def _limit_fen(self, room: Account) -> int:
-        """Return the cap as it was opened: what is left of it and what was used, read at once."""
+    def _cap(self, room: Account) -> _Cap:
+        """Return how a cap stands: what is left of it and what was used, read at once."""
         row = self.connection.execute(
             """
-            SELECT coalesce(sum(account.in_fen - account.out_fen), 0)::bigint
+            SELECT
+              coalesce(sum(CASE kind WHEN 'cap_room' THEN in_fen ELSE -out_fen END), 0)::bigint,
+              coalesce(sum(CASE kind WHEN 'cap_room' THEN out_fen ELSE -in_fen END), 0)::bigint,
+              coalesce(sum(in_fen - out_fen - held_fen) FILTER (WHERE kind = 'cap_room'), 0)::bigint
             FROM books.account
             JOIN books.programme ON programme.id = account.programme
             WHERE programme.code = %s AND account.code = ANY (%s)
@@ -518,7 +541,7 @@ class Issue:
             (self.scheme.id, [room.code, replace(room, kind="cap_used").code]),
         ).fetchone()
         assert row is not None, "an aggregate has one row"
-        return int(row[0])
+        return _Cap(*row)
 
     def _row(self, programme: str, account: Account) -> tuple[int, int] | None:
         row = self.connection.execute(

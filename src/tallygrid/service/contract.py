@@ -1,0 +1,151 @@
+"""A contract as the registry knows it: the most public money that it may bear, in all programmes.
+
+The first claim opens it, with the amount and the day that its facts give. Where the parties
+change the amount, an authority amends it: claims after that give the amount that holds now.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from psycopg import Connection
+
+from tallygrid.core.books import REGISTRY, Account, Event, Leg
+from tallygrid.core.key import key_of
+from tallygrid.service.intent import in_turn, settle_first
+from tallygrid.service.office import Office
+from tallygrid.service.told import ToldError
+from tallygrid.service.wish import Answer, Posting, Wish
+
+ALL_YEARS: Final = 9999
+"""The year of memoranda that no year bounds."""
+SOURCE: Final = Account("ceiling_source", ALL_YEARS)
+_KINDS: Final = ("apply", "allot", "notice", "amend")
+"""Kinds of intents that change what a contract has had, or may have."""
+
+
+class ContractError(ToldError):
+    """A contract cannot be amended so."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What the registry keeps of a contract."""
+
+    first_fen: int
+    """The amount with which it was opened."""
+    signed_at: datetime
+    """The day of its signing, with which it was opened."""
+    limit_fen: int
+    """The most public money that it may bear now."""
+    free_fen: int
+    """What of that is neither used nor claimed."""
+
+    @property
+    def is_amended(self) -> bool:
+        """Whether another amount holds than it was opened with."""
+        return self.limit_fen != self.first_fen
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """Another amount of a contract, under the number of the paper that says so."""
+
+    applicant: str
+    contract: str
+    amount_fen: int
+    document: str
+    """The same number is the same amendment."""
+
+
+def named(applicant: str, contract: str) -> str:
+    """Return what the books call a contract: its number is its applicant's word, and its alone.
+
+    Whoever writes the number of somebody else's contract has named another one. A name of two
+    parts, its first a credit code, is no claim's, whose first is a scope.
+    """
+    return f"{applicant}.{contract}"
+
+
+def room(holder: str) -> Account:
+    """Return what may still come to a contract or a claim on one."""
+    return Account("ceiling_room", ALL_YEARS, holder)
+
+
+def used(holder: str) -> Account:
+    """Return what has come to a contract or a claim on one."""
+    return Account("ceiling_used", ALL_YEARS, holder)
+
+
+def find(connection: Connection, holder: str) -> Contract | None:
+    """Return a contract by its name in the books; None if nobody has claimed it."""
+    row = connection.execute(
+        """
+        SELECT leg.amount_fen, event.occurred_at,
+          room.in_fen - room.out_fen + coalesce(used.in_fen - used.out_fen, 0),
+          room.in_fen - room.out_fen - room.held_fen
+        FROM books.programme
+        JOIN books.event ON event.programme = programme.id AND event.key = %(key)s
+        JOIN books.leg ON (leg.programme, leg.seq) = (event.programme, event.seq)
+        JOIN books.account AS room ON room.programme = programme.id AND room.code = %(room)s
+        LEFT JOIN books.account AS used ON used.programme = programme.id AND used.code = %(used)s
+        WHERE programme.code = %(registry)s
+        """,
+        {
+            "registry": REGISTRY,
+            "key": key_of("ceiling", holder),
+            "room": room(holder).code,
+            "used": used(holder).code,
+        },
+    ).fetchone()
+    return None if row is None else Contract(*row)
+
+
+def amend(office: Office, asked: Amendment, *, at: datetime) -> Answer:
+    """Let another amount of a contract hold from now on.
+
+    Raises:
+        ConflictError: The paper's number stands for another amount.
+        ContractError: Nobody has claimed the contract, or more than that is promised on it.
+    """
+    wish = Wish(
+        key=key_of("amend", asked.applicant, asked.contract, asked.document),
+        kind="amend",
+        body={
+            "applicant": asked.applicant,
+            "contract": asked.contract,
+            "amount_fen": asked.amount_fen,
+            "document": asked.document,
+        },
+    )
+
+    def compose(connection: Connection) -> tuple[Posting, ...]:
+        name, contract = f"contract {asked.contract}", asked.contract
+        settle_first(connection, name, *_KINDS, contract=contract)
+        return _amended(connection, asked, wish, at)
+
+    return in_turn(office, wish, compose, *_KINDS, anew=True, contract=asked.contract)
+
+
+def _amended(
+    connection: Connection, asked: Amendment, wish: Wish, at: datetime
+) -> tuple[Posting, ...]:
+    known = find(connection, holder := named(asked.applicant, asked.contract))
+    about = {"contract": asked.contract, "applicant": asked.applicant}
+    if known is None:
+        raise ContractError("no_contract", **about)
+    promised_fen = known.limit_fen - known.free_fen
+    if asked.amount_fen < promised_fen:
+        raise ContractError("promised", **about, promised=promised_fen, asked=asked.amount_fen)
+    more_fen = asked.amount_fen - known.limit_fen
+    if not more_fen:
+        return ()
+    way = (SOURCE, room(holder)) if more_fen > 0 else (room(holder), SOURCE)
+    event = Event(
+        key=wish.key,
+        kind="limit" if more_fen > 0 else "lower_limit",
+        legs=(Leg(*way, abs(more_fen)),),
+        occurred_at=at,
+        reason=f"contract {asked.contract}, amended by {asked.document}",
+    )
+    return (Posting(REGISTRY, "web", (event,)),)
