@@ -22,7 +22,7 @@ from desk import (
 
 from tallygrid.core.allocation import KeptError, OverspentError, SeedError, ticket
 from tallygrid.core.programme import Programme, Scalar
-from tallygrid.service import allocating, applying, budgeting, intent, publishing
+from tallygrid.service import allocating, applying, budgeting, ending, intent, publishing
 from tallygrid.service.allocating import (
     Allotted,
     Closing,
@@ -479,4 +479,28 @@ def test_two_batches_closed_at_once_award_nobody_twice(asked: tuple[Desk, Scheme
     assert desk.rows("SELECT sum((grant_terms ->> 'room_fen')::int) FROM service.voucher") == [
         (3 * 1_333_332,)
     ]
+    assert desk.problems() == ()
+
+
+def test_a_claim_that_a_batch_made_in_vain_is_not_given_back_a_second_time(desk: Desk) -> None:
+    """The money went between a batch and its award; the next batch awards, and is revoked."""
+    scheme = _scheme(PRO_RATA)
+    _fund(desk, scheme, 4_000_000)
+    _apply(desk, scheme, "A-1")
+    for lifetime in range(1, 20):
+        if not desk.rows("SELECT FROM service.allotment"):
+            with suppress(DiedError):
+                _close(Desk(desk.server, desk.directory, desk.dying(lifetime)), scheme)
+    taken = Tranche(AT.year, "gone", budgeting.divided(scheme, 4_000_000))
+    assert budgeting.reduce(desk.office, scheme, taken, at=AT).accepted
+    (waits,) = _close(desk, scheme).values()
+    assert waits.refused is not None
+    _fund(desk, scheme, 4_000_000, name="second")
+    assert [one.state for one in _close(desk, scheme, "B-2").values()] == ["awarded"]
+
+    ended = ending.revoke(desk.office, "V-A-1", at=AT, why="a slip")
+
+    assert (ended.back_fen, ended.refused) == (1_500_000, None)
+    used = "SELECT sum(in_fen - out_fen)::int FROM books.account WHERE kind = 'ceiling_used'"
+    assert desk.rows(used) == [(0,)]
     assert desk.problems() == ()

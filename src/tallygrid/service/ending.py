@@ -101,7 +101,7 @@ def end(  # noqa: PLR0913  # what an entry of the books says
     target = to or ("available" if same_year else "lapsed")
     for _ in range(_TRIES_MAX):
         done = _try(office, _Ending(voucher, state, target, at, why, document))
-        if done.refused is None:
+        if done.refused is None or done.refused.final:
             break  # else somebody was at its money meanwhile
     return done
 
@@ -244,6 +244,7 @@ def counted(
     """Return the memoranda that awarding and issuing have counted: from, to and how much.
 
     The keys of the events follow from the application, and from its batch if there was one.
+    What was held for an award that the books refused then was given back, and counts no more.
     """
     batches = connection.execute(
         "SELECT batch FROM service.allotment WHERE application = %s", (application,)
@@ -259,6 +260,10 @@ def counted(
         JOIN books.account AS target ON (target.programme, target.id) = (leg.programme, leg.target)
         WHERE programme.code = %s AND event.key = ANY (%s)
           AND target.kind IN ('cap_used', 'ceiling_used')
+          AND NOT EXISTS (
+            SELECT FROM books.hold
+            WHERE (hold.programme, hold.key) = (event.programme, event.key)
+              AND hold.state IN ('released', 'expired'))
         ORDER BY leg.no
         """,
         (programme, keys),
