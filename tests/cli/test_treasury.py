@@ -115,6 +115,12 @@ def test_work_that_is_done_is_awarded_without_a_voucher(terminal: Terminal, tmp_
     assert "合同D-1金额现为¥90,000.00" in terminal.does("--language", "zh", *lower)
     refused = terminal.fails(*amend, "--yuan", 1, "--document", "S-2")
     assert "CN¥20,000.00 is promised on contract D-1" in refused
+    back = ("correct", f"E-D-1-{CITY}", "--evidence", facts, *AT)
+    assert "--yuan for an award" in terminal.errs(*back)
+    less = (*back, "--yuan", "5000.5")
+    assert "CN¥5,000.50 taken back; its award comes to CN¥14,999.50 now" in terminal.does(*less)
+    assert "核定金额现为¥14,999.50" in terminal.does("--language", "zh", *less)
+    assert "CN¥14,999.50 awarded" in terminal.does(*words, "D-1")
     assert "应付" in terminal.does("--language", "zh", *words, "D-1")
     assert terminal.does("books", "verify") == ""
 

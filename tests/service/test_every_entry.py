@@ -21,7 +21,7 @@ from town import CARDS, settle
 from walk import ROOT
 
 from tallygrid import ledger
-from tallygrid.core.books import MONEY_TABLE, Account, Event, Leg
+from tallygrid.core.books import MONEY_TABLE, REGISTRY, Account, Event, Leg
 from tallygrid.core.payment import Receipt
 from tallygrid.database import Server
 from tallygrid.service import (
@@ -32,6 +32,7 @@ from tallygrid.service import (
     contract,
     correcting,
     ending,
+    lowering,
     noticing,
     paying,
     recovering,
@@ -41,6 +42,7 @@ from tallygrid.service.budgeting import Tranche
 from tallygrid.service.closing import Close
 from tallygrid.service.contract import Amendment
 from tallygrid.service.evidence import Kind
+from tallygrid.service.lowering import Less
 from tallygrid.service.recovering import Demand
 
 NEXT: Final = datetime(2027, 1, 5, 9, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -83,7 +85,8 @@ def _award_and_end(desk: Desk) -> None:
     for name in ("E-1", "E-2"):
         asked = request(name, contract_fen=7_500_000)
         applying.apply(desk.office, scheme(CITY), asked, at=AT, way="ex_post")
-    _reverse(desk, "kind = 'award_ex_post' AND reason = 'application E-1'")
+    less = Less("E-1", 1_499_999, "")
+    assert lowering.lower(desk.office, less, at=AT).accepted
 
 
 def _use(desk: Desk) -> None:
@@ -104,6 +107,7 @@ def _use(desk: Desk) -> None:
     rebated = next(one for one in offers if one.discount_bp)
     cheaper = desk.buy(wanted("U-3", offer=rebated.id, contract="U-3"))
     desk.deliver(cheaper, 1, Fraction(1), final=True)
+    _reverse(desk, "kind = 'discount'", REGISTRY)
     lying = Event(
         key=uuid4(),
         kind="hold",
@@ -150,9 +154,9 @@ def _close(desk: Desk) -> None:
         assert closed.refused == ()
 
 
-def _reverse(desk: Desk, where: str) -> None:
+def _reverse(desk: Desk, where: str, programme: str = CITY) -> None:
     ((key,),) = desk.rows(f"SELECT key FROM books.event WHERE {where}")  # noqa: S608  # a test's
-    assert correcting.reverse(desk.office, CITY, [key], at=AT, why="a slip").accepted
+    assert correcting.reverse(desk.office, programme, [key], at=AT, why="a slip").accepted
 
 
 def _journal(desk: Desk, form: str) -> str:

@@ -1,12 +1,20 @@
 """An award for work that is done and paid is owed at once, under the same caps and claims."""
 
+from contextlib import suppress
+from datetime import datetime
+from hashlib import sha256
+
 import pytest
-from desk import AT, CITY, FIRM, Desk, request, scheme
+from desk import AT, CITY, FIRM, PROVINCE, Desk, DiedError, request, scheme
 
 from tallygrid.core.books import REGISTRY
-from tallygrid.service import applying, paying
+from tallygrid.service import applying, correcting, intent, lowering, paying
 from tallygrid.service.applying import Applied, Way
+from tallygrid.service.buying import UnknownError
+from tallygrid.service.correcting import CorrectionError
 from tallygrid.service.intent import ConflictError
+from tallygrid.service.lowering import Less, LoweringError
+from tallygrid.service.wish import Answer
 
 CONTRACT_FEN = 60_000_000
 AWARD_FEN = 12_000_000
@@ -53,3 +61,98 @@ def test_without_money_it_waits(desk: Desk) -> None:
     assert (applied.state, applied.voucher) == ("waiting", None)
     assert desk.balance(CITY, f"payable:{FIRM}:city").total_fen == 0
     assert desk.problems() == ()
+
+
+def _lower(desk: Desk, fen: int, paper: str = "a", at: datetime = AT) -> Answer:
+    return lowering.lower(desk.office, Less("A-1", fen, sha256(paper.encode()).hexdigest()), at=at)
+
+
+def _counted_fen(desk: Desk) -> set[int]:
+    """Return what every cap and the contract have counted, but for claims, which are one unit."""
+    rows = desk.rows(
+        "SELECT in_fen - out_fen FROM books.account"
+        " WHERE kind IN ('cap_used', 'ceiling_used') AND in_fen - out_fen <> 1"
+    )
+    return {fen for (fen,) in rows}
+
+
+def test_a_part_of_it_goes_back_with_what_was_counted_of_it(funded: Desk) -> None:
+    free_fen = funded.balance(CITY, "available::city").free_fen
+    _award(funded, "A-1")
+
+    for paper, less_fen in (("a", 2_000_001), ("a", 2_000_001), ("b", 4_000_000)):
+        assert _lower(funded, less_fen, paper).accepted
+
+    assert funded.balance(CITY, f"payable:{FIRM}:city").free_fen == 5_999_999
+    assert funded.balance(CITY, "available::city").free_fen == free_fen - 5_999_999
+    assert _counted_fen(funded) == {5_999_999}
+    assert funded.rows("SELECT state FROM service.application") == [("awarded",)]
+    with pytest.raises(ConflictError, match="This paper for application A-1"):
+        _lower(funded, 1)
+    with pytest.raises(LoweringError, match=r"59,999\.99 is left"):
+        _lower(funded, 6_000_000, "c")
+    assert funded.problems() == ()
+
+
+def test_taken_back_whole_it_is_withdrawn_and_its_contract_free(funded: Desk) -> None:
+    _award(funded, "A-1")
+
+    assert _lower(funded, AWARD_FEN).accepted
+
+    assert funded.rows("SELECT state FROM service.application") == [("withdrawn",)]
+    assert _counted_fen(funded) == {0}
+    assert _award(funded, "A-1").state == "withdrawn", "the same name is the same application"
+    assert _award(funded, "A-2").state == "awarded"
+    assert funded.problems() == ()
+
+
+def test_two_funders_each_have_their_part_back_to_the_fen(funded: Desk) -> None:
+    asked = request("A-1", contract="C-1", contract_fen=CONTRACT_FEN)
+    applying.apply(funded.office, scheme(PROVINCE), asked, at=AT, way="ex_post")
+
+    for n in range(3):
+        assert _lower(funded, 1, f"{n}").accepted
+
+    owed = [
+        funded.balance(PROVINCE, f"payable:{FIRM}:{funder}").free_fen
+        for funder in ("province", "city")
+    ]
+    assert owed == [AWARD_FEN // 2 - 1, AWARD_FEN // 2 - 2]
+    assert funded.problems() == ()
+
+
+def test_after_its_year_what_goes_back_lapses(funded: Desk) -> None:
+    _award(funded, "A-1")
+
+    _lower(funded, 7, at=AT.replace(year=2027))
+
+    assert funded.balance(CITY, "lapsed::city").total_fen == 7
+    assert funded.problems() == ()
+
+
+def test_what_is_on_its_way_or_was_never_such_an_award_is_not_lowered(funded: Desk) -> None:
+    with pytest.raises(UnknownError, match="no application 'A-1'"):
+        _lower(funded, 1)
+    _award(funded, "A-1")
+    paying.prepare(funded.office, programme=CITY, batch="B-1", at=AT)
+
+    with pytest.raises(LoweringError, match="clawback demand"):
+        _lower(funded, 1)
+    funded.voucher(CITY, "A-2", 7_500_000)
+    with pytest.raises(LoweringError, match="A-2 has no award without a voucher"):
+        lowering.lower(funded.office, Less("A-2", 1, ""), at=AT)
+    ((key,),) = funded.rows("SELECT key FROM books.event WHERE kind = 'award_ex_post'")
+    with pytest.raises(CorrectionError, match="tallygrid correct --yuan"):
+        correcting.reverse(funded.office, CITY, [key], at=AT, why="a slip")
+
+
+def test_interrupted_anywhere_it_goes_back_once(funded: Desk) -> None:
+    _award(funded, "A-1")
+    for lifetime in range(12):
+        with suppress(DiedError):
+            _lower(Desk(funded.server, funded.directory, funded.dying(lifetime)), AWARD_FEN)
+        intent.recover(funded.office)
+
+    assert _lower(funded, AWARD_FEN).accepted
+    assert _counted_fen(funded) == {0}
+    assert funded.problems() == ()

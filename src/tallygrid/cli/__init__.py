@@ -87,7 +87,7 @@ COMMANDS: Final = {
     ),
     "correct": _Command(
         "correcting",
-        "Take back a part of what was accepted of PURCHASE: it is rated anew, and owed less.",
+        "Take back a part of what was accepted of a purchase, or awarded without a voucher.",
     ),
     "clawback": _Command(
         "recovering", "Ask back what was paid wrongly, and book what became of it."

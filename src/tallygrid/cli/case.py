@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from tallygrid.cli.buying import code_of
-from tallygrid.cli.common import ZONE, Desk, at_option, instant, require_published
+from tallygrid.cli.common import ZONE, at_option, instant, require_published
 from tallygrid.cli.naming import name_for_the_books
 from tallygrid.files.facts import read_facts
 from tallygrid.files.programme import known_facts
 from tallygrid.service import applying, parties, publishing
 from tallygrid.service.applying import Applied, Way
 from tallygrid.service.issuing import Request
+from tallygrid.service.office import Office
 
 _programme = click.option("--programme", "name", required=True, metavar="ID")
 _facts = click.option(
@@ -42,7 +43,7 @@ def case_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def decided(  # noqa: PLR0913  # the options of a case
-    desk: Desk,
+    office: Office,
     way: Way,
     *,
     name: str,
@@ -54,7 +55,7 @@ def decided(  # noqa: PLR0913  # the options of a case
     """Decide a case; repeated without a day, it is decided as of when it came first.
 
     Args:
-        desk: Where to work.
+        office: Where to work.
         way: What an award leads to; its first letter begins the name of a case without one.
         name: The programme.
         facts: The file of facts.
@@ -62,14 +63,13 @@ def decided(  # noqa: PLR0913  # the options of a case
         application: The name of the case.
         at: When, as the user wrote it.
     """
-    with desk.office() as office:
-        schemes = publishing.published(office)
-        require_published(name, schemes)
-        given = read_facts(facts, known_facts([schemes[name].programme]))
-        applicant = code_of(given)
-        parties.register(office, applicant, name={"en": applicant}, facts=given)
-        case = application or f"{way[0].upper()}-{contract}-{name}"
-        first = None if at else applying.asked_at(office, case)
-        when = first.astimezone(ZONE) if first else instant(at)
-        asked = Request(case, applicant, contract, given)
-        return applying.apply(office, schemes[name], asked, at=when, way=way)
+    schemes = publishing.published(office)
+    require_published(name, schemes)
+    given = read_facts(facts, known_facts([schemes[name].programme]))
+    applicant = code_of(given)
+    parties.register(office, applicant, name={"en": applicant}, facts=given)
+    case = application or f"{way[0].upper()}-{contract}-{name}"
+    first = None if at else applying.asked_at(office, case)
+    when = first.astimezone(ZONE) if first else instant(at)
+    asked = Request(case, applicant, contract, given)
+    return applying.apply(office, schemes[name], asked, at=when, way=way)

@@ -1,5 +1,6 @@
-"""`tallygrid correct`: a part of what was accepted is taken back."""
+"""`tallygrid correct`: a part of what was accepted, or awarded without a voucher, goes back."""
 
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,25 +9,53 @@ import click
 from tallygrid.cli.buying import quantity_of
 from tallygrid.cli.common import Desk, at_option, instant
 from tallygrid.cli.refusing import leave_refused
-from tallygrid.service import buying, correcting, delivering
+from tallygrid.cli.treasury import yuan_of
+from tallygrid.service import buying, correcting, delivering, lowering
 from tallygrid.service.lines import Accepted
+from tallygrid.service.lowering import Less
 from tallygrid.text import render
 from tallygrid.text.quote import exact
 
 
 @click.command()
-@click.argument("name", metavar="PURCHASE")
+@click.argument("name", metavar="NAME")
 @click.option(
     "--evidence",
     required=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The paper that shows it; the same paper is the same correction.",
 )
-@click.option("--less", required=True, metavar="N", help="How much less, in the purchase's unit.")
+@click.option("--less", metavar="N", help="Of a purchase: how much less, in its unit.")
+@click.option("--yuan", metavar="N", help="Of an award without a voucher: how much less.")
 @at_option
 @click.pass_obj
-def correct(desk: Desk, name: str, evidence: Path, less: str, at: str | None) -> None:
-    """Take back a part of what was accepted of PURCHASE: it is rated anew, and owed less."""
+def correct(
+    desk: Desk, name: str, evidence: Path, *, less: str | None, yuan: str | None, at: str | None
+) -> None:
+    """Take back a part of what was accepted of a purchase, or awarded without a voucher."""
+    if (less is None) == (yuan is None):
+        raise click.UsageError(render("money.less_of_what", desk.language))
+    if yuan is not None:
+        _lower(desk, Less(name, yuan_of(desk, yuan, "--yuan"), _sha256(evidence)), instant(at))
+    elif less is not None:
+        _correct(desk, name, evidence, less, instant(at))
+
+
+def _lower(desk: Desk, less: Less, at: datetime) -> None:
+    with desk.office() as office:
+        answer = lowering.lower(office, less, at=at)
+        left_fen = office.transact("web", lambda it: lowering.find(it, less.application)).left_fen
+    if not answer.accepted:
+        leave_refused(desk, answer.refused)
+    values = {"application": less.application, "less": less.fen, "left": left_fen}
+    click.echo(render("money.done.lowered", desk.language, **values))
+
+
+def _sha256(evidence: Path) -> str:
+    return sha256(evidence.read_bytes()).hexdigest()
+
+
+def _correct(desk: Desk, name: str, evidence: Path, less: str, at: datetime) -> None:
     paper = evidence.read_bytes()
     with desk.office() as office:
         purchase = buying.found(office, name)
@@ -34,9 +63,9 @@ def correct(desk: Desk, name: str, evidence: Path, less: str, at: str | None) ->
         taken = Accepted(
             n=delivering.number_of(office, purchase, paper),
             quantity=-quantity,
-            used_at=instant(at),
-            evidence={"describes": evidence.name, "sha256": sha256(paper).hexdigest()},
-            document=sha256(paper).hexdigest(),
+            used_at=at,
+            evidence={"describes": evidence.name, "sha256": _sha256(evidence)},
+            document=_sha256(evidence),
             final=False,
         )
         answer = correcting.correct(office, purchase, taken)

@@ -32,7 +32,8 @@ def notice() -> None:
 @click.pass_obj
 def begin(desk: Desk, /, **case: Any) -> None:  # noqa: ANN401  # the options of a case
     """Decide a case; what it is awarded is reserved until the notice is over."""
-    applied = decided(desk, "notice", **case)
+    with desk.office() as office:
+        applied = decided(office, "notice", **case)
     tell_applied(desk, applied)
     if applied.state not in {"in_notice", "awarded", "withdrawn"}:
         sys.exit(REFUSED)

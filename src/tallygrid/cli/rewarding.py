@@ -8,6 +8,7 @@ import click
 from tallygrid.cli.case import case_options, decided
 from tallygrid.cli.common import REFUSED, Desk
 from tallygrid.cli.showing import tell_applied
+from tallygrid.service import lowering
 from tallygrid.text import render
 
 
@@ -16,15 +17,17 @@ from tallygrid.text import render
 @click.pass_obj
 def reward(desk: Desk, /, **case: Any) -> None:  # noqa: ANN401  # the options of a case
     """Decide a case whose work is done and paid; what it is awarded is owed at once."""
-    applied = decided(desk, "ex_post", **case)
-    if applied.state != "awarded":
-        tell_applied(desk, applied)
-        sys.exit(REFUSED)
+    with desk.office() as office:
+        applied = decided(office, "ex_post", **case)
+        if applied.state != "awarded":
+            tell_applied(desk, applied)
+            sys.exit(REFUSED)
+        award = office.transact("web", lambda it: lowering.find(it, applied.application))
     words = render(
         "money.done.ex_post",
         desk.language,
         application=applied.application,
-        amount=applied.decision.amount_fen,
+        amount=award.left_fen,
         applicant=applied.applicant,
     )
     click.echo(words)

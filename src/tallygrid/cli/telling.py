@@ -42,6 +42,7 @@ _KNOWN: Final = {
     "tallygrid.service.intent.ConflictError": REFUSED,
     "tallygrid.service.intent.HungError": REFUSED,
     "tallygrid.service.leasing.CardsError": REFUSED,
+    "tallygrid.service.lowering.LoweringError": REFUSED,
     "tallygrid.service.noticing.NoticeError": REFUSED,
     "tallygrid.service.paying.ReceiptError": WRONG_INPUT,
     "tallygrid.service.prospect.NoOfferError": REFUSED,

@@ -44,6 +44,7 @@ NEXT_APPLICATION: Final[Mapping[tuple[ApplicationState, ApplicationAct], Applica
             (_APPROVED, ApplicationAct.NOTIFY): _IN_NOTICE,
             (_IN_NOTICE, ApplicationAct.AWARD): _AWARDED,
             (_IN_NOTICE, ApplicationAct.WITHDRAW): ApplicationState.WITHDRAWN,
+            (_AWARDED, ApplicationAct.WITHDRAW): ApplicationState.WITHDRAWN,
             (_WAITING, ApplicationAct.AWARD): _AWARDED,
             (_WAITING, ApplicationAct.REFUSE): _REFUSED,
             (_REFUSED, ApplicationAct.RECONSIDER): _SUBMITTED,
@@ -53,7 +54,7 @@ NEXT_APPLICATION: Final[Mapping[tuple[ApplicationState, ApplicationAct], Applica
 """Everything that may happen; an approved application waits while the budget is used up.
 
 While an award is in public notice (公示) its money is reserved: then its voucher is issued, or
-the award is withdrawn.
+the award is withdrawn. An award without a voucher (事后) that is taken back whole is, too.
 """
 
 

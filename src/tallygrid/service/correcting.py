@@ -23,6 +23,7 @@ from tallygrid.service.wish import Answer, Posting, Step, Wish, postings
 
 _REMEDIES: Final = {
     "award": "revoke",
+    "award_ex_post": "award",
     "issue": "revoke",
     "capture": "correct",
     "correct": "buy",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
+from uuid import UUID
 
 from psycopg import Connection
 
@@ -243,13 +244,8 @@ def counted(
 ) -> list[tuple[str, str, int]]:
     """Return the memoranda that awarding and issuing have counted: from, to and how much.
 
-    The keys of the events follow from the application, and from its batch if there was one.
     What was held for an award that the books refused then was given back, and counts no more.
     """
-    batches = connection.execute(
-        "SELECT batch FROM service.allotment WHERE application = %s", (application,)
-    ).fetchall()
-    keys = [key_of(name, application, *batch) for name in names for batch in [(), *batches]]
     return connection.execute(
         """
         SELECT source.code, target.code, leg.amount_fen
@@ -266,5 +262,16 @@ def counted(
               AND hold.state IN ('released', 'expired'))
         ORDER BY leg.no
         """,
-        (programme, keys),
+        (programme, keys_of(connection, names, application)),
     ).fetchall()
+
+
+def keys_of(connection: Connection, names: Sequence[str], application: str) -> list[UUID]:
+    """Return the keys that events of these names have: they follow from the application.
+
+    And from its batch, if there was one.
+    """
+    batches = connection.execute(
+        "SELECT batch FROM service.allotment WHERE application = %s", (application,)
+    ).fetchall()
+    return [key_of(name, application, *batch) for name in names for batch in [(), *batches]]
