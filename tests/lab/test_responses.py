@@ -25,14 +25,14 @@ def test_a_lever_of_few_levels_sways_nothing_where_the_other_one_does(tmp_path: 
     """Ten points of two levels of `days`: a third of them is not one level."""
     points = [{"days": days, "rate": rate} for days, rate in product((20, 21), range(1, 6))]
     rows = (
-        {"point": n, "seed": seed, "take_up": point["rate"] / 10 + seed / 100}
+        {"point": n, "seed": seed, "public_fen": point["rate"] / 10 + seed / 100}
         for n, point in enumerate(points)
         for seed in (1, 2)
     )
-    sway = _swept(tmp_path, points, rows)["sway"].filter(pl.col("aim") == "take_up")
+    sway = _swept(tmp_path, points, rows)["sway"].filter(pl.col("aim") == "low_spending")
     days, rate = sway.filter(lever="days").to_dicts() + sway.filter(lever="rate").to_dicts()
     assert days["least_third"] == pytest.approx(days["most_third"])
-    assert rate["most_third"] - rate["least_third"] == pytest.approx(0.3)
+    assert rate["least_third"] - rate["most_third"] == pytest.approx(0.3)
 
 
 def test_points_whose_queues_do_not_settle_are_marked(tmp_path: Path) -> None:

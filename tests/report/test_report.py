@@ -269,7 +269,7 @@ def test_every_sentence_of_the_report_is_used() -> None:
     )
     by_name = re.compile(
         r"report\.(state|stage|job|side|kind|redeem|origin|summary|journal|way|class|fit"
-        r"|trials\.(group|short)|lab\.(kind|province|edition|figure|unit))\.[\w.-]+"
+        r"|trials\.(group|short|in)|lab\.(kind|province|edition|figure|unit))\.[\w.-]+"
     )
     # The laboratory says `lab.column.…`, `lab.….lead` and so on by the last word alone.
     last_word = re.compile(
