@@ -1,8 +1,10 @@
 """One kernel, one result: a story told by the service's own steps, and by the laboratory.
 
 Quote and run place by `capacity.pools`, `online.place` and `nodes.fitted`, on what is reserved;
-the laboratory has an event loop of its own. Jobs of all sizes come and go until nodes are
-scattered, and every choice must be the same, by the plain kernel and by the compiled one.
+the laboratory has an event loop of its own, and weighs only the offers that may be the
+cheapest. Jobs of all sizes come and go until nodes are scattered, under any weights, at prices
+of odd fen and at prices that are all alike; every choice must be the same, by the plain kernel
+and by the compiled one.
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tallygrid.core.catalogue import Catalogue
+from tallygrid.core.catalogue import Catalogue, Price
 from tallygrid.core.placement import Request, Weights
 from tallygrid.files.catalogue import read_catalogue
 from tallygrid.lab.network import rows
@@ -34,7 +36,11 @@ Job = tuple[int, Request]
 
 
 def small(random: Random) -> Catalogue:
-    """A network of a few sites of one to four nodes each, as used as chance will have it."""
+    """A network of a few sites of one to four nodes each, as used as chance will have it.
+
+    In one of two all offers have one price, so that the least used site, and then luck, wins.
+    """
+    price = random.choice([None, Price(random.randrange(1, 10**7), "card_hour", 7)])
     sites = {
         name: replace(
             WHOLE.sites[name],
@@ -44,11 +50,24 @@ def small(random: Random) -> Catalogue:
         for name in KEPT
     }
     offers = {
-        name: one
+        name: replace(
+            one,
+            price=price or Price(random.randrange(1, 10**7), "card_hour", 5_760),
+            discount_bp=0 if price else random.choice([0, 333]),
+        )
         for name, one in WHOLE.offers.items()
         if one.site in sites and one.unit == "card_hour"
     }
     return replace(WHOLE, sites=sites, offers=offers)
+
+
+def some_weights(random: Random) -> Weights:
+    return Weights(
+        energy_bp=random.choice([0, 1_000, 10**5]),
+        carbon_fen_per_tonne=random.choice([0, 10_000, 10**6]),
+        latency_fen_per_ms_hour=random.choice([0, 2, 10**4]),
+        pressure_fen_per_card_hour=random.choice([0, 200, 10**5]),
+    )
 
 
 def some_jobs(random: Random, count: int) -> list[Job]:
@@ -60,7 +79,9 @@ def some_jobs(random: Random, count: int) -> list[Job]:
                 seconds=random.randrange(600, 20_000),
                 place=random.choice(["shanghai", "zhongwei"]),
                 models=random.choice([frozenset[str](), frozenset({"H100", "A100-80GB"})]),
+                memory_gb_min=random.choice([0, 0, 80]),
                 origin=random.choice(["any", "any", "domestic"]),
+                sites=random.choice([frozenset[str](), frozenset(KEPT[:2])]),
                 latency_ms_max=random.choice([None, None, 5]),
                 data_gb=random.choice([0, 200]),
                 seed=random.randrange(2**31),
@@ -70,10 +91,10 @@ def some_jobs(random: Random, count: int) -> list[Job]:
     ]
 
 
-def live(catalogue: Catalogue, jobs: Sequence[Job]) -> list[str | None]:
+def live(catalogue: Catalogue, weights: Weights, jobs: Sequence[Job]) -> list[str | None]:
     """Place and reserve one after another, as quote and run do, by either kernel."""
     shelf = Shelf.of(catalogue)
-    routers = [Router(shelf, Weights(), compiled=compiled) for compiled in (False, True)]
+    routers = [Router(shelf, weights, compiled=compiled) for compiled in (False, True)]
     held: list[Reservation] = []
     chosen = []
     for second, asked in jobs:
@@ -95,7 +116,7 @@ def live(catalogue: Catalogue, jobs: Sequence[Job]) -> list[str | None]:
     return chosen
 
 
-def laboratory(catalogue: Catalogue, jobs: Sequence[Job]) -> list[str | None]:
+def laboratory(catalogue: Catalogue, weights: Weights, jobs: Sequence[Job]) -> list[str | None]:
     """Play the same through the laboratory's loop, on nodes."""
     kinds: list[Request] = []
     table = np.zeros((len(jobs), rows.JOB_COLUMNS), dtype=np.int64)
@@ -107,7 +128,8 @@ def laboratory(catalogue: Catalogue, jobs: Sequence[Job]) -> list[str | None]:
         table[n, rows.SEED] = asked.seed
     firms = np.full((1, rows.FIRM_COLUMNS), rows.NOBODY, dtype=np.int64)
     firms[:, rows.CASH_FEN] = rows.NEVER
-    run = Run(World(catalogue, Sites(nodes=True)), table, firms, kinds, [], vouchers_max=0)
+    world = World(catalogue, Sites(nodes=True), weights)
+    run = Run(world, table, firms, kinds, [], vouchers_max=0)
     run.play()
     names = run.world.names
     return [None if offer < 0 else names[offer] for offer in run.fates[:, rows.OFFER]]
@@ -128,10 +150,10 @@ def test_they_do_so_in_thousands_of_stories(seed: int) -> None:
 
 def agree(seed: int) -> None:
     random = Random(seed)  # noqa: S311  # a case must repeat
-    catalogue, jobs = small(random), some_jobs(random, 50)
+    catalogue, weights, jobs = small(random), some_weights(random), some_jobs(random, 50)
 
-    told = laboratory(catalogue, jobs)
+    told = laboratory(catalogue, weights, jobs)
 
-    assert live(catalogue, jobs) == told
+    assert live(catalogue, weights, jobs) == told
     assert None in told
     assert len({one for one in told if one}) > 1

@@ -17,7 +17,7 @@ from tallygrid.placement import kernel
 _TOO_GREAT: Final = GREATEST_FEN + 2.0
 """Beyond doubt, although the quotient is worked out in floats."""
 
-for _part in (kernel.holds, kernel.luck):
+for _part in (kernel.wins_tie, kernel.holds, kernel.luck):
     register_jitable(_part)
 
 

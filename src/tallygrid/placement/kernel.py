@@ -178,19 +178,30 @@ def weigh(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917  # one loop, see ab
         budget[offer] = ceil_product(price[offer], budget_bp, BASIS_POINTS)
         total_fen = price[offer] + transfer[offer] + energy[offer] + carbon[offer]
         total_fen += latency[offer] + wait[offer] + pressure[offer] + shadow[offer] + budget[offer]
-        if best == NOBODY or total_fen < best_fen:
-            is_better = True
-        elif total_fen > best_fen:
-            is_better = False
-        elif used != best_used:
-            is_better = used < best_used
-        elif provider_key[offer] != provider_key[best]:
-            is_better = luck(seed, provider_key[offer]) < luck(seed, provider_key[best])
-        else:
-            is_better = luck(seed, offer_key[offer]) < luck(seed, offer_key[best])
-        if is_better:
+        is_best = best == NOBODY or total_fen < best_fen
+        if is_best or (total_fen == best_fen and wins_tie(
+            used, provider_key[offer], offer_key[offer],
+            best_used, provider_key[best], offer_key[best], seed,
+        )):  # fmt: skip
             best, best_fen, best_used = offer, total_fen, used
     return best
+
+
+def wins_tie(  # noqa: PLR0913, PLR0917  # numbers, so that any layout of rows will do
+    used: int,
+    provider_key: int,
+    offer_key: int,
+    best_used: int,
+    best_provider_key: int,
+    best_offer_key: int,
+    seed: int,
+) -> bool:
+    """Tell whether an offer is chosen over another that costs the same: less used, or drawn."""
+    if used != best_used:
+        return used < best_used
+    if provider_key != best_provider_key:
+        return luck(seed, provider_key) < luck(seed, best_provider_key)
+    return luck(seed, offer_key) < luck(seed, best_offer_key)
 
 
 def holds(gang: int, whole_nodes: int, largest_part: int) -> bool:

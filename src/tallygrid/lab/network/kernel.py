@@ -106,7 +106,7 @@ from tallygrid.lab.replay.kernel import fits, give, pop, push, reservation, take
 from tallygrid.lab.replay.kernel import inlined as _within
 from tallygrid.placement import compiled as _compiled
 from tallygrid.placement import kernel as placement
-from tallygrid.placement.kernel import HOUR_S, ceil_product, luck
+from tallygrid.placement.kernel import HOUR_S, ceil_product, wins_tie
 
 assert _compiled, "it tells numba how the pieces of `placement.kernel` are compiled"
 
@@ -661,19 +661,10 @@ def _choose(
         total += ceil_product(ways[kind, _LATENCY_MS, offer], run * rules[LATENCY_WEIGHT], HOUR_S)
         total += ceil_product(wait, gang * rules[WAIT_WEIGHT], HOUR_S)
         total += ceil_product(card_seconds, pressed, HOUR_S)
-        if total < best_fen:
-            is_better = True
-        elif total > best_fen:
-            is_better = False
-        elif used != best_used:
-            is_better = used < best_used
-        elif offers[offer, PROVIDER_KEY] != offers[best, PROVIDER_KEY]:
-            is_better = luck(seed, offers[offer, PROVIDER_KEY]) < luck(
-                seed, offers[best, PROVIDER_KEY]
-            )
-        else:
-            is_better = luck(seed, offers[offer, OFFER_KEY]) < luck(seed, offers[best, OFFER_KEY])
-        if is_better:
+        if total < best_fen or (total == best_fen and wins_tie(
+            used, offers[offer, PROVIDER_KEY], offers[offer, OFFER_KEY],
+            best_used, offers[best, PROVIDER_KEY], offers[best, OFFER_KEY], seed,
+        )):  # fmt: skip
             best, best_fen, best_used = offer, total, used
             best_about = float(total) + 2.0
     return best
