@@ -54,6 +54,11 @@ def _problems(folder: Path, text: str) -> list[str]:
     return [str(one) for one in caught.value.mistakes]
 
 
+def test_a_file_that_is_a_list_is_no_scenario(tmp_path: Path) -> None:
+    (told,) = _problems(tmp_path, "[one, two]")
+    assert "`name: value` pairs" in told
+
+
 def test_a_seed_that_stands_twice_is_refused_with_its_line(tmp_path: Path) -> None:
     text = re.sub("seeds: .*", "seeds: [1, 1, 2]", SMALL).replace("BUDGET", "1000000")
     (told,) = _problems(tmp_path, text.replace("PROGRAMME", "shanghai-compute-issued"))

@@ -120,7 +120,7 @@ def test_a_sweep_is_told_and_drawn_lever_by_lever(swept: Swept, language: Langua
     assert some not in section.sentences
     assert some in told.sections[sections["evenness"]].sentences, "one seed has no Gini coefficient"
     assert first[1] == "-1"
-    assert [len(one["vconcat"]) for one in _drawn(told)] == [len(UNITS)] * 2 * len(AIMS)
+    assert [len(one["concat"]) for one in _drawn(told)] == [len(UNITS)] * 2 * len(AIMS)
 
 
 CANDIDATE = {
@@ -163,7 +163,7 @@ def test_a_search_shows_the_front_and_where_its_levers_stand(
         settings.rows
     )
     here = {"en": "Vouchers here", "zh": "本地算力券"}[language]
-    assert [row[1:] for row in texts.rows] == [(here, "sha256:abc")] * 4
+    assert [row[1:] for row in texts.rows] == [(here, "abc")] * 4
     drawn = _drawn(told)[0]
     (spots,) = drawn["datasets"].values()
     assert [(one["rank"], one["across_mean"]) for one in spots] == [
@@ -206,7 +206,7 @@ def test_a_long_lever_is_broken_under_a_narrow_picture(swept: Swept, language: L
     draw = swept_content(replace(swept, levers=levers), Writer(language)).sections[0].draw
     chart = draw(340) if draw else None
     assert chart is not None
-    panels = chart.to_dict()["vconcat"]
+    panels = chart.to_dict()["concat"]
     titles = [panel["layer"][0]["encoding"]["x"]["title"] for panel in panels]
     assert len(titles[1]) > 1
     assert max(text_px(line) for title in titles for line in title) <= 340 - 94

@@ -274,9 +274,10 @@ def _report(found: Mapping[str, Any], language: Language) -> Iterator[str]:
     code = "lab.run.head" if len(found["seeds"]) > 1 else "lab.run.head_one"
     yield render(code, language, name=found["name"][language], seeds=len(found["seeds"]))
     for section, names in _SECTIONS.items():
-        yield ""
-        yield render(f"lab.section.{section}", language)
         present = [name for name in names if name in figures]
+        if present:
+            yield ""
+            yield render(f"lab.section.{section}", language)
         shown = [_with_interval(name, figures[name], language) for name in present]
         width = max((len(one) for one in shown), default=0)
         for name, one in zip(present, shown, strict=True):
@@ -298,7 +299,7 @@ def _money_lines(found: Mapping[str, Any], language: Language) -> Iterator[str]:
         yield "  " + render("lab.budget.paid", language, **values)
         out = found["runs_out"].get(one["id"], {"seeds": 0})
         if out["seeds"]:
-            yield "  " + render(
+            yield "    " + render(
                 "lab.budget.out", language, seeds=out["seeds"], of=len(found["seeds"]),
                 first=out["first"], median=out["median"], last=out["last"],
             )  # fmt: skip

@@ -193,11 +193,11 @@ def _lines(
     if wanted.against:
         yield render("lab.search.front", language)
     between = render("report.lab.between", language)
-    for one in found:
+    for rank, one in enumerate(found, start=1):
         front = "* " if wanted.against and one.on_front and one.is_within else "  "
-        set_ = (f"{levers.called(name, writer)} = {levers.written(name, at, writer)}"
-                for name, at in one.levers.items())  # fmt: skip
-        yield front + between.join([*_standing(wanted, one, writer), *set_])
+        yield f"{front}{rank}  {between.join(_standing(wanted, one, writer))}"
+        for name, at in one.levers.items():
+            yield f"       {levers.called(name, writer)} = {levers.written(name, at, writer)}"
 
 
 def _standing(wanted: "Search", one: "Candidate", writer: "Writer") -> Iterator[str]:

@@ -33,6 +33,8 @@ def as_far_as_it_goes(
     try:
         return document.parsed(model), (), frozenset()
     except FileError as error:
+        if not isinstance(document.data, dict):
+            raise
         kept, marred = deepcopy(dict(document.data)), set[int]()
         for _ in range(_ROUNDS_MAX):
             try:

@@ -196,6 +196,10 @@ class Panel:
     changes: Sequence[Change]
 
 
+_BESIDE_PX: Final = 20
+"""Between a dot at the very end and what stands right of it."""
+
+
 @dataclass(frozen=True)
 class Dumbbells:
     """A line from an open ring, before, to a filled dot, after; one panel above another."""
@@ -210,17 +214,18 @@ class Dumbbells:
 
     def _panel(self, panel: Panel, width: int) -> alt.LayerChart:
         is_narrow = width <= WIDTHS["narrow"]
-        texts = [each.short_text if is_narrow else each.text for each in panel.changes]
-        words_px = max(map(text_px, texts)) + 12
         values = [
-            {"row": row, "before": each.before_bp, "after": each.after_bp, "text": text}
-            for row, (each, text) in enumerate(zip(panel.changes, texts, strict=True))
-        ]
-        # One margin for all panels, so that what is alike stands below one another.
-        names = [each.name for each in panel.changes]
-        every = [each.name for one in self.panels for each in one.changes]
-        room = width - margin(width, every) - words_px
-        y = alt.Y("row:O", sort=None, title=None, axis=names_axis(names, width, every))
+            {"row": row, "before": each.before_bp, "after": each.after_bp,
+             "text": each.short_text if is_narrow else each.text}
+            for row, each in enumerate(panel.changes)
+        ]  # fmt: skip
+        # The same room in all panels, so that what is alike stands below one another.
+        every = [each for one in self.panels for each in one.changes]
+        texts = (each.short_text if is_narrow else each.text for each in every)
+        words_px = max(map(text_px, texts)) + _BESIDE_PX
+        names, all_names = ([each.name for each in some] for some in (panel.changes, every))
+        room = width - margin(width, all_names) - words_px
+        y = alt.Y("row:O", sort=None, title=None, axis=names_axis(names, width, all_names))
         return alt.LayerChart(
             layer=[mark.encode(y=y) for mark in self._marks(values, panel.colour, room + words_px)],
             width=room,

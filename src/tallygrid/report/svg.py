@@ -14,6 +14,9 @@ _PACKAGED: Final = "Noto Sans CJK SC"
 """The family of the packaged font, which knows Chinese on every machine."""
 _PLAIN: Final = {"₂": "2"}
 """What the packaged font has instead of a letter that it lacks."""
+_STRAIGHT: Final = {"“": "&quot;", "”": "&quot;", "‘": "'", "’": "'"}
+"""Its curved quotes are as wide as a Chinese character, so other texts get these."""
+_CHINESE: Final = re.compile("[\u2e80-\uffff]")
 _INK: Final = "#1c2430"
 _FAINT: Final = "#5b6675"
 _CONFIG: Final[Mapping[str, Any]] = {
@@ -44,7 +47,7 @@ _CONFIG: Final[Mapping[str, Any]] = {
 }
 
 
-Chart = alt.LayerChart | alt.VConcatChart
+Chart = alt.LayerChart | alt.VConcatChart | alt.ConcatChart
 
 
 def svg(chart: Chart, *, key: str, title: str, description: str) -> str:
@@ -80,7 +83,7 @@ def png(drawn: str, *, scale: float = 2.5) -> bytes:
     """Turn a drawing into a picture with the packaged font, the same on every machine."""
     _register_font()
     printed = drawn.replace("sans-serif", _PACKAGED)
-    for letter, plain in _PLAIN.items():
+    for letter, plain in (_PLAIN if _CHINESE.search(drawn) else {**_PLAIN, **_STRAIGHT}).items():
         printed = printed.replace(letter, plain)
     picture: bytes = vl_convert.svg_to_png(printed, scale=scale)
     return picture

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tallygrid.report.laboratory.found import Figure, Found
 from tallygrid.report.writer import Writer
 from tallygrid.settings import Language
 from tallygrid.text import catalogue
 
+_PARTS: Final = ("of_money", "of_firms")
 _FACTS = {"class": "applicant_class", "size": "sme_class"}
 
 
@@ -59,7 +60,7 @@ class Names:
             order = list(self.found.vocabulary[_FACTS[way]].values)
             found.sort(key=lambda one: order.index(one[0]) if one[0] in order else len(order))
         else:
-            found.sort(key=lambda one: -_mean(one[1].get("of_money")))
+            found.sort(key=lambda one: [-_mean(one[1].get(part)) for part in _PARTS])
         return [(self.group(way, name), measures) for name, measures in found]
 
     def kind(self, kind: str) -> str:

@@ -43,7 +43,8 @@ class Levers:
     def written(self, lever: str, value: Any, writer: Writer) -> str:  # noqa: ANN401  # of a table
         """Write where a lever stands, in the unit of its name."""
         if self.units[lever] == "day":
-            return (value if isinstance(value, date) else date.fromordinal(int(value))).isoformat()
+            day = value if isinstance(value, date) else date.fromordinal(int(value))
+            return writer.say("lab.day", day=day)
         return writer.number(self.shown(lever, int(value)))
 
     def _unit(self, lever: str) -> tuple[int, str]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from tallygrid.report.laboratory.changed import short_hash
 from tallygrid.report.laboratory.content import Content, Draw, Section
 from tallygrid.report.laboratory.found import Figure
 from tallygrid.report.laboratory.shapes import Range, Ranges
@@ -185,7 +186,7 @@ def _settings(found: Searched, writer: Writer) -> Table:
 def _texts(found: Searched, writer: Writer) -> Table:
     """Return the hashes of the texts that candidates change; no rows if none does."""
     rows = [
-        (str(rank), found.levers.programme(programme, writer), text)
+        (str(rank), found.levers.programme(programme, writer), short_hash(text))
         for rank, row in enumerate(found.rows, 1)
         for programme, text in _changed(row)
     ]

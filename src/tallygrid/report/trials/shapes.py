@@ -8,7 +8,7 @@ from typing import Final
 import altair as alt
 
 from tallygrid.report.laboratory.found import Figure
-from tallygrid.report.shapes import PLAIN_COLOUR, wrapped
+from tallygrid.report.shapes import PLAIN_COLOUR, WIDTHS, wrapped
 from tallygrid.report.svg import Chart
 
 _ROOM_PX: Final = 70
@@ -31,10 +31,9 @@ class Panel:
 
 @dataclass(frozen=True)
 class Responses:
-    """A mean and its interval against each lever, one panel above another."""
+    """A mean and its interval against each lever, in panels, two beside one another if wide."""
 
     panels: Sequence[Panel]
-    axis: str
     unit: str
 
     def __call__(self, width: int) -> Chart | None:
@@ -43,17 +42,18 @@ class Responses:
             return None
         figures = [figure for panel in self.panels for _, figure in panel.points]
         span = [min(one.low for one in figures), max(one.high for one in figures)]
-        drawn = [self._panel(panel, width, span) for panel in self.panels]
-        return alt.vconcat(*drawn, spacing=14)
+        columns = 1 if width <= WIDTHS["narrow"] else min(2, len(self.panels))
+        drawn = [self._panel(panel, width // columns, span) for panel in self.panels]
+        return alt.concat(*drawn, columns=columns, spacing=14)
 
     def _panel(self, panel: Panel, width: int, span: list[float]) -> alt.LayerChart:
         chart = alt.Chart(alt.InlineData(values=_values(panel)))
         room = width - _ROOM_PX - 24
-        ticks = alt.Axis(tickCount=max(2, min(6, room // _TICK_PX)), labelOverlap=True,
-                         labelSeparation=8)  # fmt: skip
+        count = max(2, min(6, room // _TICK_PX))
+        ticks = alt.Axis(tickCount=count, labelOverlap=True, labelSeparation=8)
         title = wrapped(panel.lever, room)
         if panel.is_day:
-            ticks.format = "%Y-%m-%d"
+            ticks.format, ticks.values = "%Y-%m-%d", _spread(panel, count)
             x = alt.X("at:T", title=title, axis=ticks, scale=alt.Scale(type="utc"))
         else:
             x = alt.X("at:Q", title=title, axis=ticks,
@@ -71,14 +71,24 @@ class Responses:
             # Where every point has a place of its own, a line would tell of the other levers.
             line = chart.mark_line(strokeWidth=1.5, opacity=0.6, color=PLAIN_COLOUR)
             marks.append(line.encode(x=x, y=alt.Y("mean(mean):Q", title=None, scale=scale)))
-        head = wrapped(self.axis, room) if panel is self.panels[0] else ""
-        return alt.LayerChart(layer=marks, width=room, height=130, title=head)
+        return alt.LayerChart(layer=marks, width=room, height=130)
+
+
+def _spread(panel: Panel, count: int) -> list[str]:
+    """Return so many days, evenly spread from the first of a panel to the last, each once."""
+    first, last = (int(end(at for at, _ in panel.points)) for end in (min, max))
+    days = (first + (last - first) * n // (count - 1) for n in range(count))
+    return [_instant(day) for day in dict.fromkeys(days)]
+
+
+def _instant(day: float) -> str:
+    return f"{date.fromordinal(int(day)).isoformat()}T00:00:00Z"
 
 
 def _values(panel: Panel) -> list[dict[str, object]]:
     return [
         {
-            "at": f"{date.fromordinal(int(at)).isoformat()}T00:00:00Z" if panel.is_day else at,
+            "at": _instant(at) if panel.is_day else at,
             "mean": figure.mean, "low": figure.low, "high": figure.high,
         }
         for at, figure in panel.points
@@ -110,8 +120,10 @@ class Front:
         if not self.spots:
             return None
         chart = alt.Chart(alt.InlineData(values=self._values()))
-        scale = alt.Scale(domain=list(self.colours), range=list(self.colours.values()))
-        legend = alt.Legend(orient="top", columns=1)
+        present = {spot.group for spot in self.spots}
+        colours = {group: one for group, one in self.colours.items() if group in present}
+        scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+        legend = alt.Legend(orient="top", columns=1, symbolOpacity=1, labelLimit=width - _ROOM_PX)
         colour = alt.Color("group:N", scale=scale, legend=legend)
         x, y = (self._axis(n, "low") for n in (0, 1))
         across, up = (self._axis(n, "mean") for n in (0, 1))

@@ -61,7 +61,7 @@ def _section(found: Swept, aim: str, writer: Writer) -> Section:
         name=aim,
         title=headed(aim_name(aim, writer)),
         sentences=[writer.say("trials.response.lead"), *_some_seeds(found, aim, writer)],
-        draw=Responses(list(_panels(found, aim, writer)), aim_name(aim, writer), aim_unit(aim)),
+        draw=Responses(list(_panels(found, aim, writer)), aim_unit(aim)),
         description=writer.say("trials.response.description"),
         tables=[_sway(found, aim, writer)],
         is_folded=False,
