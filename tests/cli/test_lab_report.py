@@ -15,7 +15,8 @@ from terminal import Terminal
 from tallygrid import report
 from tallygrid.files.facts import packaged_vocabulary
 from tallygrid.lab.findings import findings_of
-from tallygrid.lab.writing import read_results
+from tallygrid.lab.scenario import open_scenario
+from tallygrid.lab.writing import _batch_days, read_results
 from tallygrid.report.laboratory.content import content
 from tallygrid.report.laboratory.found import Found
 from tallygrid.report.writer import Writer
@@ -123,6 +124,18 @@ def test_a_figure_that_only_some_seeds_have_says_so_where_it_is_read_first(resul
         found = Found(changed, findings_of(tables, {}), packaged_vocabulary(), "0")
         tiles = content(found, Writer("en")).tiles
         assert told in [tile.detail for tile in tiles]
+
+
+def test_a_report_says_after_which_batch_is_decided(results: Path) -> None:
+    summary, tables = read_results(results)
+    (programme,) = summary["programmes"]
+    assert programme["batch_days"] is None
+    (six_weeks,) = map(_batch_days, open_scenario("six-week-windows").programmes)
+    assert six_weeks == 42
+    changed = {**summary, "programmes": [{**programme, "batch_days": six_weeks}]}
+    found = Found(changed, findings_of(tables, {}), packaged_vocabulary(), "0")
+    told = {one.name: one for one in content(found, Writer("en")).sections}["programmes"]
+    assert told.tables[0].rows[0][-1] == "2, after batches of 42 days"
 
 
 def test_parts_of_the_public_money_are_those_of_the_jobs(results: Path) -> None:

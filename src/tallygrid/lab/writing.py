@@ -91,6 +91,7 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
                             one.assumptions.of(one.programme.id).items()},
                 "readings": {language: _readings(one, language) for language in LANGUAGES},
                 "decision_days": one.decision_days,
+                "batch_days": _batch_days(one),
                 "sources": [
                     source.model_dump(include={"title", "publisher", "date", "url"})
                     for source in one.programme.sources.values()
@@ -121,6 +122,13 @@ def _readings(one: InForce, language: Language) -> list[str]:
         for item in one.programme.open
         if item.id in assumed
     ]
+
+
+def _batch_days(one: InForce) -> int | None:
+    """Return how often applications are decided together; None where windows or nothing does."""
+    applied = one.programme.with_readings(one.assumptions.of(one.programme.id))
+    has_windows = any(window.last_day for window in applied.windows)
+    return one.batch_days if applied.allocation.in_batches and not has_windows else None
 
 
 def _changes(one: InForce, language: Language) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from tallygrid.report.laboratory import grounds
 from tallygrid.report.laboratory.changed import short_hash
@@ -211,12 +211,20 @@ def _programmes(names: Names) -> Iterator[Table]:
             short_hash(one["version"]),
             names.joined(one["readings"][writer.language]) or NONE,
             writer.yuan(one["budget_fen"]),
-            writer.number(one["decision_days"]),
+            _decided(one, writer),
         )
         for one in names.found.summary["programmes"]
     )
     titles = ("programme", "edition", "version", "assumed", "budget", "decision_days")
     yield Table(writer.say("lab.programmes"), heads(writer, *titles, words=4), rows)
+
+
+def _decided(programme: Mapping[str, Any], writer: Writer) -> str:
+    """Return how many days an answer takes, and after which batch."""
+    days, batch = programme["decision_days"], programme["batch_days"]
+    if batch is None:
+        return writer.number(days)
+    return writer.say("lab.after_batch", days=days, batch=batch)
 
 
 TABLES: Final[Mapping[str, Callable[[Names], Iterator[Table]]]] = {
