@@ -4,6 +4,7 @@ from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from shutil import copytree
+from signal import SIG_DFL, SIGINT, getsignal
 
 import polars as pl
 import pytest
@@ -140,6 +141,11 @@ def test_what_is_wrong_in_a_sweep_is_told(
         _read(tmp_path, change)
     told = [str(one) for one in caught.value.mistakes]
     assert any(problem in one and remedy in one for one in told), told
+
+
+def test_processes_that_are_broken_off_have_nothing_to_say() -> None:
+    with processes(2) as pool:
+        assert pool.executor.submit(getsignal, SIGINT).result() == SIG_DFL
 
 
 def test_a_latin_hypercube_has_one_point_in_every_slice(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
+from signal import SIG_DFL, SIGINT, signal
 from typing import Any, Final, NamedTuple
 
 import polars as pl
@@ -67,8 +68,14 @@ def processes(count: int) -> Iterator[Pool]:
         yield Pool(_Here(), 1)
         return
     # Forked processes would share locks that threads of numba and polars hold.
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as executor:
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(count, mp_context=spawn, initializer=_ends_quietly) as executor:
         yield Pool(executor, count)
+
+
+def _ends_quietly() -> None:
+    """Let a process that is broken off end at once; only the one that started it has words."""
+    signal(SIGINT, SIG_DFL)
 
 
 class _Here(Executor):

@@ -1,9 +1,8 @@
 """The results of a run on disk: the tables as Parquet, the summary as JSON."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Iterator, Mapping
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from tallygrid.lab.findings import NEEDED
 from tallygrid.lab.network.results import TABLES, tables_of
 from tallygrid.lab.network.simulate import KINDS, play, stage_of
 from tallygrid.lab.network.summary import summary_of
+from tallygrid.lab.parts import processes
 from tallygrid.lab.scenario import InForce, Scenario, is_published
 from tallygrid.lab.table import read_fitted
 from tallygrid.settings import LANGUAGES, Language
@@ -28,21 +28,16 @@ Tables = dict[str, pl.DataFrame]
 def run_seeds(scenario: Scenario, *, workers: int) -> Iterator[tuple[int, Tables]]:
     """Play every seed of a scenario; yield each with its tables, in no particular order."""
     if workers == 1 or len(scenario.seeds) == 1:
-        stage = stage_of(scenario)
-        for seed in scenario.seeds:
-            yield seed, tables_of(stage, play(stage, seed))
+        yield from (_run_one(scenario, seed) for seed in scenario.seeds)
         return
-    shares = [scenario.seeds[n::workers] for n in range(workers)]
-    # Forked processes would share locks that threads of numba and polars hold.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(_run_some, scenario, share) for share in shares if share]
-        for finished in as_completed(waiting):
-            yield from finished.result()
+    with processes(min(workers, len(scenario.seeds))) as pool:
+        waiting = [pool.executor.submit(_run_one, scenario, seed) for seed in scenario.seeds]
+        yield from (finished.result() for finished in as_completed(waiting))
 
 
-def _run_some(scenario: Scenario, seeds: Sequence[int]) -> list[tuple[int, Tables]]:
+def _run_one(scenario: Scenario, seed: int) -> tuple[int, Tables]:
     stage = stage_of(scenario)
-    return [(seed, tables_of(stage, play(stage, seed))) for seed in seeds]
+    return seed, tables_of(stage, play(stage, seed))
 
 
 def together(found: Mapping[int, Tables]) -> Tables:
