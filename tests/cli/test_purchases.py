@@ -176,6 +176,8 @@ STATEMENT = """<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08">
 ENTRY = """<Ntry><Amt Ccy="CNY">{1}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>
 <AcctSvcrRef>T-{0}</AcctSvcrRef><NtryDtls><TxDtls><Refs><EndToEndId>{0}</EndToEndId></Refs>
 </TxDtls></NtryDtls></Ntry>"""
+TOGETHER = """<Ntry><Amt Ccy="CNY">1.00</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>
+<NtryDtls><Btch><PmtInfId>{}</PmtInfId></Btch></NtryDtls></Ntry>"""
 
 
 def _owed(terminal: Terminal, folder: Path, name: str) -> tuple[object, ...]:
@@ -214,7 +216,11 @@ def test_a_bank_is_asked_and_its_statement_booked(terminal: Terminal, folder: Pa
     text = (folder / "list.xml").read_text("utf-8")
     sent = re.findall(r"<EndToEndId>(.*?)<.*?CNY\">(.*?)<", text, re.DOTALL)
     assert len(sent) == 2
-    answer.write_text(STATEMENT.format(ENTRY.format(*sent[0])))
+    block = re.findall(r"<PmtInfId>(.*?)<", text)[0]
+    answer.write_text(STATEMENT.format(TOGETHER.format(block)))
+    assert "are booked together, and none is named" in terminal.errs("confirm", answer)
+    rent = ENTRY.format("RENT-7", "5.00")
+    answer.write_text(STATEMENT.format(rent + ENTRY.format(*sent[0])))
     assert "Not answered yet: payment 七月 bank-000" in terminal.does("confirm", answer)
     after = _heads(terminal, folder)
     assert "尚无回单" in terminal.does("--language", "zh", "confirm", answer)

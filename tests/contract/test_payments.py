@@ -39,6 +39,8 @@ ACCOUNTS: Final = {
     "province": BankAccount("4000124", "102100099996"),
     "91999999DEM000102Y": BankAccount("6222001", "103100000026"),
 }
+OURS: Final = frozenset({"july-0001", "july-0002", "july-0003", "july-city-2026"})
+"""By what a bank names payments that were sent, and a block of them."""
 BATCH: Final = PaymentBatch("july", AT, ORDERS, ACCOUNTS)
 
 
@@ -59,19 +61,33 @@ def _csv(receipts: list[Given]) -> str:
     return "\n".join(["payment,receipt,amount_yuan,paid", *rows]) + "\n"
 
 
-def _entry(one: Given, *, status: str = "<Cd>BOOK</Cd>", currency: str = "CNY") -> str:
-    side, returned = ("DBIT", "") if one.is_paid else ("CRDT", "<RtrInf><Rsn/></RtrInf>")
+def _entry(one: Given, *, version: str = "08", currency: str = "CNY", status: str = "BOOK") -> str:
+    """Return an entry with every element that the schema wants, in its order."""
+    side, family = ("DBIT", "DMCT") if one.is_paid else ("CRDT", "RRTN")
+    returned = "" if one.is_paid else "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>"
+    amount = f'<Amt Ccy="{currency}">{one.amount}</Amt>'
+    detail = f"{amount}<CdtDbtInd>{side}</CdtDbtInd>"
+    code = f"<Cd>{status}</Cd>"
+    if version == "02":  # no amount of its own, and the status without a choice
+        detail, code = f"<AmtDtls><TxAmt>{amount}</TxAmt></AmtDtls>", status
     return f"""
-      <Ntry><Amt Ccy="{currency}">{one.amount}</Amt><CdtDbtInd>{side}</CdtDbtInd>
-        <Sts>{status}</Sts><AcctSvcrRef>{one.number}</AcctSvcrRef>
+      <Ntry>{amount}<CdtDbtInd>{side}</CdtDbtInd><Sts>{code}</Sts>
+        <BookgDt><Dt>2026-08-03</Dt></BookgDt><AcctSvcrRef>{one.number}</AcctSvcrRef>
+        <BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd><SubFmlyCd>{family}</SubFmlyCd></Fmly></Domn></BkTxCd>
         <NtryDtls><TxDtls><Refs><EndToEndId>{one.payment}</EndToEndId></Refs>
-          <Amt Ccy="{currency}">{one.amount}</Amt>{returned}</TxDtls></NtryDtls></Ntry>"""
+          {detail}{returned}</TxDtls></NtryDtls></Ntry>"""
 
 
 def _camt(entries: str, *, version: str = "08") -> str:
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.{version}">
-  <BkToCstmrStmt><GrpHdr><MsgId>S-1</MsgId></GrpHdr><Stmt><Id>1</Id>{entries}</Stmt></BkToCstmrStmt>
+  <BkToCstmrStmt>
+    <GrpHdr><MsgId>S-1</MsgId><CreDtTm>2026-08-04T08:00:00+08:00</CreDtTm></GrpHdr>
+    <Stmt><Id>1</Id><CreDtTm>2026-08-04T08:00:00+08:00</CreDtTm>
+      <Acct><Id><Othr><Id>4000123</Id></Othr></Id></Acct>
+      <Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">1.00</Amt>
+        <CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-08-03</Dt></Dt></Bal>{entries}</Stmt>
+  </BkToCstmrStmt>
 </Document>"""
 
 
@@ -91,7 +107,7 @@ def _read(form: str, text: str, folder: Path) -> tuple[Receipt, ...]:
     file = folder / f"receipts{FORMATS[form].suffix}"
     file.write_text(text, encoding="utf-8")
     assert format_of(file) is FORMATS[form]
-    return format_of(file).read(file)
+    return format_of(file).read(file, OURS)
 
 
 def _mistakes(form: str, text: str, folder: Path) -> list[str]:
@@ -131,7 +147,7 @@ def test_the_treasurys_table_may_be_in_any_usual_encoding(tmp_path: Path, encodi
     file = tmp_path / "receipts.csv"
     file.write_text(_csv([Given("七月-0001", "豫财支〔2026〕7号", "1.00")]), encoding=encoding)
 
-    assert format_of(file).read(file) == (Receipt("七月-0001", "豫财支〔2026〕7号", 100),)
+    assert format_of(file).read(file, OURS) == (Receipt("七月-0001", "豫财支〔2026〕7号", 100),)
 
 
 def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path: Path) -> None:
@@ -139,7 +155,7 @@ def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path: Path) -> None
     file.write_bytes(b"payment,receipt,amount_yuan,paid\nx\xff,1,1.00,yes\n")
 
     with pytest.raises(FileError, match="is not UTF-8"):
-        format_of(file).read(file)
+        format_of(file).read(file, OURS)
 
 
 @pytest.mark.parametrize("amount", ["", "-1", "1e3", "0.001", "1;5", "NaN", "９"])
@@ -165,7 +181,7 @@ def test_what_holds_no_receipts_is_refused(form: str, tmp_path: Path, text: str)
 
 def test_a_file_that_is_not_there_is_told(form: str, tmp_path: Path) -> None:
     with pytest.raises(FileError):
-        FORMATS[form].read(tmp_path / "absent")
+        FORMATS[form].read(tmp_path / "absent", OURS)
 
 
 def test_every_format_is_a_format() -> None:
@@ -182,8 +198,8 @@ STRUCTURE: Final = {
     "CstmrCdtTrfInitn": ["GrpHdr", "PmtInf"],
     "GrpHdr": ["MsgId", "CreDtTm", "NbOfTxs", "CtrlSum", "InitgPty"],
     "PmtInf": [
-        *("PmtInfId", "PmtMtd", "NbOfTxs", "CtrlSum", "ReqdExctnDt", "Dbtr", "DbtrAcct"),
-        *("DbtrAgt", "CdtTrfTxInf"),
+        *("PmtInfId", "PmtMtd", "BtchBookg", "NbOfTxs", "CtrlSum", "ReqdExctnDt", "Dbtr"),
+        *("DbtrAcct", "DbtrAgt", "CdtTrfTxInf"),
     ],
     "CdtTrfTxInf": ["PmtId", "Amt", "CdtrAgt", "Cdtr", "CdtrAcct", "RmtInf"],
 }
@@ -230,19 +246,51 @@ def test_a_bank_is_not_asked_without_an_account() -> None:
 
 def test_what_is_pending_or_is_not_ours_is_passed_over(tmp_path: Path) -> None:
     ours = Given("july-0001", "T-1", "1.00000")
-    pending = _entry(Given("july-0002", "T-2", "1"), status="<Cd>PDNG</Cd>")
+    pending = _entry(Given("july-0002", "T-2", "1"), status="PDNG")
     fee = _entry(Given("NOTPROVIDED", "T-3", "5"))
+    rent = _entry(Given("RENT-7", "T-4", "5"))
+    customer = _entry(Given("INVOICE-9", "T-5", "5")).replace("DBIT", "CRDT")
+    others = pending + fee + rent + customer
 
-    assert _read("iso20022", _camt(_entry(ours) + pending + fee), tmp_path) == (
+    assert _read("iso20022", _camt(_entry(ours) + others), tmp_path) == (
         Receipt("july-0001", "T-1", 100),
     )
-    assert _mistakes("iso20022", _camt(pending + fee), tmp_path)
+    assert _mistakes("iso20022", _camt(others), tmp_path)
+
+
+def test_payments_that_are_booked_together_without_their_names_are_told(tmp_path: Path) -> None:
+    together = """<Ntry><Amt Ccy="CNY">60000.01</Amt><CdtDbtInd>DBIT</CdtDbtInd>
+      <Sts><Cd>BOOK</Cd></Sts><BkTxCd><Prtry><Cd>X</Cd></Prtry></BkTxCd><NtryDtls><Btch>
+      <PmtInfId>july-city-2026</PmtInfId><NbOfTxs>2</NbOfTxs></Btch></NtryDtls></Ntry>"""
+
+    problems = _mistakes("iso20022", _camt(together), tmp_path)
+
+    assert problems == ["The payments of 'july-city-2026' are booked together, and none is named."]
+
+
+@pytest.mark.parametrize(
+    ("said", "otherwise"),
+    [
+        ("<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>", ""),
+        ("<SubFmlyCd>RRTN</SubFmlyCd>", "<SubFmlyCd>OTHR</SubFmlyCd>"),
+    ],
+)
+def test_a_return_is_known_by_its_reason_or_its_code(
+    tmp_path: Path, said: str, otherwise: str
+) -> None:
+    entry = _entry(Given("july-0001", "T-1", "1.00", is_paid=False))
+    assert said in entry
+
+    found = _read("iso20022", _camt(entry.replace(said, otherwise)), tmp_path)
+
+    assert found == (Receipt("july-0001", "T-1", 100, is_paid=False),)
 
 
 def test_the_older_version_of_a_statement_is_read_too(tmp_path: Path) -> None:
-    entry = _entry(Given("july-0001", "T-1", "1.00"), status="BOOK")
+    entry = _entry(Given("july-0001", "T-1", "1.00"), version="02")
 
-    assert _read("iso20022", _camt(entry, version="02"), tmp_path)[0].amount_fen == 100
+    for text in (entry, entry.replace("TxAmt", "InstdAmt")):
+        assert _read("iso20022", _camt(text, version="02"), tmp_path)[0].amount_fen == 100
 
 
 def test_what_went_and_came_back_in_one_statement_came_back(tmp_path: Path) -> None:

@@ -38,6 +38,11 @@ class Receipt(NamedTuple):
     is_paid: bool = True
 
 
+def block_of(batch: str, funder: str, year: int) -> str:
+    """Return what identifies the payments of a batch that one funder makes of one year."""
+    return reference_of(f"{batch}-{funder}-{year}")
+
+
 def reference_of(name: str) -> str:
     """Return a name as banks pass it on: 35 plain characters at the most, else a hash of it.
 

@@ -12,7 +12,7 @@ from tallygrid import ledger
 from tallygrid.core.books import Account, Event, Leg, Problem, reversal_of
 from tallygrid.core.key import key_of
 from tallygrid.core.money import yuan
-from tallygrid.core.payment import PaymentOrder, Receipt, reference_of
+from tallygrid.core.payment import PaymentOrder, Receipt, block_of, reference_of
 from tallygrid.service.intent import carry_out, in_turn, settle_first
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
@@ -136,6 +136,14 @@ def unanswered(office: Office, receipts: Iterable[Receipt]) -> tuple[Payment, ..
     found = payments(office)
     batches = {one.batch for one in found if named & {one.id, reference_of(one.id)}}
     return tuple(one for one in found if one.batch in batches and one.state == "sent")
+
+
+def references(office: Office) -> frozenset[str]:
+    """Return everything by which others may name the payments that were sent, and their blocks."""
+    found = payments(office)
+    names = {name for one in found for name in (one.id, reference_of(one.id))}
+    blocks = {block_of(one.batch, one.funder, one.fiscal_year) for one in found}
+    return frozenset(names | blocks)
 
 
 def payments(office: Office, *, batch: str | None = None) -> tuple[Payment, ...]:

@@ -6,14 +6,14 @@ a payment: a debit is the payment, a returned or reversed one is the payment tha
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
 from tallygrid.core.money import yuan
-from tallygrid.core.payment import PaymentOrder, Receipt, reference_of
+from tallygrid.core.payment import PaymentOrder, Receipt, block_of, reference_of
 from tallygrid.files.mistake import FileError, Mistake, shown
 from tallygrid.files.payments.port import BankAccount, MissingAccountError, PaymentBatch
 from tallygrid.files.receipts import fen_of
@@ -22,7 +22,8 @@ from tallygrid.files.xml import Element, read_xml
 _PAIN: Final = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 _CAMT: Final = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.[0-9]{2}")
 _NAME_MAX: Final = 140
-_NONE_GIVEN: Final = frozenset({"", "NOTPROVIDED"})
+_RETURNS: Final = frozenset({"RRTN", "RPCR"})
+"""Sub-families of transactions: a reversal for a payment's return, or for its cancellation."""
 _Line = tuple[int, str]
 
 
@@ -44,7 +45,7 @@ class Iso20022:
         body = [*_header(batch), *(part for of in _blocks(batch) for part in _block(batch, of))]
         return _document(body)
 
-    def read(self, path: Path) -> tuple[Receipt, ...]:
+    def read(self, path: Path, ours: Collection[str]) -> tuple[Receipt, ...]:
         """Read the receipts that a camt.053 holds; of a payment that came back only that.
 
         Raises:
@@ -56,9 +57,9 @@ class Iso20022:
             remedy = "Name a camt.053, whose first element is a Document of that namespace."
             raise FileError([Mistake(str(path), root.line, root.column, problem, remedy)])
         mistakes: list[Mistake] = []
-        found = list(_receipts(str(path), root, mistakes))
+        found = list(_receipts(str(path), root, ours, mistakes))
         if not found and not mistakes:
-            problem = "No booked entry names a payment by its EndToEndId."
+            problem = "No booked entry names a payment that was sent, by its EndToEndId."
             mistakes = [Mistake(str(path), root.line, root.column, problem, "Name another file.")]
         if mistakes:
             raise FileError(mistakes)
@@ -86,8 +87,9 @@ def _block(batch: PaymentBatch, orders: list[PaymentOrder]) -> Iterator[_Line]:
     first = orders[0]
     account = batch.accounts[first.funder]
     yield 2, "<PmtInf>"
-    yield 3, _tag("PmtInfId", reference_of(f"{batch.name}-{first.funder}-{first.fiscal_year}"))
+    yield 3, _tag("PmtInfId", block_of(batch.name, first.funder, first.fiscal_year))
     yield 3, _tag("PmtMtd", "TRF")
+    yield 3, _tag("BtchBookg", "false")  # an entry of the statement for each payment
     yield from _sums(tuple(orders))
     yield 3, f"<ReqdExctnDt>{_tag('Dt', batch.at.date().isoformat())}</ReqdExctnDt>"
     yield 3, f"<Dbtr>{_tag('Nm', f'{first.programme} {first.funder}'[:_NAME_MAX])}</Dbtr>"
@@ -137,15 +139,19 @@ def _document(body: list[_Line]) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'
 
 
-def _receipts(file: str, root: Element, mistakes: list[Mistake]) -> Iterator[Receipt]:
+def _receipts(
+    file: str, root: Element, ours: Collection[str], mistakes: list[Mistake]
+) -> Iterator[Receipt]:
     """Yield the receipts of a statement's booked entries, and note what cannot be read."""
     for entry in root.all("BkToCstmrStmt", "Stmt", "Ntry"):
         status = entry.said("Sts", "Cd") or entry.said("Sts")
         if status != "BOOK":
             continue  # pending or for information: nothing has moved
         details = list(entry.all("NtryDtls", "TxDtls"))
+        if not details:
+            mistakes.extend(_nameless(file, entry, ours))
         for detail in details:
-            if detail.said("Refs", "EndToEndId") in _NONE_GIVEN:
+            if detail.said("Refs", "EndToEndId") not in ours:
                 continue  # the account's other business
             receipt, why = _receipt(entry, detail, is_alone=len(details) == 1)
             if receipt is not None:
@@ -154,12 +160,22 @@ def _receipts(file: str, root: Element, mistakes: list[Mistake]) -> Iterator[Rec
                 mistakes.append(Mistake(file, detail.line, detail.column, *why))
 
 
+def _nameless(file: str, entry: Element, ours: Collection[str]) -> Iterator[Mistake]:
+    """Yield the blocks of payments that an entry books together, naming none of them."""
+    for block in entry.all("NtryDtls", "Btch"):
+        if (name := block.said("PmtInfId")) in ours:
+            problem = f"The payments of {shown(name)} are booked together, and none is named."
+            remedy = "Ask the bank for an entry, or for the details, of each payment."
+            yield Mistake(file, block.line, block.column, problem, remedy)
+
+
 def _receipt(
     entry: Element, detail: Element, *, is_alone: bool
 ) -> tuple[Receipt | None, tuple[str, str]]:
     """Return the receipt that a detail of an entry is; or what is wrong, and the remedy."""
     name = detail.said("Refs", "EndToEndId")
-    amount = detail.one("Amt") or detail.one("AmtDtls", "TxAmt", "Amt")
+    ways = (("Amt",), ("AmtDtls", "TxAmt", "Amt"), ("AmtDtls", "InstdAmt", "Amt"))
+    amount = next((found for way in ways if (found := detail.one(*way))), None)
     amount = amount or (entry.one("Amt") if is_alone else None)
     number = detail.said("Refs", "AcctSvcrRef") or entry.said("AcctSvcrRef")
     number = number or entry.said("NtryRef")
@@ -169,13 +185,23 @@ def _receipt(
     if not number:
         return None, (f"The bank gives {shown(name)} no number.", "AcctSvcrRef must be there.")
     side = detail.said("CdtDbtInd") or entry.said("CdtDbtInd")
-    came_back = detail.one("RtrInf") is not None or entry.said("RvslInd") in {"true", "1"}
+    came_back = _came_back(entry, detail)
     if side not in {"DBIT", "CRDT"} or came_back != (side == "CRDT"):
         problem = (
             f"The entry of {shown(name)} is {shown(side)}, {'' if came_back else 'not '}returned."
         )
         return None, (problem, "A payment is a debit; one that came back, a returned credit.")
     return Receipt(name, number, fen, is_paid=not came_back), ("", "")
+
+
+def _came_back(entry: Element, detail: Element) -> bool:
+    """Tell whether a bank calls an entry the return of a payment: it may do so in three ways."""
+    codes = {one.said("BkTxCd", "Domn", "Fmly", "SubFmlyCd") for one in (entry, detail)}
+    return (
+        detail.one("RtrInf") is not None
+        or entry.said("RvslInd") in {"true", "1"}
+        or bool(codes & _RETURNS)
+    )
 
 
 def _fen(amount: Element) -> int | None:

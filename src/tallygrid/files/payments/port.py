@@ -1,6 +1,6 @@
 """What every format of payments does: it writes a batch, and reads receipts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -55,8 +55,13 @@ class PaymentFormat(Protocol):
         """
         ...
 
-    def read(self, path: Path) -> tuple[Receipt, ...]:
+    def read(self, path: Path, ours: Collection[str]) -> tuple[Receipt, ...]:
         """Read the receipts of a file.
+
+        Args:
+            path: The file.
+            ours: What identifies the payments that were sent, and their blocks. The statement
+                of an account holds its other business too; what is not ours is passed over.
 
         Raises:
             FileError: With every mistake in it.

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Collection
 from pathlib import Path
 
 from tallygrid.core.money import yuan
@@ -28,6 +29,6 @@ class Treasury:
             table.writerow((one.id, one.programme, one.fiscal_year, one.funder, one.payee, amount))
         return text.getvalue()
 
-    def read(self, path: Path) -> tuple[Receipt, ...]:
-        """Read receipts; see `read_receipts`."""
+    def read(self, path: Path, ours: Collection[str]) -> tuple[Receipt, ...]:  # noqa: ARG002  # the port's
+        """Read receipts; see `read_receipts`. It holds nothing but answers to our payments."""
         return read_receipts(path)
