@@ -4,10 +4,11 @@ from fractions import Fraction
 from uuid import UUID, uuid4
 
 import pytest
-from desk import AT, CITY, FIRM, PROVINCE, Desk, used, wanted
+from desk import AT, CITY, FIRM, PROVINCE, Desk, scheme, used, wanted
 
 from tallygrid.core.key import key_of
-from tallygrid.service import correcting, lines, paying
+from tallygrid.service import closing, correcting, lines, paying
+from tallygrid.service.closing import Close
 from tallygrid.service.correcting import CorrectionError
 from tallygrid.service.purchase import Purchase
 from tallygrid.service.wish import Answer
@@ -90,10 +91,34 @@ def test_an_appropriation_by_mistake_is_undone_once(desk: Desk) -> None:
     assert desk.problems() == ()
 
 
+def test_what_was_carried_into_the_next_year_is_undone_in_both_years_or_in_none(
+    desk: Desk,
+) -> None:
+    desk.fund(CITY, 1_000)
+    at = AT.replace(year=2027)
+    closing.close(desk.office, scheme(CITY), Close(2026, "Y-1", carries=True), at=at)
+    halves = [
+        key
+        for (key,) in desk.rows(
+            "SELECT key FROM books.event WHERE kind LIKE 'close_carry%' ORDER BY seq"
+        )
+    ]
+
+    for one, other in (halves, reversed(halves)):
+        with pytest.raises(CorrectionError, match=f"name {other} too"):
+            correcting.reverse(desk.office, CITY, [one], at=at, why="a slip")
+    assert correcting.reverse(desk.office, CITY, halves, at=at, why="a slip").accepted
+
+    assert desk.balance(CITY, "available::city@2026").free_fen == 1_000
+    assert desk.balance(CITY, "available::city@2027").free_fen == 0
+    assert desk.problems() == ()
+
+
 @pytest.mark.parametrize(
     ("key", "remedy"),
     [
         (key_of("issue", "A-2"), "voucher revoke"),
+        (key_of("deposit", "R-1", False), "tallygrid correct"),  # noqa: FBT003  # not given back
         (key_of("capture", key_of("hold", "R-1", "V-A-2"), 1), "tallygrid correct"),
         (key_of("hold", "R-1", "V-A-2"), "only holds money"),
         (uuid4(), "have no entry"),

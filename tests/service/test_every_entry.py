@@ -107,7 +107,8 @@ def _use(desk: Desk) -> None:
     rebated = next(one for one in offers if one.discount_bp)
     cheaper = desk.buy(wanted("U-3", offer=rebated.id, contract="U-3"))
     desk.deliver(cheaper, 1, Fraction(1), final=True)
-    _reverse(desk, "kind = 'discount'", REGISTRY)
+    ((key,),) = desk.rows("SELECT key FROM books.event WHERE kind = 'discount'")
+    desk.undo(REGISTRY, key)
     lying = Event(
         key=uuid4(),
         kind="hold",
@@ -154,9 +155,9 @@ def _close(desk: Desk) -> None:
         assert closed.refused == ()
 
 
-def _reverse(desk: Desk, where: str, programme: str = CITY) -> None:
+def _reverse(desk: Desk, where: str) -> None:
     ((key,),) = desk.rows(f"SELECT key FROM books.event WHERE {where}")  # noqa: S608  # a test's
-    assert correcting.reverse(desk.office, programme, [key], at=AT, why="a slip").accepted
+    assert correcting.reverse(desk.office, CITY, [key], at=AT, why="a slip").accepted
 
 
 def _journal(desk: Desk, form: str) -> str:

@@ -127,7 +127,7 @@ def test_an_award_that_was_undone_is_not_paid_and_the_undoing_is_explained(story
     for name in ("A-1", "A-2"):
         _ex_post(desk, name)
     key = _key(desk, "application A-1")
-    assert correcting.reverse(desk.office, CITY, [key], at=AT, why="a slip").accepted
+    desk.undo(CITY, key)
     (payment,) = _paid(desk, "B-1")
 
     parts = _parts(story, "payment", payment)
@@ -146,9 +146,7 @@ def test_an_award_undone_after_it_was_paid_names_what_it_undoes(story: Story) ->
     _ex_post(desk, "A-1")
     _paid(desk, "B-1")
     _ex_post(desk, "A-2", contract_fen=10_000_000)
-    assert correcting.reverse(
-        desk.office, CITY, [_key(desk, "application A-1")], at=AT, why="a slip"
-    ).accepted
+    desk.undo(CITY, _key(desk, "application A-1"))
     _ex_post(desk, "A-3")
     (payment,) = _paid(desk, "B-2")
 

@@ -93,6 +93,8 @@ def test_more_than_is_due_is_not_booked(paid: Desk) -> None:
 
 def test_what_comes_back_in_a_later_year_belongs_to_that_year(paid: Desk) -> None:
     _demand(paid, "K-1", PAID_FEN)
+    with pytest.raises(ExcessiveError, match="can have come back in 2025"):
+        _recover(paid, PAID_FEN, "R-1", year=AT.year - 1)
 
     _recover(paid, PAID_FEN, "R-1", year=AT.year + 1)
 

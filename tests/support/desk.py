@@ -9,12 +9,20 @@ from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from psycopg import Connection
 
 from tallygrid import ledger
-from tallygrid.core.books import Account, Balance, Problem
+from tallygrid.core.books import (
+    REVERSED_BY,
+    Account,
+    Balance,
+    Leg,
+    Problem,
+    reversal_of,
+)
 from tallygrid.core.programme import Scalar
 from tallygrid.core.rating import Stacking
 from tallygrid.database import Server
@@ -167,6 +175,27 @@ class Desk:
         """Verify all books as the auditor does."""
         with self.server.connect("auditor") as auditor:
             return (*ledger.verify(auditor), *auditing.verify(auditor))
+
+    def undo(self, programme: str, key: UUID) -> None:
+        """Post the exact mirror of an entry, which the books allow whoever may post the entry."""
+        rows = self.rows(
+            f"""
+            SELECT event.kind, source.code, target.code, leg.amount_fen
+            FROM books.event
+            JOIN books.leg USING (programme, seq)
+            JOIN books.account AS source ON source.id = leg.source
+            JOIN books.account AS target ON target.id = leg.target
+            WHERE event.key = '{key}' ORDER BY leg.no
+            """  # noqa: S608  # a test's
+        )
+        kind = rows[0][0]
+        legs = [Leg(Account.of(source), Account.of(target), fen) for _, source, target, fen in rows]
+        role = REVERSED_BY[kind].replace("reverse_", "")
+        event = reversal_of(key, kind, legs, at=AT, reason="a slip")
+        (outcome,) = self.office.post(
+            {"budget": "web", "use": "worker", "payment": "payer"}[role], programme, [event]
+        )
+        assert outcome.accepted, outcome
 
     def rows(self, query: str) -> list[Any]:
         """Return the rows that a query finds."""

@@ -24,6 +24,8 @@ from tallygrid.service.wish import Answer, Posting, Step, Wish, postings
 _REMEDIES: Final = {
     "award": "revoke",
     "award_ex_post": "award",
+    "withdraw": "anew",
+    "discount": "correct",
     "issue": "revoke",
     "capture": "correct",
     "correct": "buy",
@@ -43,6 +45,10 @@ _REMEDIES: Final = {
 """Kinds that rows beside the books follow: another command puts both right together."""
 
 
+_OTHER_HALF: Final = {"close_carry_out": 1, "close_carry_in": -1}
+"""Halves of one move into the next year, and how far off the other one stands."""
+
+
 class CorrectionError(ToldError):
     """A correction is none, or takes back more than there was."""
 
@@ -53,6 +59,7 @@ class Entry:
 
     key: UUID
     kind: str
+    seq: int
     legs: tuple[Leg, ...]
 
 
@@ -121,6 +128,8 @@ def _reversed(
     connection: Connection, programme: str, keys: Sequence[UUID], *, at: datetime, why: str
 ) -> tuple[Posting, ...]:
     entries = [_reversible(connection, programme, key) for key in keys]
+    for entry in entries:
+        _require_other_half(connection, programme, entry, keys)
     steps = [
         Step(
             programme,
@@ -138,7 +147,7 @@ _ROLES: Final = {"reverse_budget": "web", "reverse_use": "worker", "reverse_paym
 def _reversible(connection: Connection, programme: str, key: UUID) -> Entry:
     rows = connection.execute(
         """
-        SELECT event.kind, source.code, target.code, leg.amount_fen
+        SELECT event.kind, event.seq, source.code, target.code, leg.amount_fen
         FROM books.event
         JOIN books.programme ON programme.id = event.programme
         LEFT JOIN books.leg ON (leg.programme, leg.seq) = (event.programme, event.seq)
@@ -152,17 +161,38 @@ def _reversible(connection: Connection, programme: str, key: UUID) -> Entry:
     ).fetchall()
     if not rows:
         raise CorrectionError("no_entry", programme=programme, key=key)
-    kind = rows[0][0]
+    kind, seq, *_ = rows[0]
     if kind in _REMEDIES:
         raise CorrectionError(f"remedy.{_REMEDIES[kind]}", kind=kind, key=key)
     legs = tuple(
-        Leg(Account.of(source), Account.of(target), fen) for _, source, target, fen in rows
+        Leg(Account.of(source), Account.of(target), fen) for _, _, source, target, fen in rows
     )
     if kind not in REVERSED_BY:
         raise CorrectionError("remedy.none", kind=kind, key=key)
-    if any(account.kind == "committed" for leg in legs for account in (leg.source, leg.target)):
+    touched = {account.kind for leg in legs for account in (leg.source, leg.target)}
+    if "committed" in touched:
         raise CorrectionError("remedy.voucher", kind=kind, key=key)
-    return Entry(key, kind, legs)
+    if "copay_source" in touched:
+        raise CorrectionError("remedy.correct", kind=kind, key=key)
+    return Entry(key, kind, seq, legs)
+
+
+def _require_other_half(
+    connection: Connection, programme: str, entry: Entry, keys: Sequence[UUID]
+) -> None:
+    """Refuse to undo alone what left a year, or what arrived in the next: it would be in both."""
+    if entry.kind not in _OTHER_HALF:
+        return
+    row = connection.execute(
+        """
+        SELECT event.key FROM books.event JOIN books.programme ON programme.id = event.programme
+        WHERE programme.code = %s AND event.seq = %s
+        """,
+        (programme, entry.seq + _OTHER_HALF[entry.kind]),
+    ).fetchone()
+    assert row is not None, "the two are posted one after the other, both or neither"
+    if row[0] not in keys:
+        raise CorrectionError("half", kind=entry.kind, key=entry.key, other=row[0])
 
 
 def _is_known(office: Office, purchase: Purchase, less: Accepted) -> bool:

@@ -156,13 +156,17 @@ def recover(  # noqa: PLR0913  # what the bank's receipt says
         to: Whether it can be promised again, or goes to the treasury.
 
     Raises:
-        ExcessiveError: More came back than is due.
+        ExcessiveError: More came back than is due, or in a year before that of the payment.
     """
 
     def back(one: Clawback) -> _Moves:
         if amount_fen > one.due_fen:
             raise ExcessiveError(
                 "recovers_too_much", clawback=name, due=one.due_fen, asked=amount_fen
+            )
+        if year < one.fiscal_year:
+            raise ExcessiveError(
+                "recovered_before", payment=one.payment, since=one.fiscal_year, year=year
             )
         source, target = one.account("recoverable"), Account(to, year, funder=one.funder)
         if year == one.fiscal_year:
