@@ -174,3 +174,21 @@ def test_a_home_that_cannot_be_written_is_a_sentence() -> None:
 
     assert "cannot be written" in said
     assert "Set TALLYGRID_HOME" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("decide", "--programme", "henan", "--facts", FACTS), "没有政策'henan'"),
+        (("match", "--facts", FACTS, "--at", "May"), "'May'不是日期"),
+        (("match", "--facts", FACTS, "--at", "1026-05-20"), "请核对年份"),
+        (("apply", FACTS, "--id", "a:b"), "不能用于账簿"),
+        (("books", "verify", "--offline"), "请指明链首"),
+        (("books", "export", "--format", "parquet"), "请指明文件"),
+        (("audit", "bundle", "--out", "x"), "请填写其一"),
+    ],
+)
+def test_a_slip_is_told_in_the_language_that_was_chosen(
+    terminal: Terminal, words: tuple[str, ...], said: str
+) -> None:
+    assert said in "".join(terminal.errs("--language", "zh", *words).split())

@@ -36,7 +36,7 @@ def bundle(desk: Desk, *, voucher: str | None, payment: str | None, out: Path) -
     from tallygrid.service import evidence  # noqa: PLC0415  # the same
 
     if (voucher is None) == (payment is None):
-        raise click.UsageError("Name one of the two: --voucher ID or --payment ID.")
+        raise click.UsageError(render("cli.one_subject", desk.language))
     with desk.server().connect("auditor") as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         kind: evidence.Kind = "voucher" if voucher else "payment"

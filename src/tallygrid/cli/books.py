@@ -59,7 +59,7 @@ def verify(  # each is an option of the command
     """Re-hash and re-sum everything; silent if the books are sound."""
     if heads is None and (offline or keys):
         option = "--offline" if offline else "--keys"
-        raise click.UsageError(f"{option} is about heads: name them, as in `--heads FOLDER`.")
+        raise click.UsageError(render("cli.about_heads", desk.language, option=option))
     saved = read_heads(heads) if heads else ()
     problems = list(problems_of(saved, trusted_beside(desk, heads, keys))) if heads else []
     if not offline:
@@ -90,7 +90,7 @@ def verify(  # each is an option of the command
 def export(desk: Desk, *, form: str, programme: str | None, out: Path | None) -> None:
     """Write the journal, for other programs to recompute: to standard output, or to a file."""
     if form == "parquet" and out is None:
-        raise click.UsageError("Parquet is not text: name a file, as in `--out books.parquet`.")
+        raise click.UsageError(render("cli.parquet", desk.language))
     with desk.server().connect("auditor") as connection:
         require_published(programme, ledger.programmes(connection))
         journals = ledger.journals(connection, programme)

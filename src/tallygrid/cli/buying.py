@@ -16,8 +16,10 @@ from tallygrid.cli.common import (
     Desk,
     assumptions,
     at_option,
+    in_language,
     instant,
     json_option,
+    nearest_said,
     programmes,
     write_json,
 )
@@ -42,7 +44,6 @@ from tallygrid.core.credit_code import is_well_formed
 from tallygrid.files.catalogue import read_catalogue
 from tallygrid.files.document import Document, read
 from tallygrid.files.facts import facts_of
-from tallygrid.files.nearest import nearest
 from tallygrid.files.programme import known_facts
 from tallygrid.files.workload import WorkloadFile, read_workload
 from tallygrid.service import asking, buying, delivering, lines, publishing, running
@@ -308,8 +309,8 @@ def _counter(office: Office, assume: str, asked: WorkloadFile) -> Counter:
         }
     for name in asked.programmes:
         if name not in schemes:
-            message = f"There is no programme {name!r} here. {nearest(name, schemes)}"
-            raise click.UsageError(message)
+            remedy = nearest_said(name, schemes)
+            raise click.UsageError(in_language("cli.not_here", name=name, remedy=remedy))
     return Counter(office, schemes)
 
 
@@ -324,8 +325,7 @@ def _read(desk: Desk, file: Path, facts: Path | None) -> tuple[WorkloadFile, Doc
     asked = read_workload(file, models=on_offer.cards, names=names)
     path = facts or asked.facts
     if path is None:
-        message = f"{file} names no facts. Give --facts FILE.json, or `facts:` in the file."
-        raise click.UsageError(message)
+        raise click.UsageError(in_language("cli.no_facts", file=file))
     return asked, read(path)
 
 
@@ -339,11 +339,7 @@ def code_of(facts: Facts) -> str:
     """Return the applicant's credit code, by which it is known here."""
     code = str(facts.get("credit_code", ""))
     if not is_well_formed(code):
-        message = (
-            f"The facts' credit_code is {code!r}. An applicant is known by its unified social "
-            "credit code of 18 characters with the right check character (GB 32100-2015)."
-        )
-        raise click.UsageError(message)
+        raise click.UsageError(in_language("cli.no_code", code=code))
     return code
 
 
@@ -352,27 +348,23 @@ def _first_stage(asked: WorkloadFile, days: int | None) -> Fraction | None:
     if days is None:
         return None
     if order is None or order.unit != "server_month":
-        message = "--first-days is for server-months; this workload orders none."
-        raise click.UsageError(message)
+        raise click.UsageError(in_language("cli.first_days"))
     if days > DAYS_PER_MONTH:
-        message = f"--first-days {days} is more than the order has. Write at most {DAYS_PER_MONTH}."
-        raise click.UsageError(message)
+        values = {"days": days, "most": DAYS_PER_MONTH}
+        raise click.UsageError(in_language("cli.first_days_most", **values))
     return order.quantity * days / DAYS_PER_MONTH
 
 
 def _quantity(purchase: Purchase, quantity: str | None, days: int | None) -> Fraction:
     if days is not None and quantity is not None:
-        message = "--quantity and --days say the same thing. Give one of them."
-        raise click.UsageError(message)
+        raise click.UsageError(in_language("cli.one_quantity"))
     if days is not None:
         if purchase.unit != "server_month":
-            message = f"--days is for server-months; {purchase.id} is bought by {purchase.unit}."
-            raise click.UsageError(f"{message} Give --quantity.")
+            unit = in_language(f"money.unit.{purchase.unit}")
+            raise click.UsageError(in_language("cli.no_days", purchase=purchase.id, unit=unit))
         return purchase.quantity * days / DAYS_PER_MONTH
     if quantity is None or not _QUANTITY.fullmatch(quantity):
-        given = "Nothing" if quantity is None else repr(quantity)
-        message = f"{given} is no quantity. Write 2, 1.5 or 28/15 with --quantity, or give --days."
-        raise click.UsageError(message)
+        raise click.UsageError(in_language("cli.no_quantity", written=quantity or ""))
     return Fraction(quantity)
 
 
@@ -383,7 +375,7 @@ def quantity_of(written: str, option: str) -> Fraction:
         click.BadParameter: It is none.
     """
     if not _QUANTITY.fullmatch(written):
-        message = f"{written!r} is no quantity. Write 2, 1.5 or 28/15."
+        message = in_language("cli.no_number", written=written)
         raise click.BadParameter(message, param_hint=option)
     return Fraction(written)
 

@@ -107,6 +107,24 @@ class Desk:
             yield Office(sessions, catalogue, site, weights)
 
 
+def in_language(code: str, /, **values: object) -> str:
+    """Return a sentence in the language of the command that is being given."""
+    from tallygrid.text import render
+
+    context = click.get_current_context(silent=True)
+    desk = context.find_object(Desk) if context else None
+    return render(code, desk.language if desk else "en", **values)
+
+
+def nearest_said(word: str, known: Collection[str]) -> str:
+    """Return a remedy that names what a mistyped word was probably meant to be."""
+    from tallygrid.files.nearest import closest
+
+    if (close := closest(word, known)) is not None:
+        return in_language("cli.did_you_mean", name=close)
+    return in_language("cli.known_are", names=", ".join(sorted({*known})) or "–")
+
+
 def write_json(data: object) -> None:
     """Write one JSON document on standard output."""
     click.echo(json.dumps(data, ensure_ascii=False, indent=2))
@@ -122,10 +140,11 @@ def instant(written: str | None) -> datetime:
     try:
         at = datetime.fromisoformat(written)
     except ValueError:
-        message = f"{written!r} is not a date. Write 2026-05-20 or 2026-05-20T16:30."
+        message = in_language("cli.no_date", written=written)
         raise click.BadParameter(message, param_hint="--at") from None
     if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
-        message = f"{written!r} is not in the years {_FIRST_YEAR} to {_LAST_YEAR}. Check the year."
+        years = {"first": _FIRST_YEAR, "last": _LAST_YEAR}
+        message = in_language("cli.no_year", written=written, **years)
         raise click.BadParameter(message, param_hint="--at")
     return at.astimezone(ZONE) if at.tzinfo else at.replace(tzinfo=ZONE)
 
@@ -181,7 +200,6 @@ def programme_of(name: str) -> "Programme":
     Raises:
         click.BadParameter: There is no such programme.
     """
-    from tallygrid.core.sql import nearest
     from tallygrid.files.programme import read_programme
 
     if name.endswith((".yaml", ".yml")):
@@ -189,8 +207,7 @@ def programme_of(name: str) -> "Programme":
     found = {one.id: one for one in programmes()}
     if name in found:
         return found[name]
-    remedy = nearest(name, found)
-    message = f"There is no programme {name!r}. {remedy} Or name a file that ends in .yaml."
+    message = in_language("cli.no_programme", name=name, remedy=nearest_said(name, found))
     raise click.BadParameter(message)
 
 
@@ -200,11 +217,10 @@ def require_published(name: str | None, published: Collection[str]) -> None:
     Raises:
         click.BadParameter: With the nearest name.
     """
-    from tallygrid.files.nearest import nearest
-
     if name is not None and name not in published:
-        remedy = nearest(name, published) if published else "Publish it first."
-        message = f"There is no programme {name!r} in these books. {remedy}"
+        first = in_language("cli.publish_first")
+        remedy = nearest_said(name, published) if published else first
+        message = in_language("cli.no_books", name=name, remedy=remedy)
         raise click.BadParameter(message, param_hint="--programme")
 
 
@@ -214,7 +230,6 @@ def assumptions(name: str | None, *more: "Programme") -> "Assumptions | None":
     A file may speak of programmes that are not shipped with the package.
     """
     from tallygrid.files.assumptions import packaged_assumptions, packaged_names, read_assumptions
-    from tallygrid.files.nearest import nearest
 
     if name is None:
         return None
@@ -223,6 +238,7 @@ def assumptions(name: str | None, *more: "Programme") -> "Assumptions | None":
     if path.suffix:
         return read_assumptions(path, (*known, *more))
     if name not in (shipped := packaged_names()):
-        message = f"There are no assumptions {name!r}. {nearest(name, shipped)} Or name a file."
+        remedy = nearest_said(name, shipped)
+        message = in_language("cli.no_assumptions", name=name, remedy=remedy)
         raise click.BadParameter(message, param_hint="--assume")
     return packaged_assumptions(name, known)

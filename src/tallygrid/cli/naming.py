@@ -5,6 +5,8 @@ from typing import Final
 
 import click
 
+from tallygrid.cli.common import in_language
+
 _STRANGE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _LENGTH_MAX: Final = 64
 
@@ -15,11 +17,7 @@ def name_for_the_books(
     """Refuse a name that could not stand in the books."""
     if name is None or (0 < len(name) <= _LENGTH_MAX and not _STRANGE.search(name)):
         return name
-    message = (
-        f"{name!r} cannot stand in the books. Use letters of the Latin alphabet, digits, "
-        f"'.', '_' and '-', at most {_LENGTH_MAX} in all."
-    )
-    raise click.BadParameter(message)
+    raise click.BadParameter(in_language("cli.no_name", name=name, most=_LENGTH_MAX))
 
 
 def plain(name: str) -> str:

@@ -57,7 +57,7 @@ def pay(  # noqa: PLR0913  # one argument per option
     name = batch or f"P-{programme}-{when:%Y%m%dT%H%M%S}"
     file = out or Path(f"{name}{FORMATS[form].suffix}")
     known = read_accounts(accounts) if accounts else {}
-    _require_folder(file)
+    _require_folder(desk, file)
     with desk.office() as office:
         require_published(programme, publishing.published(office))
         if FORMATS[form].needs_accounts:
@@ -115,10 +115,10 @@ def _send_again(desk: Desk, answers: Sequence[Answer]) -> None:
             leave_refused(desk, answer.refused)
 
 
-def _require_folder(file: Path) -> None:
+def _require_folder(desk: Desk, file: Path) -> None:
     """Refuse a list that could not be written, before anything is sent."""
     if not os.access(file.parent, os.W_OK | os.X_OK):
-        message = f"{file} cannot be written: check the folder {file.parent}."
+        message = render("cli.no_folder", desk.language, file=file, folder=file.parent)
         raise click.BadParameter(message, param_hint="--out")
 
 

@@ -48,8 +48,14 @@ def nearest(word: str, known: Collection[str]) -> str:
     >>> nearest("x", ["p", "p"])
     'Known are: p.'
     """
+    close = closest(word, known)
+    if close is not None:
+        return f"Did you mean `{close}`?"
+    return f"Known are: {', '.join(sorted({*known}))}."
+
+
+def closest(word: str, known: Collection[str]) -> str | None:
+    """Return the known word nearest to one that is not known; None if none is near."""
     spelled = {name.casefold(): name for name in sorted(known)}
     close = get_close_matches(word.casefold(), spelled, n=1)
-    if close:
-        return f"Did you mean `{spelled[close[0]]}`?"
-    return f"Known are: {', '.join(sorted({*known}))}."
+    return spelled[close[0]] if close else None
