@@ -7,13 +7,13 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from desk import AT, CATALOGUE, CITY, PROVINCE, SERVER, Desk, used, wanted
+from desk import AT, CATALOGUE, CITY, OTHER_FIRM, PROVINCE, SERVER, Desk, used, wanted
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tallygrid.core.payment import Receipt
 from tallygrid.core.statement import COLUMNS, Month, Statement, Sums, total
-from tallygrid.service import lines, paying
+from tallygrid.service import lines, parties, paying
 from tallygrid.service.statement import NoPartyError, statement
 
 PROVIDER: Final = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code
@@ -111,6 +111,20 @@ def test_the_days_of_a_month_are_those_of_its_zone(funded: Desk) -> None:
 
     assert drawn(funded, Month(2026, 5)).movements == ()
     assert len(drawn(funded, Month(2026, 6)).movements) == 1
+
+
+def test_a_firm_that_is_known_by_its_code_is_called_so_and_one_by_its_name_stays_so(
+    funded: Desk,
+) -> None:
+    for code, name in ((OTHER_FIRM, {"en": OTHER_FIRM}), (PROVIDER, {"en": PROVIDER})):
+        parties.register(funded.office, code, name=name, facts={})
+    new = "91410105MA0000003X"
+    parties.register(funded.office, new, name={"en": new}, facts={})
+
+    assert drawn(funded, Month(2026, 5), new).name == new
+    named = [one for one in CATALOGUE.providers.values() if one.credit_code == PROVIDER]
+    assert drawn(funded, Month(2026, 5)).name == named[0].name.zh
+    assert (OTHER_FIRM,) in funded.rows("SELECT id FROM service.party WHERE facts <> '{}'")
 
 
 def test_nobody_is_told_by_name(funded: Desk) -> None:

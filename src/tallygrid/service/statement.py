@@ -40,7 +40,7 @@ def statement(
         NoPartyError: There is no such party.
     """
     row = connection.execute(
-        "SELECT name ->> 'zh' FROM service.party WHERE id = %s", [party]
+        "SELECT coalesce(name ->> 'zh', name ->> 'en') FROM service.party WHERE id = %s", [party]
     ).fetchone()
     if row is None:
         raise NoPartyError(party)
