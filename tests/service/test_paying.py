@@ -383,3 +383,18 @@ def _earn_of_other_payee(desk: Desk) -> None:
     voucher = desk.voucher(CITY, "A-9", 8_000_000, applicant=OTHER_FIRM)
     purchase = desk.buy(wanted("O-9", voucher, offer=other, applicant=OTHER_FIRM, contract="A-9"))
     assert desk.deliver(purchase, 1, Fraction(1), final=True).accepted
+
+
+def test_why_a_batch_has_not_what_was_owed_when_it_was_counted_is_kept(owing: Desk) -> None:
+    """Another batch sends the money between the counting and the sending of the first."""
+    with pytest.raises(DiedError):
+        paying.prepare(owing.dying(1), programme=CITY, batch="B-1", at=AT)
+    _prepare(owing, "B-2")
+
+    assert paying.prepare(owing.office, programme=CITY, batch="B-1", at=AT) == ()
+
+    refused = paying.refused(owing.office, batch="B-1")
+    assert refused is not None
+    assert refused.code == "insufficient"
+    assert paying.refused(owing.office, batch="B-2") is None
+    assert paying.refused(owing.office, batch="B-3") is None

@@ -68,6 +68,9 @@ def pay(  # noqa: PLR0913  # one argument per option
             prepared = paying.payments(office, batch=name)
         sent = tuple(one for one in prepared if one.state == "sent")
         orders = paying.orders(office, sent)
+        refused = paying.refused(office, batch=name)
+    if refused is not None:
+        tell_refused(desk, refused)
     if not sent:
         click.echo(render("cli.nothing_owed", desk.language))
         return

@@ -13,10 +13,10 @@ from tallygrid.core.books import Account, Event, Leg, Problem, reversal_of
 from tallygrid.core.key import key_of
 from tallygrid.core.money import yuan
 from tallygrid.core.payment import PaymentOrder, Receipt, block_of, reference_of
-from tallygrid.service.intent import carry_out, in_turn, settle_first
+from tallygrid.service.intent import carry_out, given, in_turn, settle_first
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
-from tallygrid.service.wish import Answer, Posting, Wish
+from tallygrid.service.wish import Answer, Posting, Refused, Wish
 from tallygrid.settings import Language
 from tallygrid.text import render
 
@@ -57,9 +57,22 @@ def prepare(office: Office, *, programme: str, batch: str, at: datetime) -> tupl
 
     A batch that was prepared before is returned as it was: the same name pays once.
     """
-    wish = Wish(key_of("prepare", batch), "prepare", {"programme": programme, "batch": batch})
+    wish = Wish(_prepared(batch), "prepare", {"programme": programme, "batch": batch})
     carry_out(office, wish, lambda connection: _batch(connection, programme, batch, at))
     return payments(office, batch=batch)
+
+
+def refused(office: Office, *, batch: str) -> Refused | None:
+    """Return why something that was owed is not in a batch, as the books said last.
+
+    Another batch, or a correction, had the money between counting and sending.
+    """
+    answer = given(office, _prepared(batch))
+    return None if answer is None else answer.refused
+
+
+def _prepared(batch: str) -> UUID:
+    return key_of("prepare", batch)
 
 
 def again(office: Office, *, batch: str, at: datetime) -> tuple[Answer, ...]:
