@@ -74,14 +74,19 @@ def pay(  # noqa: PLR0913  # one argument per option
     if not sent:
         click.echo(render("cli.nothing_owed", desk.language))
         return
-    text = FORMATS[form].write(PaymentBatch(name, sent[0].sent_at.astimezone(ZONE), orders, known))
+    _write_list(
+        desk, file, form, PaymentBatch(name, sent[0].sent_at.astimezone(ZONE), orders, known)
+    )
+
+
+def _write_list(desk: Desk, file: Path, form: str, batch: PaymentBatch) -> None:
+    text = FORMATS[form].write(batch)
     with whole(file) as beside:
         beside.write_text(text, encoding="utf-8", newline="")
-    total_fen = sum(one.amount_fen for one in sent)
-    words = render(
-        "cli.batch", desk.language, batch=name, count=len(sent), amount=total_fen, file=file
-    )
-    click.echo(words)
+    total_fen = sum(one.amount_fen for one in batch.orders)
+    count = len(batch.orders)
+    values = {"batch": batch.name, "count": count, "amount": total_fen, "file": file}
+    click.echo(render("cli.batch", desk.language, **values))
 
 
 @click.command()
