@@ -92,6 +92,13 @@ def test_a_malformed_row_of_swf_is_named(tmp_path: Path, row: str, said: str) ->
     assert mistake.startswith(said)
 
 
+def test_a_number_that_stands_twice_is_told_beside_malformed_rows(tmp_path: Path) -> None:
+    text = swf(1, 0, 1, 1, 1) + swf(1, 5, 1, 1, 1) + swf(2, -5, 1, 1, 1)
+    again, malformed = told(tmp_path, text)
+    assert again.startswith("2:1: `1` stands on line 1 already.")
+    assert malformed.startswith("3:3: `submit time` is `-5`.")
+
+
 def test_openb_counts_a_share_as_a_card_unless_told(tmp_path: Path) -> None:
     text = (
         PODS

@@ -14,7 +14,6 @@ from tallygrid.lab.traces.rows import (
     header_error,
     micro_of,
     number,
-    require_different,
     table,
     whole,
     wrong_cells,
@@ -48,7 +47,6 @@ def pods_table(rows: Rows, *, shares: bool) -> pl.DataFrame:
     if tuple(rows.first().split(",")) != PODS_HEADER:
         raise header_error(rows, PODS_HEADER)
     made = table(rows.after_header(), _PODS)
-    require_different(rows.file, made, "name")
     gang = pl.col("gang") * pl.col("milli") if shares else pl.col("gang")
     return made.filter(pl.col("gang") > 0).with_columns(gang.alias("gang")).drop("milli")
 
@@ -56,7 +54,6 @@ def pods_table(rows: Rows, *, shares: bool) -> pl.DataFrame:
 def count_nodes(rows: Rows) -> Nodes:
     """Return how many nodes and cards a list of nodes has; see `table`."""
     made = table(rows.after_header(), _NODES)
-    require_different(rows.file, made, "name")
     return Nodes(made.height, int(made["cards"].sum()))
 
 
@@ -142,10 +139,12 @@ _PODS: Final = Form(
         .otherwise(pl.col("milli").cast(pl.Int64) == pl.when(_CARDS == 0).then(0).otherwise(MILLI))
     ),
     read=_read_pod,
+    name="name",
 )
 _NODES: Final = Form(
     pattern=rf"^(?P<name>{_WORD}),{_CELL},{_CELL},(?P<cards>[0-9]{{1,6}}),{_CELL}$",
     values={"name": pl.col("name"), "cards": pl.col("cards").cast(pl.Int64)},
     sound=pl.col("name").is_not_null(),
     read=_read_node,
+    name="name",
 )

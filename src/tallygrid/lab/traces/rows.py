@@ -72,6 +72,8 @@ class Form:
     """Tells, from the groups, whether a row that matches may stand."""
     read: Callable[[str, int, str], Sequence[object]]
     """Reads one row of a file's line and gives the columns, or raises FileError."""
+    name: str = ""
+    """The column in which no two rows may be alike; none if empty."""
 
 
 def read_rows(path: Path) -> Rows:
@@ -108,22 +110,24 @@ def table(rows: Rows, form: Form) -> pl.DataFrame:
     matched = rows.frame.select("line", groups).unnest("groups")
     as_it_should_be = matched.select(form.sound.fill_null(value=False)).to_series()
     known = matched.filter(as_it_should_be).select("line", **form.values)
-    unusual = _read_slowly(rows, rows.frame.filter(~as_it_should_be), form, known.schema)
+    slow = rows.frame.filter(~as_it_should_be)
+    unusual, mistakes, count = _read_slowly(rows, slow, form, known.schema)
     made = known if unusual.is_empty() else pl.concat([known, unusual]).sort("line")
+    if form.name:
+        again = made.filter(~pl.col(form.name).is_first_distinct())
+        mistakes += _repeated(rows.file, made, again, form.name)
+        count += again.height
+    if mistakes:
+        raise FileError(_capped(rows.file, mistakes, count))
     if made.is_empty():
         raise FileError([Mistake(rows.file, 2, 1, "There is no job.", "Add a row.")])
     return made
 
 
-def require_different(file: str, made: pl.DataFrame, column: str) -> None:
-    """Refuse two rows of one name or number.
-
-    Raises:
-        FileError: With every row that repeats one above it.
-    """
-    again = made.filter(~pl.col(column).is_first_distinct())
+def _repeated(file: str, made: pl.DataFrame, again: pl.DataFrame, column: str) -> list[Mistake]:
+    """Return a mistake for the first rows that repeat the name or number of one above them."""
     if again.is_empty():
-        return
+        return []
     first = dict(
         made.filter(pl.col(column).is_in(again[column].implode()))
         .select(column, "line")
@@ -131,11 +135,10 @@ def require_different(file: str, made: pl.DataFrame, column: str) -> None:
         .iter_rows()
     )
     remedy = "Give each job its own, or keep one row of it."
-    mistakes = [
+    return [
         Mistake(file, line, 1, f"`{name}` stands on line {first[name]} already.", remedy)
         for name, line in again.select(column, "line").head(MISTAKES_SHOWN + 1).iter_rows()
     ]
-    raise FileError(_capped(file, mistakes, again.height))
 
 
 def header_error(rows: Rows, header: Sequence[str]) -> FileError:
@@ -176,7 +179,8 @@ def wrong_cells(
 
 def wrong_width(file: str, line: int, names: Sequence[str], cells: Sequence[str]) -> FileError:
     """Return the error of a row with too few or too many cells."""
-    problem = f"The row has {len(cells)} cells: `{','.join(cells)[:_CELL_SHOWN]}`."
+    cells_ = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+    problem = f"The row has {cells_}: `{','.join(cells)[:_CELL_SHOWN]}`."
     remedy = f"It must have {len(names)}: {', '.join(names)}."
     return FileError([Mistake(file, line, 1, problem, remedy)])
 
@@ -236,7 +240,10 @@ def _rows(file: str, data: bytes) -> Rows:
     return Rows(file, frame.filter(pl.col("row") != ""))
 
 
-def _read_slowly(rows: Rows, frame: pl.DataFrame, form: Form, schema: pl.Schema) -> pl.DataFrame:
+def _read_slowly(
+    rows: Rows, frame: pl.DataFrame, form: Form, schema: pl.Schema
+) -> tuple[pl.DataFrame, list[Mistake], int]:
+    """Read rows one by one; return them, the first mistakes, and how many there are in all."""
     made: list[tuple[object, ...]] = []
     mistakes: list[Mistake] = []
     count = 0
@@ -247,9 +254,7 @@ def _read_slowly(rows: Rows, frame: pl.DataFrame, form: Form, schema: pl.Schema)
             count += len(error.mistakes)
             if len(mistakes) <= MISTAKES_SHOWN:
                 mistakes.extend(error.mistakes)
-    if mistakes:
-        raise FileError(_capped(rows.file, mistakes, count))
-    return pl.DataFrame(made, schema=schema, orient="row")
+    return pl.DataFrame(made, schema=schema, orient="row"), mistakes, count
 
 
 def _capped(file: str, mistakes: Sequence[Mistake], count: int) -> list[Mistake]:

@@ -16,7 +16,6 @@ from tallygrid.lab.traces.rows import (
     Rows,
     micro_of,
     number,
-    require_different,
     table,
     whole,
 )
@@ -41,9 +40,7 @@ def swf_table(rows: Rows) -> pl.DataFrame:
 
     A user of -1 is not known.
     """
-    made = table(rows.without_comments(COMMENT), _FORM)
-    require_different(rows.file, made, "job")
-    return made
+    return table(rows.without_comments(COMMENT), _FORM)
 
 
 def swf_start(rows: Rows) -> datetime | None:
@@ -140,4 +137,5 @@ _FORM: Final = Form(
     },
     sound=pl.col("job").is_not_null(),
     read=_read,
+    name="job",
 )
