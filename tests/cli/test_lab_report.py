@@ -225,6 +225,19 @@ def test_one_language_alone_is_written_alone(results: Path, home: Path) -> None:
     assert [Path(one).name for one in written] == ["report.zh.html", "report.zh.pdf"]
 
 
+def test_a_report_does_not_outlive_the_run_that_it_tells_of(home: Path, results: Path) -> None:
+    out = home / "again"
+    (out / "report" / "data").mkdir(parents=True)
+    old = [out / "report" / name for name in ("report.en.html", "data/waits.parquet")]
+    kept = out / "report" / "notes.md"
+    for path in (*old, kept, out / "summary.json"):
+        path.write_text("of another run", encoding="utf-8")
+    scenario = results.parent / "small.yaml"
+    Terminal(home).does("lab", "run", scenario, "--out", out, "--seeds", 1, "--jobs", 1)
+    assert [path for path in old if path.exists()] == []
+    assert kept.exists(), "it is nobody's but the reader's"
+
+
 def test_a_folder_without_results_gets_a_sentence(home: Path) -> None:
     told = Terminal(home).errs("lab", "report", home)
     assert "There is no `summary.json`" in told

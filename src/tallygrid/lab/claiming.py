@@ -31,3 +31,15 @@ def refuse_others(out: Path, own: Marker) -> None:
     for marker, kind in _KINDS.items():
         if marker != own and (out / marker).is_file():
             raise OtherResultsError(out, kind)
+
+
+def forget(out: Path, own: Marker) -> None:
+    """Forget earlier results of the same kind, and their report, before others take their place.
+
+    What is cut short then tells nothing, rather than half of the one and half of the other.
+    """
+    if (out / own).is_file():
+        (out / own).unlink()
+        for pattern in ("report.*", "data/*.parquet"):
+            for told in (out / "report").glob(pattern):
+                told.unlink()

@@ -10,6 +10,7 @@ import polars as pl
 
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.files.whole import whole
+from tallygrid.lab.claiming import forget
 from tallygrid.lab.network.summary import (
     Figures,
     figure,
@@ -80,6 +81,7 @@ def write_compared(
 ) -> None:
     """Write into the folder of two runs, `one` and `other`, what they differ in."""
     out.mkdir(parents=True, exist_ok=True)
+    forget(out, _FILE)
     with whole(out / _PAIRS) as part:
         pairs.write_parquet(part)
     with whole(out / _FILE) as part:

@@ -12,6 +12,7 @@ from tallygrid.core.catalogue import Catalogue
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
+from tallygrid.lab.claiming import forget
 from tallygrid.lab.findings import NEEDED
 from tallygrid.lab.network.results import TABLES, tables_of
 from tallygrid.lab.network.simulate import KINDS, play, stage_of
@@ -181,6 +182,7 @@ def read_results(folder: Path) -> tuple[dict[str, Any], Tables]:
 def write_results(out: Path, scenario: Scenario, tables: Tables) -> dict[str, Any]:
     """Write the tables and the summary into a folder; return the summary."""
     out.mkdir(parents=True, exist_ok=True)
+    forget(out, "summary.json")
     for name, table in tables.items():
         with whole(out / f"{name}.parquet") as part:
             table.write_parquet(part)
