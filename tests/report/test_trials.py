@@ -57,7 +57,8 @@ def swept(tmp_path: Path) -> Swept:
         {"paperwork_hours": 4 + 8 * n, RATE: 1000 + 700 * (n * 5 % 6), DAY: 739_700 + n * 7 % 6}
         for n in range(6)
     ]
-    described = {"name": NAME, "seeds": 3, "units": UNITS, "points": [*points, points[0]]}
+    described = {"name": NAME, "seeds": 3, "levers": LEVERS, "units": UNITS, "programmes": {},
+                 "points": [*points, points[0]]}  # fmt: skip
     (tmp_path / "sweep.json").write_text(json.dumps(described), encoding="utf-8")
     runs = pl.DataFrame(
         {"point": n, "seed": seed, **point, **REST, "text.here": f"sha256:{n:064d}",
@@ -134,6 +135,7 @@ def searched(tmp_path: Path) -> Searched:
     described = {
         "name": NAME, "aim": "additional_card_hours", "against": "low_spending",
         "spend_at_most_fen": 600_000, "points": 8, "held_out": 10, "units": UNITS,
+        "levers": LEVERS, "programmes": {},
     }  # fmt: skip
     (tmp_path / "search.json").write_text(json.dumps(described), encoding="utf-8")
     rows = [
@@ -306,3 +308,26 @@ def test_a_sweep_that_is_not_finished_has_no_report(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text("{}", encoding="utf-8")
     with pytest.raises(FileError, match="not finished"):
         read_swept(tmp_path)
+    (tmp_path / "runs.parquet").write_text("none", encoding="utf-8")
+    with pytest.raises(FileError, match="no `levers`, no `units`"):
+        read_swept(tmp_path)
+    described = {"name": NAME, "levers": {}, "units": {}, "programmes": {}}
+    (tmp_path / "sweep.json").write_text(json.dumps(described), encoding="utf-8")
+    with pytest.raises(FileError, match="is no Parquet"):
+        read_swept(tmp_path)
+
+
+def test_a_sweep_in_which_nothing_sways_has_a_report(tmp_path: Path) -> None:
+    described = {
+        "name": NAME,
+        "seeds": 1,
+        "levers": LEVERS,
+        "units": {"paperwork_hours": "whole"},
+        "programmes": {},
+        "points": [{"paperwork_hours": 1}, {"paperwork_hours": 2}],
+    }
+    (tmp_path / "sweep.json").write_text(json.dumps(described), encoding="utf-8")
+    runs = pl.DataFrame({"point": n, "seed": 1, "public_fen": 0.0} for n in range(2))
+    runs.write_parquet(tmp_path / "runs.parquet")
+    told = swept_content(Swept(*read_swept(tmp_path), _levers(), "0"), Writer("en"))
+    assert told.sections[0].tables[0].rows[0][1] == "–"

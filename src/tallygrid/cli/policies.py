@@ -282,8 +282,9 @@ def _report(found: Mapping[str, Any], language: Language) -> Iterator[str]:
         width = max((len(one) for one in shown), default=0)
         for name, one in zip(present, shown, strict=True):
             yield f"  {one:>{width}}  {_label(name, language)}"
-    yield ""
-    yield from _money_lines(found, language)
+    if found["programmes"]:
+        yield ""
+        yield from _money_lines(found, language)
 
 
 def _money_lines(found: Mapping[str, Any], language: Language) -> Iterator[str]:
@@ -377,9 +378,10 @@ def _side_by_side(
             cells = (f"{c[row]:>{w}}" for c, w in zip(columns, widths, strict=True))
             yield f"  {'  |  '.join(cells)}  {_label(name, language)}"
     for head, side in zip(heads, sides, strict=True):
-        yield ""
-        yield head
-        yield from _money_lines(side, language)
+        if side["programmes"]:
+            yield ""
+            yield head
+            yield from _money_lines(side, language)
 
 
 def _heads(sides: Sequence[Mapping[str, Any]], language: Language) -> list[str]:

@@ -11,6 +11,7 @@ import polars as pl
 from tallygrid.files.mistake import FileError, Mistake
 from tallygrid.files.whole import whole
 from tallygrid.lab.claiming import forget
+from tallygrid.lab.kept import read_kept, read_table
 from tallygrid.lab.network.summary import (
     Figures,
     figure,
@@ -97,6 +98,6 @@ def read_compared(folder: Path) -> tuple[dict[str, Any], dict[str, pl.DataFrame]
     if not (folder / _PAIRS).is_file():
         problem, remedy = f"There is no `{_PAIRS}`.", "Give `tallygrid lab compare … --out` again."
         raise FileError([Mistake(str(folder), 1, 1, problem, remedy)])
-    summaries = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    pairs = pl.read_parquet(folder / _PAIRS)
+    summaries = read_kept(folder / _FILE, SIDES)
+    pairs = read_table(folder / _PAIRS)
     return summaries, {"pairs": pairs, "differences": differences(pairs)}

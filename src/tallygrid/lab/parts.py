@@ -21,6 +21,7 @@ import polars as pl
 
 from tallygrid.files.mistake import FileError
 from tallygrid.files.whole import whole
+from tallygrid.lab.kept import read_table
 from tallygrid.lab.levers import Point
 from tallygrid.lab.scenario import Scenario
 
@@ -143,7 +144,7 @@ class Parts:
 
     def read(self, task: Task) -> pl.DataFrame:
         """Return the rows of a task that has been played."""
-        return pl.read_parquet(self._path(task))
+        return read_table(self._path(task))
 
     def _keep(self, task: Task, rows: Sequence[Row]) -> None:
         with whole(self._path(task)) as part:

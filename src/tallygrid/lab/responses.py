@@ -1,6 +1,5 @@
 """What a sweep or a search tells: how each aim answers to each lever, and what was found best."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from tallygrid.files.mistake import FileError, Mistake
+from tallygrid.lab.kept import read_kept, read_table
 from tallygrid.lab.search import AIMS
 from tallygrid.lab.sweep import saturated_points
 
@@ -36,13 +36,17 @@ def read_swept(folder: Path) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
         for lever, at in points[one["point"]].items()
     ]
     responses = pl.DataFrame(rows, infer_schema_length=None)
-    sway = pl.DataFrame(list(_sways(responses)), infer_schema_length=None)
+    sway = pl.DataFrame(list(_sways(responses)), schema=_SWAY)
     saturated = pl.DataFrame({"point": list(saturated_points(runs))}, {"point": pl.Int64})
     return described, {
         "responses": responses, "sway": sway, "texts": _texts(runs), "saturated": saturated,
     }  # fmt: skip
 
 
+_SWAY: Final = {
+    "aim": pl.String, "lever": pl.String, "rank_correlation": pl.Float64,
+    "least_third": pl.Float64, "most_third": pl.Float64, "points": pl.Int64,
+}  # fmt: skip
 _FIGURE: Final = ("point", "mean", "low", "high", "seeds")
 
 
@@ -61,8 +65,8 @@ def _read(folder: Path, kind: str, table: str) -> tuple[dict[str, Any], pl.DataF
         problem = f"The {kind} is not finished."
         remedy = f"Give the same `tallygrid lab {kind}` again: it goes on where it stopped."
         raise FileError([Mistake(str(folder), 1, 1, problem, remedy)])
-    described = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
-    return described, pl.read_parquet(folder / table)
+    described = read_kept(folder / f"{kind}.json", ("name", "levers", "units", "programmes"))
+    return described, read_table(folder / table)
 
 
 def _texts(runs: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from tallygrid.files.whole import whole
 from tallygrid.lab.behaviour import parameters
 from tallygrid.lab.claiming import forget
 from tallygrid.lab.findings import NEEDED
+from tallygrid.lab.kept import read_kept, read_table
 from tallygrid.lab.network.results import TABLES, tables_of
 from tallygrid.lab.network.simulate import KINDS, play, stage_of
 from tallygrid.lab.network.summary import summary_of
@@ -175,8 +176,8 @@ def read_results(folder: Path) -> tuple[dict[str, Any], Tables]:
         problem = f"There is no {', no '.join(f'`{name}`' for name in missing)}."
         remedy = "Name a folder that `tallygrid lab run SCENARIO --out DIR` has written."
         raise FileError([Mistake(str(folder), 1, 1, problem, remedy)])
-    found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    return found, {name: pl.read_parquet(folder / f"{name}.parquet") for name in NEEDED}
+    found = read_kept(folder / "summary.json", ("figures", "programmes", "sites"))
+    return found, {name: read_table(folder / f"{name}.parquet") for name in NEEDED}
 
 
 def write_results(out: Path, scenario: Scenario, tables: Tables) -> dict[str, Any]:
