@@ -26,6 +26,7 @@ from tallygrid.text import catalogue
 SMALL = """
 id: small
 name: {en: Small, zh: 小型}
+about: {en: "A few firms, to try it.", zh: "少量企业，仅供试用。"}
 first_day: 2026-01-01
 days: 60
 seeds: 3
@@ -90,6 +91,7 @@ def _page(results: Path, language: str) -> str:
     ("language", "told"),
     [
         ("en", (
+            "A few firms, to try it.",
             "all 19 of the catalogue", "30% in use by others; 90% of the listed price",
             "PUE 1.15; electricity at 0.3 yuan per kWh; 256 cards of H100",
             "training 20%; fine-tuning 40%", "Paid to: the provider",
@@ -100,6 +102,7 @@ def _page(results: Path, language: str) -> str:
             "demand\nMicrosoft Philly traces", "sites, cards and prices\nMonthly rents of 8-card",
         )),
         ("zh", (
+            "少量企业，仅供试用。",
             "资源目录全部19个", "其他用户占用30%；标价的90%", "H100共256卡", "拨付对象：服务机构",
             "aware_bp\n假定\n100%\n5% – 100%", "1小时 – 200小时", "需求\nMicrosoft Philly traces",
         )),

@@ -161,9 +161,11 @@ def test_a_sweep_says_where_its_runs_are(
 
 
 def test_the_scenarios_of_the_package_are_listed(terminal: Terminal) -> None:
-    names = [one["id"] for one in terminal.reads("lab", "scenarios")]
-    assert "seven-places-as-issued" in names
-    assert "七地政策" in terminal.does("--language", "zh", "lab", "scenarios")
+    listed = {one["id"]: one for one in terminal.reads("lab", "scenarios")}
+    assert "Compare with reimburse" in listed["deduct"]["about"]["en"]
+    told = terminal.does("--language", "zh", "lab", "scenarios")
+    assert "七地政策" in told
+    assert "请与 reimburse 对比" in told
 
 
 def test_an_unknown_scenario_gets_a_sentence_and_the_nearest_name(terminal: Terminal) -> None:

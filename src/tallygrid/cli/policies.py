@@ -181,11 +181,13 @@ def scenarios(desk: Desk, /, *, as_json: bool) -> None:
 
     found = [open_scenario(name) for name in packaged()]
     if as_json:
-        write_json([{"id": one.id, "name": dict(one.name)} for one in found])
+        told = [{"id": one.id, "name": dict(one.name), "about": dict(one.about)} for one in found]
+        write_json(told)
         return
     width = max(len(one.id) for one in found)
     for one in found:
         click.echo(f"{one.id:<{width}}  {one.name[desk.language]}")
+        click.echo(f"{'':<{width}}  {one.about[desk.language]}")
 
 
 def _require_same_seeds(one: str, other: str, given: int | None) -> None:

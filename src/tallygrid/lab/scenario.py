@@ -153,6 +153,8 @@ class Scenario:
 
     id: str
     name: Mapping[str, str]
+    about: Mapping[str, str]
+    """What it plays, and what it should be held against; empty if its file does not say."""
     first_day: date
     days: int
     seeds: tuple[int, ...]
@@ -253,7 +255,8 @@ class _Reading:
         self._check_demand()
         return Scenario(
             id=self.raw.id,
-            name={"en": self.raw.name.en, "zh": self.raw.name.zh},
+            name=self.raw.name.model_dump(),
+            about=self.raw.about.model_dump() if self.raw.about else {},
             first_day=self.raw.first_day,
             days=self.raw.days,
             seeds=self.raw.seeds,

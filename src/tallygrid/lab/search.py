@@ -278,7 +278,10 @@ def _candidate(search: Search, point: int, figures: Sequence[Figures]) -> Candid
 
 def ranked(found: Sequence[Candidate]) -> list[Candidate]:
     """Return the candidates, the best first, with those marked that no other beats in both aims."""
-    marked = [replace(one, on_front=not any(_beats(o, one) for o in found)) for one in found]
+    marked = [
+        replace(one, on_front=one.seeds > 0 and not any(_beats(other, one) for other in found))
+        for one in found
+    ]
     return sorted(marked, key=_standing)
 
 

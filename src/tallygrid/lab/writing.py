@@ -55,6 +55,7 @@ def summary(scenario: Scenario, tables: Tables) -> dict[str, Any]:
     return {
         "scenario": scenario.id,
         "name": dict(scenario.name),
+        "about": dict(scenario.about),
         "first_day": scenario.first_day.isoformat(),
         "days": scenario.days,
         "demand": {

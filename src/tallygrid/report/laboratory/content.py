@@ -61,6 +61,8 @@ class Content:
     tiles: Sequence[Tile]
     sections: Sequence[Section]
     made_by: str
+    about: str = ""
+    """What was played, in the words of its file; empty if that has none."""
 
 
 def content(found: Found, writer: Writer) -> Content:
@@ -73,6 +75,7 @@ def content(found: Found, writer: Writer) -> Content:
             "lab.subtitle" if found.seeds > 1 else "lab.subtitle_one", seeds=found.seeds,
             first=tables.day_of(first), days=found.summary["days"],
         ),
+        about=found.summary["about"].get(writer.language, ""),
         cautions=tuple(_cautions(found, names)),
         tiles=tuple(_tiles(found, writer)),
         sections=tuple(_section(name, names) for name in _SECTIONS),

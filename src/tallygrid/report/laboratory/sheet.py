@@ -97,6 +97,8 @@ class _Sheet(FPDF):
         told = self._told
         self._write(told.title, 19, _INK)
         self._write(told.subtitle, 10, _FAINT)
+        if told.about:
+            self._write(told.about, 10, _INK)
         for caution in told.cautions:
             self.set_fill_color(*_CAUTION)
             self.ln(1)
