@@ -9,7 +9,7 @@ import click
 
 from tallygrid.cli.common import REFUSED, ZONE, Desk, at_option, instant, require_published
 from tallygrid.cli.refusing import leave_refused, tell_refused
-from tallygrid.files.payments import FORMATS, PaymentBatch, format_of
+from tallygrid.files.payments import FORMATS, PaymentBatch, PaymentFormat, format_of
 from tallygrid.files.payments.accounts import read_accounts
 from tallygrid.files.whole import whole
 from tallygrid.service import paying, publishing
@@ -74,18 +74,16 @@ def pay(  # noqa: PLR0913  # one argument per option
     if not sent:
         click.echo(render("cli.nothing_owed", desk.language))
         return
-    _write_list(
-        desk, file, form, PaymentBatch(name, sent[0].sent_at.astimezone(ZONE), orders, known)
-    )
+    handed = PaymentBatch(name, sent[0].sent_at.astimezone(ZONE), orders, known)
+    _hand_out(desk, FORMATS[form], handed, file)
 
 
-def _write_list(desk: Desk, file: Path, form: str, batch: PaymentBatch) -> None:
-    text = FORMATS[form].write(batch)
+def _hand_out(desk: Desk, form: PaymentFormat, batch: PaymentBatch, file: Path) -> None:
+    """Write a list of payments, and tell what is in it."""
     with whole(file) as beside:
-        beside.write_text(text, encoding="utf-8", newline="")
+        beside.write_text(form.write(batch), encoding="utf-8", newline="")
     total_fen = sum(one.amount_fen for one in batch.orders)
-    count = len(batch.orders)
-    values = {"batch": batch.name, "count": count, "amount": total_fen, "file": file}
+    values = {"batch": batch.name, "count": len(batch.orders), "amount": total_fen, "file": file}
     click.echo(render("cli.batch", desk.language, **values))
 
 
