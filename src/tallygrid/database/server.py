@@ -15,11 +15,11 @@ from tallygrid.database.external import External
 from tallygrid.database.voice import Voice
 from tallygrid.settings import Settings
 
-_OPTIONS: Final = (
-    "-c TimeZone=UTC -c statement_timeout=0 -c client_min_messages=warning"
-    # A process that hangs in the middle of a transaction does not hold its locks for ever.
-    " -c idle_in_transaction_session_timeout=60s"
-)
+_OPTIONS: Final = "-c TimeZone=UTC -c statement_timeout=0 -c client_min_messages=warning"
+_IMPATIENT: Final = " -c idle_in_transaction_session_timeout=60s"
+"""A process that hangs in the middle of a transaction does not hold its locks for ever."""
+_WRITERS: Final = frozenset({"web", "worker", "payer"})
+"""Those whose locks others wait for. Whoever reads an export in a pager takes its time."""
 _CONNECT_TIMEOUT_S: Final = 10
 
 
@@ -82,7 +82,9 @@ class Server:
     def connect(self, role: str, *, autocommit: bool = False) -> Connection[TupleRow]:
         """Connect as a part of the system, such as `web`, or as one of its readers."""
         login = roles.login_role(role)
-        return self._connect(self.source.login(login), self.database, autocommit=autocommit)
+        parameters = self.source.login(login)
+        options = _OPTIONS + _IMPATIENT if role in _WRITERS else _OPTIONS
+        return self._connect(parameters, self.database, autocommit=autocommit, options=options)
 
     def administer(self, database: str | None = None) -> Connection[TupleRow]:
         """Connect as the server's administrator, outside every transaction."""
@@ -125,14 +127,19 @@ class Server:
             raise DatabaseError("not_administrator", user=user, why=str(error)) from error
 
     def _connect(
-        self, parameters: dict[str, Any], database: str, *, autocommit: bool
+        self,
+        parameters: dict[str, Any],
+        database: str,
+        *,
+        autocommit: bool,
+        options: str = _OPTIONS,
     ) -> Connection[TupleRow]:
         wanted: dict[str, Any] = {
             "connect_timeout": _CONNECT_TIMEOUT_S,
             "application_name": "tallygrid",
             **parameters,
             "dbname": database,
-            "options": _OPTIONS,
+            "options": options,
         }
         connection = psycopg.connect(**wanted, autocommit=True)
         try:
