@@ -107,7 +107,7 @@ def _read(form: str, text: str, folder: Path) -> tuple[Receipt, ...]:
     file = folder / f"receipts{FORMATS[form].suffix}"
     file.write_text(text, encoding="utf-8")
     assert format_of(file) is FORMATS[form]
-    return format_of(file).read(file, OURS)
+    return format_of(file).read(file)(OURS)
 
 
 def _mistakes(form: str, text: str, folder: Path) -> list[str]:
@@ -147,7 +147,7 @@ def test_the_treasurys_table_may_be_in_any_usual_encoding(tmp_path: Path, encodi
     file = tmp_path / "receipts.csv"
     file.write_text(_csv([Given("七月-0001", "豫财支〔2026〕7号", "1.00")]), encoding=encoding)
 
-    assert format_of(file).read(file, OURS) == (Receipt("七月-0001", "豫财支〔2026〕7号", 100),)
+    assert format_of(file).read(file)(OURS) == (Receipt("七月-0001", "豫财支〔2026〕7号", 100),)
 
 
 def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path: Path) -> None
     file.write_bytes(b"payment,receipt,amount_yuan,paid\nx\xff,1,1.00,yes\n")
 
     with pytest.raises(FileError, match="is not UTF-8"):
-        format_of(file).read(file, OURS)
+        format_of(file).read(file)(OURS)
 
 
 @pytest.mark.parametrize("amount", ["", "-1", "1e3", "0.001", "1;5", "NaN", "９"])
@@ -181,7 +181,7 @@ def test_what_holds_no_receipts_is_refused(form: str, tmp_path: Path, text: str)
 
 def test_a_file_that_is_not_there_is_told(form: str, tmp_path: Path) -> None:
     with pytest.raises(FileError):
-        FORMATS[form].read(tmp_path / "absent", OURS)
+        FORMATS[form].read(tmp_path / "absent")
 
 
 def test_every_format_is_a_format() -> None:

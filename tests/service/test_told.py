@@ -37,6 +37,7 @@ def test_every_name_is_that_of_a_wish_that_there_is() -> None:
     named = {code.split(".")[-1] for code in catalogue() if code.startswith("money.named.")}
     kinds = set(re.findall(r'\bkind="(\w+)"', SOURCE))
     kinds |= set(re.findall(r'Wish\([^"]*key_of\([^)]*\), "(\w+)"', SOURCE))
+    kinds |= set(re.findall(r'Wish\(\w+\(\w+\), "(\w+)"', SOURCE))
     kinds |= {"appropriate", "reduce"}  # one use case for both
 
     assert named - {"other"} <= kinds

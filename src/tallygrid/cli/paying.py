@@ -96,8 +96,9 @@ def _hand_out(desk: Desk, form: PaymentFormat, batch: PaymentBatch, file: Path) 
 @click.pass_obj
 def confirm(desk: Desk, receipts: Path, *, late: bool, at: str | None) -> None:
     """Book RECEIPTS: the treasury's CSV, or a bank's statement, a camt.053 in an `.xml` file."""
+    statement = format_of(receipts).read(receipts)
     with desk.office() as office:
-        found = format_of(receipts).read(receipts, paying.references(office))
+        found = statement(paying.references(office))
         answers = paying.confirm(office, found, at=instant(at), late=late)
         waiting = paying.unanswered(office, found)
     refusals = [answer.refused for answer in answers if answer.refused is not None]

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 from tallygrid.core.money import yuan
 from tallygrid.core.payment import PaymentOrder, Receipt, block_of, reference_of
 from tallygrid.files.mistake import FileError, Mistake, shown
-from tallygrid.files.payments.port import BankAccount, MissingAccountError, PaymentBatch
+from tallygrid.files.payments.port import BankAccount, MissingAccountError, PaymentBatch, Statement
 from tallygrid.files.receipts import fen_of
 from tallygrid.files.xml import Element, read_xml
 
@@ -45,26 +45,32 @@ class Iso20022:
         body = [*_header(batch), *(part for of in _blocks(batch) for part in _block(batch, of))]
         return _document(body)
 
-    def read(self, path: Path, ours: Collection[str]) -> tuple[Receipt, ...]:
-        """Read the receipts that a camt.053 holds; of a payment that came back only that.
+    def read(self, path: Path) -> Statement:
+        """Read a camt.053, which holds receipts among other entries.
 
         Raises:
-            FileError: With every entry that cannot be read.
+            FileError: It is no statement; when receipts are asked for, with every entry of ours
+                that cannot be read.
         """
         root = read_xml(path)
         if not (root.name == "Document" and _CAMT.fullmatch(root.namespace)):
             problem = f"This is {shown(f'{root.namespace} {root.name}')}, no statement."
             remedy = "Name a camt.053, whose first element is a Document of that namespace."
             raise FileError([Mistake(str(path), root.line, root.column, problem, remedy)])
-        mistakes: list[Mistake] = []
-        found = list(_receipts(str(path), root, ours, mistakes))
-        if not found and not mistakes:
-            problem = "No booked entry names a payment that was sent, by its EndToEndId."
-            mistakes = [Mistake(str(path), root.line, root.column, problem, "Name another file.")]
-        if mistakes:
-            raise FileError(mistakes)
-        returned = {one.payment for one in found if not one.is_paid}
-        return tuple(one for one in found if not (one.is_paid and one.payment in returned))
+        return lambda ours: _of_ours(str(path), root, ours)
+
+
+def _of_ours(file: str, root: Element, ours: Collection[str]) -> tuple[Receipt, ...]:
+    """Return the receipts of our payments; of a payment that came back only that."""
+    mistakes: list[Mistake] = []
+    found = list(_receipts(file, root, ours, mistakes))
+    if not found and not mistakes:
+        problem = "No booked entry names a payment that was sent, by its EndToEndId."
+        mistakes = [Mistake(file, root.line, root.column, problem, "Name another file.")]
+    if mistakes:
+        raise FileError(mistakes)
+    returned = {one.payment for one in found if not one.is_paid}
+    return tuple(one for one in found if not (one.is_paid and one.payment in returned))
 
 
 def _blocks(batch: PaymentBatch) -> Iterator[list[PaymentOrder]]:

@@ -1,6 +1,6 @@
 """What every format of payments does: it writes a batch, and reads receipts."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +39,13 @@ class MissingAccountError(Exception):
         )
 
 
+Statement = Callable[[Collection[str]], tuple[Receipt, ...]]
+"""Returns the receipts of a file for what identifies payments that were sent, and their blocks.
+
+The statement of an account holds its other business too; what is not ours is passed over.
+"""
+
+
 class PaymentFormat(Protocol):
     """One way to write payments down, and to read what became of them."""
 
@@ -55,15 +62,10 @@ class PaymentFormat(Protocol):
         """
         ...
 
-    def read(self, path: Path, ours: Collection[str]) -> tuple[Receipt, ...]:
-        """Read the receipts of a file.
-
-        Args:
-            path: The file.
-            ours: What identifies the payments that were sent, and their blocks. The statement
-                of an account holds its other business too; what is not ours is passed over.
+    def read(self, path: Path) -> Statement:
+        """Read a file of receipts.
 
         Raises:
-            FileError: With every mistake in it.
+            FileError: With every mistake in it; likewise when its receipts are asked for.
         """
         ...

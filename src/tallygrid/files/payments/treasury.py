@@ -2,12 +2,10 @@
 
 import csv
 import io
-from collections.abc import Collection
 from pathlib import Path
 
 from tallygrid.core.money import yuan
-from tallygrid.core.payment import Receipt
-from tallygrid.files.payments.port import PaymentBatch
+from tallygrid.files.payments.port import PaymentBatch, Statement
 from tallygrid.files.receipts import read_receipts
 
 _COLUMNS = ("payment", "programme", "year", "funder", "payee", "amount_yuan")
@@ -29,6 +27,7 @@ class Treasury:
             table.writerow((one.id, one.programme, one.fiscal_year, one.funder, one.payee, amount))
         return text.getvalue()
 
-    def read(self, path: Path, ours: Collection[str]) -> tuple[Receipt, ...]:  # noqa: ARG002  # the port's
+    def read(self, path: Path) -> Statement:
         """Read receipts; see `read_receipts`. It holds nothing but answers to our payments."""
-        return read_receipts(path)
+        receipts = read_receipts(path)
+        return lambda _: receipts
