@@ -87,6 +87,7 @@ def _replay(
     now, shadow, spare = 0, _NEVER, 0
     while came < jobs or head < tail:
         if head == tail:
+            head, tail, tested = 0, 0, 0  # its memory is used again: a page touched first costs
             now = arrival[came]
         elif tail - head > depth:  # who arrives now is too far behind to start
             now = ends[0] >> shift

@@ -7,6 +7,8 @@ from tallygrid.lab.replay.kernel import replay
 from tallygrid.lab.traces.jobs import Jobs, Whole
 
 _BITS: Final = 63
+_PIECE: Final = 65_536
+"""What is summed up at a time, so that it stays in the cache."""
 
 
 class NothingError(Exception):
@@ -83,5 +85,6 @@ def starts(jobs: Jobs, site: Site) -> Whole:
 
 
 def sum_of(values: Whole) -> int:
-    """Return an exact sum, however great."""
-    return (int((values >> 32).sum()) << 32) + int((values & 0xFFFFFFFF).sum())
+    """Return an exact sum, however great; piece by piece, as a copy of ten million takes time."""
+    pieces = (values[first : first + _PIECE] for first in range(0, len(values), _PIECE))
+    return sum((int((some >> 32).sum()) << 32) + int((some & 0xFFFFFFFF).sum()) for some in pieces)
