@@ -15,7 +15,8 @@ from tallygrid.lab.responses import read_swept
 def _swept(
     folder: Path, points: list[dict[str, int]], rows: Iterable[Mapping[str, Any]]
 ) -> Mapping[str, pl.DataFrame]:
-    described = {"points": points, "units": {}, "seeds": 2}
+    described = {"points": points, "seeds": 2, "name": {}, "levers": {}, "units": {},
+                 "programmes": {}}  # fmt: skip
     (folder / "sweep.json").write_text(json.dumps(described), encoding="utf-8")
     pl.DataFrame(list(rows)).write_parquet(folder / "runs.parquet")
     return read_swept(folder)[1]
