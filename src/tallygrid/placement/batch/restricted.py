@@ -47,33 +47,35 @@ class Solved:
 
 def solve_linear(relaxation: Relaxation, pairs: Pairs, deadline: Deadline) -> Solved:
     """Solve the linear programme over some pairs; a job may be placed in parts."""
-    model = _model(relaxation, pairs, None)
+    model = _model(relaxation, pairs, is_integer=False)
     return _run(model, relaxation, pairs, deadline)
 
 
-def solve_integer(  # a programme, what bounds it, and where it begins
+def solve_integer(
     relaxation: Relaxation,
     pairs: Pairs,
     deadline: Deadline,
     *,
-    whole: NDArray[np.bool_],
     start: NDArray[np.int64],
     gap: float,
+    nodes: int | None = None,
 ) -> Solved:
-    """Solve the programme over some pairs in which some jobs may not be divided.
+    """Solve the programme over some pairs; no job may be divided.
 
     Args:
         relaxation: Costs and limits.
         pairs: What is allowed.
         deadline: When to stop at the latest.
-        whole: The jobs that may not be divided.
         start: The pool of every job in a known assignment.
         gap: Stop when value and bound are so near, in fen.
+        nodes: Stop after so many nodes of the tree.
     """
-    model = _model(relaxation, pairs, whole[pairs.jobs])
+    model = _model(relaxation, pairs, is_integer=True)
     solver, unit = model.solver, model.unit
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", max(gap / unit, _ABSOLUTE))
+    if nodes is not None:
+        solver.setOptionValue("mip_max_nodes", nodes)
     known = highspy.HighsSolution()
     begun = (start[pairs.jobs] == pairs.pools).astype(np.float64)
     known.col_value = begun.tolist()
@@ -104,7 +106,7 @@ def solve_plain(
         relaxation: Costs and limits.
         pairs: What is allowed.
         deadline: When to stop at the latest.
-        hear: Is told of every better assignment.
+        hear: Is told of every better assignment, and of the bound now and then.
         is_stopped: Whether to stop, asked now and then.
     """
     model = _plain_model(relaxation, pairs)
@@ -116,6 +118,8 @@ def solve_plain(
         hear(Solved(share, np.zeros(len(model.scale)), bound, is_done=False))
 
     def asked(event: Any) -> None:  # noqa: ANN401  # the solver's own
+        bound = model.fen(relaxation, event.data_out.mip_dual_bound)
+        hear(Solved(np.empty(0), np.empty(0), bound, is_done=False))
         if is_stopped():
             event.interrupt()
 
@@ -189,7 +193,7 @@ def _run(model: _Model, relaxation: Relaxation, pairs: Pairs, deadline: Deadline
     )
 
 
-def _model(relaxation: Relaxation, pairs: Pairs, whole: NDArray[np.bool_] | None) -> _Model:
+def _model(relaxation: Relaxation, pairs: Pairs, *, is_integer: bool) -> _Model:
     """Return a solver with the programme.
 
     A pair costs what placing there adds to leaving out, so leaving out needs no column; a
@@ -201,11 +205,9 @@ def _model(relaxation: Relaxation, pairs: Pairs, whole: NDArray[np.bool_] | None
     is_several = np.bincount(jobs, minlength=len(relaxation.work)) > 1
     columns = _pair_columns(relaxation, pairs, scale, is_several)
     cost = (relaxation.cost[jobs, pairs.pools] - relaxation.unplaced[jobs]) / unit
-    integrality = np.zeros(len(cost), dtype=np.int32)
-    if whole is not None:
-        integrality[: len(jobs)] = whole
+    integrality = np.full(len(cost), is_integer, dtype=np.int32)
     rows = np.concatenate([limits / scale, np.ones(int(is_several.sum()))])
-    return _Model(_loaded(columns, cost, rows, integrality), unit, scale, whole is not None)
+    return _Model(_loaded(columns, cost, rows, integrality), unit, scale, is_integer)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,10 @@ _PACKING_PACE: Final = 0.3
 _POOLS: Final = 8
 _FREE: Final = 500
 """How many pools and jobs are solved again at a time."""
+_FEW: Final = 6
+"""Times without gain after which branching begins,"""
+_NODES: Final = 200
+"""and nodes for each of them."""
 _SEED: Final = 1
 _ROUNDING: Final = 1e-6
 """A gap that the solver's tolerances explain."""
@@ -299,33 +303,49 @@ def _place(search_: _Search, packing: Packing, choice: Choice, asked: Floats) ->
 
 def _branch(search_: _Search) -> None:
     """Solve the integer programme itself, if it is small enough."""
-    relaxation, priced = search_.relaxation, search_.priced
-    mask = possible(relaxation, priced.prices, search_.value - priced.value)
-    if mask.sum() <= _FULL:
-        solved = _integer(search_, mask, search_.deadline)
-        is_kept = search_.value - solved.bound <= _ROUNDING * search_.value
-        search_.is_proved = solved.is_done and is_kept
-        if search_.is_proved:
-            search_.solver_bound = min(solved.bound, proved(relaxation, search_.value))
-        else:
-            bound = min(solved.bound, search_.value)
-            search_.solver_bound = max(search_.solver_bound, bound)
+    relaxation = search_.relaxation
+    if _possible(search_).sum() > _FULL:
+        return
+    if relaxation.cost.size > _TINY:
+        _improve(search_, idle_max=_FEW, nodes=_NODES)
+    solved = _integer(search_, _possible(search_), search_.deadline)
+    is_kept = search_.value - solved.bound <= _ROUNDING * search_.value
+    search_.is_proved = solved.is_done and is_kept
+    if search_.is_proved:
+        search_.solver_bound = min(solved.bound, proved(relaxation, search_.value))
+    else:
+        bound = min(solved.bound, search_.value)
+        search_.solver_bound = max(search_.solver_bound, bound)
 
 
-def _improve(search_: _Search) -> None:
-    """Solve again what lies in a few pools, others each time, until the time is up."""
+def _possible(search_: _Search) -> Mask:
+    priced = search_.priced
+    return possible(search_.relaxation, priced.prices, search_.value - priced.value)
+
+
+def _improve(search_: _Search, *, idle_max: int | None = None, nodes: int | None = None) -> None:
+    """Solve again what lies in a few pools, others each time, until the time is up.
+
+    Args:
+        search_: What is known so far.
+        idle_max: Stop after so many times without gain.
+        nodes: Break off each time after so many nodes, and not after some seconds, so that
+            what comes of it does not depend on the machine.
+    """
     random = np.random.default_rng(_SEED)
-    most, count = search_.relaxation.pools, min(_POOLS, search_.relaxation.pools)
-    while not search_.is_over:
-        before = search_.value
-        is_done = _again(search_, random.permutation(most)[:count])
+    most, count, idle = search_.relaxation.pools, min(_POOLS, search_.relaxation.pools), 0
+    while not search_.is_over and idle != idle_max:
+        before, left = search_.value, search_.deadline.left
+        deadline = search_.deadline if nodes else search_.deadline.within(max(3.0, left / 15))
+        is_done = _again(search_, random.permutation(most)[:count], deadline, nodes)
         if count == most and is_done:
             return
-        if search_.value == before:
+        idle = 0 if search_.value < before else idle + 1
+        if idle:
             count = min(count + 1, most) if is_done else max(count // 2, 2)
 
 
-def _again(search_: _Search, pools: Choice) -> bool:
+def _again(search_: _Search, pools: Choice, deadline: Deadline, nodes: int | None) -> bool:
     """Solve again for the dearest jobs in some pools and left out; tell whether it was done."""
     relaxation, best = search_.relaxation, search_.best
     rows = np.flatnonzero(np.isin(best.choice, pools) | (best.choice == NONE))
@@ -344,10 +364,10 @@ def _again(search_: _Search, pools: Choice) -> bool:
     solved = solve_integer(
         part,
         pairs,
-        search_.deadline.within(max(3.0, search_.deadline.left / 15)),
-        whole=np.ones(len(rows), dtype=bool),
+        deadline,
         start=best.choice[rows],
         gap=_NEAR * search_.value / 10,
+        nodes=nodes,
     )
     if len(solved.share):
         search_.offer_changed(rows, pairs, solved.share)
@@ -363,7 +383,6 @@ def _integer(search_: _Search, mask: Mask, deadline: Deadline) -> Solved:
         search_.relaxation,
         pairs,
         deadline,
-        whole=np.ones(len(search_.relaxation.work), dtype=bool),
         start=search_.best.choice,
         gap=search_.gap * search_.value / 2,
     )
