@@ -231,7 +231,7 @@ def _played(  # noqa: PLR0913  # what `run` and `compare` are given
     from tallygrid.lab.behaviour import read_parameters
     from tallygrid.lab.network.run import compile_kernel
     from tallygrid.lab.offered import Named
-    from tallygrid.lab.scenario import open_scenario, seeds_of
+    from tallygrid.lab.scenario import open_scenario
     from tallygrid.lab.writing import run_seeds, summary, together, write_results
 
     calibrated = read_parameters(behaviour) if behaviour else {}
@@ -240,7 +240,8 @@ def _played(  # noqa: PLR0913  # what `run` and `compare` are given
     scenario: Scenario = open_scenario(name, given=set_, named=named)
     if seeds is None and len(scenario.seeds) < least:
         seeds = least
-    scenario = replace(scenario, seeds=tuple(seeds_of(scenario, seeds)), calibrated=calibrated)
+    chosen = tuple(range(1, seeds + 1)) if seeds else scenario.seeds
+    scenario = replace(scenario, seeds=chosen, calibrated=calibrated)
     with desk.log.status(render("lab.compiling_network", desk.language)):
         compile_kernel()
     by_seed = {}

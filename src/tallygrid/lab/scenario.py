@@ -1,7 +1,7 @@
 """A scenario: who asks, what is offered where, which programmes hold, how people behave."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
@@ -485,8 +485,3 @@ _NEEDED: Final[Mapping[str, Callable[[Programme], Any]]] = {
     "allocation": lambda one: one.allocation.value,
 }
 """What must be known before a voucher can be issued."""
-
-
-def seeds_of(scenario: Scenario, count: int | None) -> Sequence[int]:
-    """Return the seeds of a scenario, or the first so many."""
-    return scenario.seeds if count is None else tuple(range(1, count + 1))

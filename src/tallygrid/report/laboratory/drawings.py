@@ -14,7 +14,6 @@ from tallygrid.text import render
 
 _WEST: Final = "#b4460f"
 _BEFORE: Final = "#9aa0a8"
-_PAID: Final = "#1d2a63"
 _POINTS: Final = 60
 _HOUR_S: Final = 3_600
 _TEN_THOUSAND_YUAN_FEN: Final = 1_000_000
