@@ -117,7 +117,10 @@ def measure() -> list[tuple[str, float, float]]:
 
 
 def choose() -> None:
-    """Print what our router comes to with other shares of the prices, on seeds kept for it."""
+    """Print what our router comes to with other shares of the prices, on seeds kept for it.
+
+    It takes some minutes of the processor; each line is told as soon as it is known.
+    """
     jobs = crowd(trace())
     for load in LOADS:
         games = [Game.of(jobs, load, seed, HOUR_S) for seed in TRIED]
@@ -126,7 +129,9 @@ def choose() -> None:
             tried = [replace(game, weights=Weights(shadow_bp=shadow_bp)) for game in games]
             values = [game.value(game.played(OURS)) for game in tried]
             ratio = float(np.mean(np.array(values) / greedy))
-            print(f"load {load}: shadow_bp {shadow_bp:>6}, value / greedy's {ratio:.4f}")
+            print(
+                f"load {load}: shadow_bp {shadow_bp:>6}, value / greedy's {ratio:.4f}", flush=True
+            )
 
 
 def trace() -> Jobs:
@@ -352,7 +357,7 @@ class Game:
         for now in range(0, int(self.arrival[-1]) + 1, every):
             first, last = np.searchsorted(self.arrival, (now, now + every))
             shadows = np.zeros(len(cards), dtype=np.int64)
-            if policy == OURS:
+            if policy == OURS and self.weights.shadow_bp:
                 shadows = self.shadows(now, used)
             play(
                 policy,
