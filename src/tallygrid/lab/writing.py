@@ -26,6 +26,12 @@ from tallygrid.text.difference import figure_said
 
 Tables = dict[str, pl.DataFrame]
 
+_TOLD: Final = (
+    "about", "behaviour", "catalogue_sources", "days", "demand", "figures", "first_day", "name",
+    "network", "programmes", "runs_out", "saturated", "seeds", "sites",
+)  # fmt: skip
+"""What a report reads of `summary.json`."""
+
 
 def run_seeds(scenario: Scenario, *, workers: int) -> Iterator[tuple[int, Tables]]:
     """Play every seed of a scenario; yield each with its tables, in no particular order."""
@@ -177,7 +183,7 @@ def read_results(folder: Path) -> tuple[dict[str, Any], Tables]:
         problem = f"There is no {', no '.join(f'`{name}`' for name in missing)}."
         remedy = "Name a folder that `tallygrid lab run SCENARIO --out DIR` has written."
         raise FileError([Mistake(str(folder), 1, 1, problem, remedy)])
-    found = read_kept(folder / "summary.json", ("figures", "programmes", "sites"))
+    found = read_kept(folder / "summary.json", _TOLD)
     return found, {name: read_table(folder / f"{name}.parquet") for name in NEEDED}
 
 
