@@ -65,6 +65,21 @@ def test_two_at_once_under_a_lower_cap_do_not_find_the_wider_room_of_before(fund
     assert funded.problems() == ()
 
 
+def test_a_cap_that_two_texts_open_at_once_is_opened_by_one(funded: Desk) -> None:
+    """The first was decided and died; the second opened the cap meanwhile, and wider."""
+    with suppress(DiedError):
+        asked = request("A-1", contract_fen=CONTRACT_FEN)
+        applying.apply(funded.dying(2), _capped(35_000), asked, at=AT)
+    wider = _capped(60_000)
+    publishing.publish(funded.office, wider, at=AT + timedelta(hours=1))
+    assert _apply(funded, wider, "A-2", AT + timedelta(hours=2)).state == "awarded"
+
+    intent.recover(funded.office)
+
+    assert _cap_fen(funded) == 6_000_000
+    assert funded.problems() == ()
+
+
 def test_a_cap_whose_opening_was_undone_is_opened_again(funded: Desk) -> None:
     voucher = funded.voucher(PROVINCE, "A-1", CONTRACT_FEN)
     ending.revoke(funded.office, voucher, at=AT, why="a slip")

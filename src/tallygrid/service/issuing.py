@@ -309,19 +309,21 @@ class Issue:
         """Open or close the room of a cap until it is what the text says; what is used stays so.
 
         Everybody who finds the cap as it stands now makes the same event, so it is set once; and
-        a cap that is set back has an event of its own each time.
+        a cap that is set back has an event of its own each time. From one standing it is opened
+        once: whoever meanwhile found another text is refused, else both openings would add up.
         """
         stands = self._cap(room)
         more_fen = limit_fen - (stands.opened_fen - stands.closed_fen)
         less_fen = min(-more_fen, stands.free_fen)
         source = Account("cap_source", room.year)
+        standing: tuple[int, ...] = (stands.opened_fen,)
         if more_fen > 0:
             kind, leg = "limit", Leg(source, room, more_fen)
         elif less_fen > 0:
             kind, leg = "lower_limit", Leg(room, source, less_fen)
+            standing += (stands.closed_fen, less_fen)
         else:
             return
-        standing = (stands.opened_fen, stands.closed_fen, leg.amount_fen)
         yield Event(
             key=key_of(kind, self.scheme.id, room.code, *standing),
             kind=kind,
