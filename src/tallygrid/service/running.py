@@ -70,7 +70,7 @@ def follow(office: Office, purchase: Purchase) -> Followed:
     Call it as often as you like: what was settled stays settled.
 
     Raises:
-        ToldError: Another site runs the job, and this one would begin it a second time.
+        ToldError: Another site runs the job: this one must neither begin nor settle it.
     """
     attempt, status = _latest(office, purchase)
     if status.state is JobState.UNKNOWN:
@@ -78,6 +78,7 @@ def follow(office: Office, purchase: Purchase) -> Followed:
         return Followed(status.state, attempt, None, None if begun.accepted else begun)
     if not status.state.ended:
         return Followed(status.state, attempt)
+    _require_ours(office, purchase)
     usage = status.usage
     if status.state in _BILLED and usage is not None and _is_as_expected(purchase, usage):
         answer = lines.capture(office, purchase, _accepted(purchase, usage))
