@@ -119,6 +119,18 @@ def test_an_amended_contract_is_claimed_with_what_it_comes_to_now(funded: Desk) 
     assert funded.problems() == ()
 
 
+def test_a_claim_that_follows_an_amendment_that_was_cut_short_finds_it(funded: Desk) -> None:
+    funded.voucher(PROVINCE, "A-1", 60_000_000, contract="C-1")
+    with suppress(DiedError):
+        asked = Amendment(FIRM, "C-1", 90_000_000, "D-1")
+        contract.amend(funded.dying(3), asked, at=AT)
+    assert _ceiling_fen(funded) == 60_000_000
+
+    assert funded.apply(CITY, "B-1", contract="C-1", contract_fen=90_000_000).state == "awarded"
+    assert _ceiling_fen(funded) == 90_000_000
+    assert funded.problems() == ()
+
+
 def test_amended_back_a_contract_is_what_it_was(funded: Desk) -> None:
     funded.voucher(PROVINCE, "A-1", 60_000_000, contract="C-1")
     assert _amend(funded, 90_000_000)

@@ -27,6 +27,7 @@ from tallygrid.core.money import split
 from tallygrid.core.programme import Programme
 from tallygrid.core.window import is_open, may_grow
 from tallygrid.service.applying import Way, awarded, barred
+from tallygrid.service.contract import KINDS
 from tallygrid.service.intent import (
     PendingError,
     attempts,
@@ -502,7 +503,7 @@ def _issue(office: Office, scheme: Scheme, allotment: _Granted) -> None:
         },
     )
     while True:
-        resume(office, "apply", "allot", contract=contract)
+        resume(office, *KINDS, contract=contract)
         try:
             carry_out(office, wish, lambda connection: _postings(connection, scheme, allotment))
             break
@@ -511,7 +512,7 @@ def _issue(office: Office, scheme: Scheme, allotment: _Granted) -> None:
 
 
 def _postings(connection: Connection, scheme: Scheme, one: _Granted) -> tuple[Posting, ...]:
-    settle_first(connection, f"contract {one.contract}", "apply", "allot", contract=one.contract)
+    settle_first(connection, f"contract {one.contract}", *KINDS, contract=one.contract)
     request = Request(one.application, one.applicant, one.contract, facts_of(one.facts))
     issue = Issue(connection, scheme, request, one.closed_at, batch=one.batch)
     if barred(issue):

@@ -14,6 +14,7 @@ from tallygrid.core.arithmetic import Used
 from tallygrid.core.decision import Decision, decide, from_json
 from tallygrid.core.key import key_of
 from tallygrid.core.stacking import relation
+from tallygrid.service.contract import KINDS
 from tallygrid.service.intent import ConflictError, PendingError, carry_out, resume, settle_first
 from tallygrid.service.issuing import Issue, Request
 from tallygrid.service.office import Office
@@ -74,7 +75,7 @@ def apply(
         },
     )
     while True:
-        resume(office, "apply", "allot", contract=request.contract)
+        resume(office, *KINDS, contract=request.contract)
         try:
             answer = carry_out(
                 office, wish, lambda it: _decided(Issue(it, scheme, request, at), way)
@@ -128,7 +129,7 @@ def of_contract(office: Office, applicant: str, contract: str) -> tuple[Applied,
 def _decided(issue: Issue, way: Way) -> tuple[Posting, ...]:
     """Decide, write the application down, and work out the postings of its award."""
     contract = issue.request.contract
-    settle_first(issue.connection, f"contract {contract}", "apply", "allot", contract=contract)
+    settle_first(issue.connection, f"contract {contract}", *KINDS, contract=contract)
     decision, in_batches = _decision(issue), issue.programme.allocation.in_batches
     bar = barred(issue)
     _write(issue, decision, bar, way)

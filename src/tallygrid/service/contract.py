@@ -20,7 +20,7 @@ from tallygrid.service.wish import Answer, Posting, Wish
 ALL_YEARS: Final = 9999
 """The year of memoranda that no year bounds."""
 SOURCE: Final = Account("ceiling_source", ALL_YEARS)
-_KINDS: Final = ("apply", "allot", "notice", "amend")
+KINDS: Final = ("apply", "allot", "notice", "amend", "lower")
 """Kinds of intents that change what a contract has had, or may have."""
 
 
@@ -121,10 +121,10 @@ def amend(office: Office, asked: Amendment, *, at: datetime) -> Answer:
 
     def compose(connection: Connection) -> tuple[Posting, ...]:
         name, contract = f"contract {asked.contract}", asked.contract
-        settle_first(connection, name, *_KINDS, contract=contract)
+        settle_first(connection, name, *KINDS, contract=contract)
         return _amended(connection, asked, wish, at)
 
-    return in_turn(office, wish, compose, *_KINDS, anew=True, contract=asked.contract)
+    return in_turn(office, wish, compose, *KINDS, anew=True, contract=asked.contract)
 
 
 def _amended(

@@ -8,7 +8,6 @@ award it is withdrawn, and its contract may be claimed anew.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
 from psycopg import Connection
 from psycopg.types.json import Jsonb
@@ -26,8 +25,6 @@ from tallygrid.service.office import Office
 from tallygrid.service.publishing import in_force
 from tallygrid.service.told import ToldError
 from tallygrid.service.wish import Answer, Posting, Step, Wish, postings
-
-_KINDS: Final = ("apply", "allot", "notice", "amend", "lower")
 
 
 class LoweringError(ToldError):
@@ -115,10 +112,10 @@ def lower(office: Office, less: Less, *, at: datetime) -> Answer:
     wish = Wish(key_of("lower", less.application, less.document), "lower", body)
 
     def compose(connection: Connection) -> tuple[Posting, ...]:
-        settle_first(connection, f"contract {contract}", *_KINDS, contract=contract)
+        settle_first(connection, f"contract {contract}", *contracts.KINDS, contract=contract)
         return _lowered(connection, less, wish, at)
 
-    return in_turn(office, wish, compose, *_KINDS, anew=True, contract=contract)
+    return in_turn(office, wish, compose, *contracts.KINDS, anew=True, contract=contract)
 
 
 def _lowered(connection: Connection, less: Less, wish: Wish, at: datetime) -> tuple[Posting, ...]:

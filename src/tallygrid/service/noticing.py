@@ -19,6 +19,7 @@ from tallygrid.core.validity import valid_until
 from tallygrid.core.window import day_of
 from tallygrid.service.applying import barred
 from tallygrid.service.buying import UnknownError
+from tallygrid.service.contract import KINDS
 from tallygrid.service.ending import counted
 from tallygrid.service.intent import PendingError, carry_out, resume, settle_first
 from tallygrid.service.issuing import Issue, Request, committed
@@ -161,12 +162,12 @@ def _carried_out(
     office: Office, wish: Wish, compose: Callable[[Award], tuple[Posting, ...]]
 ) -> Answer:
     def of_contract(connection: Connection) -> tuple[Posting, ...]:
-        contract, kinds = wish.body["contract"], ("apply", "allot", "notice")
-        settle_first(connection, f"contract {contract}", *kinds, contract=contract)
+        contract = wish.body["contract"]
+        settle_first(connection, f"contract {contract}", *KINDS, contract=contract)
         return compose(_award(connection, wish.body["application"]))
 
     while True:
-        resume(office, "apply", "allot", "notice", contract=wish.body["contract"])
+        resume(office, *KINDS, contract=wish.body["contract"])
         try:
             return carry_out(office, wish, of_contract, anew=True)
         except PendingError:
