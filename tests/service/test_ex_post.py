@@ -94,6 +94,21 @@ def test_a_part_of_it_goes_back_with_what_was_counted_of_it(funded: Desk) -> Non
     assert funded.problems() == ()
 
 
+def test_what_was_taken_back_of_it_comes_again_by_another_award(funded: Desk) -> None:
+    _award(funded, "A-1")
+    _lower(funded, 1)
+    ((key,),) = funded.rows(
+        "SELECT event.key FROM books.event JOIN books.programme ON programme.id = event.programme"
+        " WHERE kind = 'correct' AND code <> 'registry'"
+    )
+
+    with pytest.raises(CorrectionError, match=r"an award is taken back whole, then made anew"):
+        correcting.reverse(funded.office, CITY, [key], at=AT, why="a slip")
+
+    assert _lower(funded, AWARD_FEN - 1, "b").accepted
+    assert _award(funded, "A-2").state == "awarded"
+
+
 def test_taken_back_whole_it_is_withdrawn_and_its_contract_free(funded: Desk) -> None:
     _award(funded, "A-1")
 
