@@ -22,6 +22,7 @@ from tallygrid.placement.batch.bound import STEP, Prices, dual_bound
 from tallygrid.placement.batch.deadline import Deadline
 from tallygrid.placement.batch.instance import Instance
 from tallygrid.placement.batch.knapsack import pack
+from tallygrid.placement.batch.lowered import Lowered
 from tallygrid.placement.batch.packing import Packing
 from tallygrid.placement.batch.relaxation import Relaxation
 from tallygrid.placement.batch.repair import Assignment, inserted
@@ -170,12 +171,43 @@ BLURRED: tuple[Rows, Rows, Rows, Rows] = (
     [("0", "0")] * 4,
     [(0, "0"), (0, "0")],
 )
-"""One job worth 10¹⁴ times as much as the others, which the solver's floats cannot tell apart."""
+"""One job worth 10¹⁴ times as much as the others."""
+
+POOR: tuple[Rows, Rows, Rows, Rows] = (
+    [
+        _JOB,
+        ("1", "2", "", "domestic", *_JOB[4:8], "g", 10**14),
+        ("2", "4", *_JOB[2:8], "h", 10**14),
+        ("1", "4", *_JOB[2:8], "h", 10**14),
+    ],
+    [
+        ("s", "H", "domestic", "8", "4", "0", "99999999.999999"),
+        ("s", "H", "domestic", "8", "4", "17", "0"),
+    ],
+    [("0", "5"), ("6", "0.000023"), ("6", "0.000001"), ("0", "0")],
+    [(2, "0"), (14, "746")],
+)
+"""Budgets of a few fen, which must not vanish beside amounts of 10¹⁴."""
+
+TORN: tuple[Rows, Rows, Rows, Rows] = (
+    [
+        ("8", "1", *_JOB[2:9], 10**14),
+        ("8", "1", *_JOB[2:9], 3 * 10**14),
+        ("2", "1", *_JOB[2:9], 2),
+        ("2", "1.5", *_JOB[2:9], 3),
+    ],
+    [("s", "H", "domestic", "8", "1.5", "0", "0.25")],
+    [("0", "0")] * 4,
+    [(0, "0"), (0, "0")],
+)
+"""No room for all that is worth very much, and it is not worth the same."""
 
 
 @example(DEAR, 10_000)
 @example(SCARCE, 10_000)
 @example(BLURRED, 10_000)
+@example(POOR, 12_345)
+@example(TORN, 10_000)
 @settings(max_examples=40, deadline=None)
 @given(batches(5), weights)
 def test_the_value_is_that_of_brute_force(
@@ -192,9 +224,9 @@ def agree(parts: tuple[Rows, Rows, Rows, Rows], weight_bp: int) -> None:
         instance, answer = solved(paths, weight_bp)
 
     best = oracle.optimum(files, weight_bp)
-    # The solver works in floats: what is small beside the largest amount it cannot tell apart.
+    # The solver works in floats: what is small beside the dearest cost it cannot tell apart.
     # Only how good the answer is may suffer; value, rules and bounds below are exact all the same.
-    blur_fen = max((int(job["unplaced_fen"]) for job in files.jobs), default=0) // 10**10
+    blur_fen = int(np.where(instance.is_open, instance.cost_fen, 0).max(initial=0)) // 10**6
     assert best <= answer.objective_fen <= best + blur_fen
     assert oracle.value(files, assigned(instance, answer), weight_bp) == answer.objective_fen
     assert answer.bound_fen <= best
@@ -232,6 +264,32 @@ def test_brute_force_agrees_on_thousands(
     parts: tuple[Rows, Rows, Rows, Rows], weight_bp: int
 ) -> None:
     agree(parts, weight_bp)
+
+
+great = st.integers(0, 3_000) | st.sampled_from([10**14, 2 * 10**14, 3 * 10**14])
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches(3), st.lists(great, min_size=3, max_size=3))
+def test_lower_amounts_leave_the_order_of_values(
+    parts: tuple[Rows, Rows, Rows, Rows], drawn: list[int]
+) -> None:
+    """Every value comes back from the lowered one, so the least is the least in both."""
+    job_rows, *_ = parts
+    amounts = [(*row[:9], fen) for row, fen in zip(job_rows, drawn, strict=False)]
+    with TemporaryDirectory() as folder:
+        instance = Instance.of(read_batch(written(Path(folder), (amounts, *parts[1:]))))
+    relaxation = Relaxation.of(instance)
+    lowered = Lowered.of(relaxation)
+    before, after = (
+        np.column_stack([one.unplaced, one.cost]) for one in (relaxation, lowered.relaxation)
+    )
+
+    for ways in product(*(np.flatnonzero(np.isfinite(row)).tolist() for row in before)):
+        at = np.arange(len(ways)), np.array(ways, dtype=np.int64)
+        value = before[at].sum()
+        assert value - 1 < lowered.raised(after[at].sum()) <= value
+    assert (after <= before).all()
 
 
 prices = st.integers(0, 10**9) | st.integers(0, 10**15)

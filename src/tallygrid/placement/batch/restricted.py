@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallygrid.placement.batch.deadline import Deadline
+from tallygrid.placement.batch.lowered import Lowered
 from tallygrid.placement.batch.relaxation import Floats, Relaxation
 
 _COST_SCALE: Final = 100.0
@@ -70,10 +71,12 @@ def solve_integer(
         gap: Stop when value and bound are so near, in fen.
         nodes: Stop after so many nodes of the tree.
     """
-    model = _model(relaxation, pairs, is_integer=True)
-    solver, unit = model.solver, model.unit
+    lowered = Lowered.of(relaxation)
+    model = _model(lowered.relaxation, pairs, is_integer=True)
+    solver = model.solver
+    gap *= lowered.lower / lowered.step
     solver.setOptionValue("mip_rel_gap", 0.0)
-    solver.setOptionValue("mip_abs_gap", max(gap / unit, _ABSOLUTE))
+    solver.setOptionValue("mip_abs_gap", max(gap / model.unit, _ABSOLUTE))
     if nodes is not None:
         solver.setOptionValue("mip_max_nodes", nodes)
     known = highspy.HighsSolution()
@@ -81,7 +84,8 @@ def solve_integer(
     known.col_value = begun.tolist()
     known.value_valid = True
     solver.setSolution(known)
-    return _run(model, relaxation, pairs, deadline)
+    solved = _run(model, lowered.relaxation, pairs, deadline)
+    return replace(solved, bound=lowered.raised(solved.bound))
 
 
 def allowed_pairs(relaxation: Relaxation) -> Pairs:
@@ -277,5 +281,6 @@ def _unit(relaxation: Relaxation) -> float:
 def _scale(relaxation: Relaxation, unit: float) -> Floats:
     """Return in what each limit is counted, so that the solver's numbers are near 1."""
     work = float(np.median(relaxation.work)) if len(relaxation.work) else 1.0
-    budgets = len(relaxation.limits) - relaxation.pools
-    return np.concatenate([np.full(relaxation.pools, work), np.full(budgets, unit)])
+    # A budget may be small beside costs, and the solver takes what is below 1e-9 for nothing.
+    paid = np.clip(relaxation.limits[relaxation.pools :], 1.0, max(unit, 1.0))
+    return np.concatenate([np.full(relaxation.pools, work), paid])

@@ -19,6 +19,7 @@ from tallygrid.placement.batch.dive import dived, dived_again
 from tallygrid.placement.batch.great import fill, great_jobs
 from tallygrid.placement.batch.instance import Instance
 from tallygrid.placement.batch.lagrangian import Priced, search
+from tallygrid.placement.batch.lowered import Lowered
 from tallygrid.placement.batch.packing import Packing
 from tallygrid.placement.batch.packing import search as search_fees
 from tallygrid.placement.batch.relaxation import Floats, Relaxation
@@ -312,7 +313,9 @@ def _branch(search_: _Search) -> None:
     is_kept = search_.value - solved.bound <= _ROUNDING * search_.value
     search_.is_proved = solved.is_done and is_kept
     if search_.is_proved:
-        search_.solver_bound = min(solved.bound, proved(relaxation, search_.value))
+        search_.solver_bound = min(
+            solved.bound, proved(Lowered.of(relaxation).relaxation, search_.value)
+        )
     else:
         bound = min(solved.bound, search_.value)
         search_.solver_bound = max(search_.solver_bound, bound)
