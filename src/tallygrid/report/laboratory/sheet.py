@@ -31,6 +31,10 @@ _WIDTH: Final = 186
 """Of the sheet inside its margins, in millimetres."""
 _LAST: Final = "settings"
 """From this section on stand assumptions and sources, on pages of their own."""
+_TABLE_MM: Final = 30
+"""Room for a caption, heads and two rows."""
+_SECTION_MM: Final = _TABLE_MM + 26
+"""Room for a heading and three lines besides, so that no heading stands alone."""
 _WORD_MM_MAX: Final = 62
 _CHINESE: Final = re.compile("[\u2e80-\uffff]")
 _STRAIGHT: Final = str.maketrans("“”‘’", "\"\"''")
@@ -115,7 +119,7 @@ class _Sheet(FPDF):
         self.set_text_color(*_INK)
         picture = section.picture(WIDTHS["wide"])
         drawn = png(picture) if picture is not None else None
-        if self.get_y() > self.h - 60 or (drawn and self._height(drawn) > self._left() - 30):
+        if self._left() < _SECTION_MM or (drawn and self._height(drawn) > self._left() - 30):
             self.add_page()
         self.ln(5)
         self.start_section(self._known(section.title))
@@ -144,7 +148,7 @@ class _Sheet(FPDF):
         return _WIDTH * height / width
 
     def _table(self, table: Table) -> None:
-        if self._left() < 30:  # noqa: PLR2004  # room for a caption, heads and two rows
+        if self._left() < _TABLE_MM:
             self.add_page()
         self.ln(3)
         self._write(table.caption, 9, _INK)
