@@ -101,13 +101,17 @@ def test_money_that_was_asked_back_and_what_became_of_it(story: Story) -> None:
     recovering.recover(desk.office, "K-2", amount_fen=400, receipt="R-1", year=2026, at=AT)
     recovering.recover(desk.office, "K-2", amount_fen=600, receipt="R-2", year=2027, at=NEXT)
     recovering.write_off(desk.office, "K-3", at=AT)
+    recovering.reopen(desk.office, "K-3", at=AT)
+    recovering.recover(desk.office, "K-3", amount_fen=300, receipt="R-3", year=2026, at=AT)
+    recovering.write_off(desk.office, "K-3", at=AT)
 
     for kind, name in (("payment", payment), ("voucher", voucher)):
         parts = _parts(story, kind, name)
         kinds = [one["kind"] for one in parts["events"][CITY]]
-        after = {"claw_back", "waive", "recover", "write_off"}
+        after = {"claw_back", "waive", "recover", "write_off", "reverse_payment"}
         assert [one for one in kinds if one in after] == [
-            *("claw_back", "claw_back", "claw_back", "waive", "recover", "recover", "write_off")
+            *("claw_back", "claw_back", "claw_back", "waive", "recover", "recover", "write_off"),
+            *("reverse_payment", "recover", "write_off"),
         ]
         assert [(one["id"], one["amount_fen"]) for one in parts["clawbacks"]] == [
             *(("K-1", 1_000), ("K-2", 1_000), ("K-3", 1_000))

@@ -146,6 +146,31 @@ def test_what_will_not_come_back_is_written_off(paid: Desk) -> None:
     recovering.write_off(paid.office, "K-1", at=AT)
 
     assert _where(paid) == [1_000_000, 0, 300_000]
-    with pytest.raises(ActError, match="nothing more can be done"):
+    with pytest.raises(ActError, match="It can be reopened"):
         _recover(paid, 1, "R-2")
+    assert paid.problems() == ()
+
+
+def test_what_comes_after_it_was_written_off_is_booked_once_the_demand_is_reopened(
+    paid: Desk,
+) -> None:
+    _demand(paid, "K-1", 500_000)
+    _recover(paid, 200_000, "R-1")
+    recovering.write_off(paid.office, "K-1", at=AT)
+
+    for _ in range(2):  # asked again, it is one reopening
+        assert recovering.reopen(paid.office, "K-1", at=AT).accepted
+    assert _where(paid) == [1_000_000, 300_000, 0]
+    assert _one(paid).state == "demanded"
+    _recover(paid, 100_000, "R-2")
+    for _ in range(2):
+        assert recovering.write_off(paid.office, "K-1", at=AT).accepted
+    assert _where(paid) == [1_000_000, 0, 200_000]
+    recovering.reopen(paid.office, "K-1", at=AT)
+    _recover(paid, 200_000, "R-3")
+
+    assert _where(paid) == [1_000_000, 0, 0]
+    assert _one(paid).state == "recovered"
+    with pytest.raises(ActError, match="nothing more can be done"):
+        recovering.write_off(paid.office, "K-1", at=AT)
     assert paid.problems() == ()

@@ -99,6 +99,17 @@ def write_off(desk: Desk, name: str, at: str | None) -> None:
 
 @clawback.command()
 @click.argument("name", metavar="NAME")
+@at_option
+@click.pass_obj
+def reopen(desk: Desk, name: str, at: str | None) -> None:
+    """Demand again what was written off, as when money comes after all."""
+    with desk.office() as office:
+        answer = recovering.reopen(office, name, at=instant(at))
+        _tell(desk, answer, name, recovering.clawbacks(office))
+
+
+@clawback.command()
+@click.argument("name", metavar="NAME")
 @click.option("--yuan", required=True, metavar="N", help="How much came back.")
 @click.option("--receipt", required=True, metavar="NUMBER", help="Once per number.")
 @click.option(

@@ -25,6 +25,7 @@ class ClawbackAct(StrEnum):
     RECOVER_PART = "recover_part"
     RECOVER_REST = "recover_rest"
     WRITE_OFF = "write_off"
+    REOPEN = "reopen"
 
 
 _DEMANDED, _CONTESTED = ClawbackState.DEMANDED, ClawbackState.CONTESTED
@@ -38,6 +39,7 @@ NEXT_CLAWBACK: Final[Mapping[tuple[ClawbackState, ClawbackAct], ClawbackState]] 
         (_DEMANDED, ClawbackAct.RECOVER_PART): _DEMANDED,
         (_DEMANDED, ClawbackAct.RECOVER_REST): ClawbackState.RECOVERED,
         (_DEMANDED, ClawbackAct.WRITE_OFF): ClawbackState.WRITTEN_OFF,
+        (ClawbackState.WRITTEN_OFF, ClawbackAct.REOPEN): _DEMANDED,
     }
 )
 """Everything that may happen; a pair that is not here may not."""

@@ -388,13 +388,13 @@ def _clawbacks(of: Evidence) -> Checked:
 
 
 def _settled_fen(of: Evidence, clawback: str) -> int:
-    """Return how much of a demand has come back, was dropped or given up."""
+    """Return how much of a demand has come back, was dropped or is given up."""
     return sum(
         fen
+        * ((Account.of(source).kind == "recoverable") - (Account.of(target).kind == "recoverable"))
         for _, event, said in of.said("clawback_moved")
         if said["clawback"] == clawback
-        for source, _, fen in event["legs"]
-        if Account.of(source).kind == "recoverable"
+        for source, target, fen in event["legs"]
     )
 
 

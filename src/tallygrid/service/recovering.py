@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from tallygrid.core.books import Account, Event, Leg
+from tallygrid.core.books import Account, Event, Leg, reversal_of
 from tallygrid.core.clawback import NEXT_CLAWBACK, ClawbackAct, ClawbackState, clawback_after
 from tallygrid.core.key import key_of
 from tallygrid.service.buying import UnknownError
@@ -24,6 +25,8 @@ _Moves = tuple[tuple[Account, Account, int], ...]
 _OPPOSITE: Final = {
     ClawbackAct.CONTEST: ClawbackAct.UPHOLD,
     ClawbackAct.UPHOLD: ClawbackAct.CONTEST,
+    ClawbackAct.WRITE_OFF: ClawbackAct.REOPEN,
+    ClawbackAct.REOPEN: ClawbackAct.WRITE_OFF,
 }
 
 
@@ -127,11 +130,12 @@ def waive(office: Office, name: str, *, at: datetime) -> Answer:
 
 def write_off(office: Office, name: str, *, at: datetime) -> Answer:
     """Give up what will not come back."""
+    return _act(office, name, ClawbackAct.WRITE_OFF, _given_up, at=at)
 
-    def gone(one: Clawback) -> _Moves:
-        return ((one.account("recoverable"), one.account("written_off"), one.due_fen),)
 
-    return _act(office, name, ClawbackAct.WRITE_OFF, gone, at=at)
+def reopen(office: Office, name: str, *, at: datetime) -> Answer:
+    """Demand again what was given up, as when money comes after all: that entry is undone."""
+    return _act(office, name, ClawbackAct.REOPEN, _given_up, at=at)
 
 
 def recover(  # noqa: PLR0913  # what the bank's receipt says
@@ -244,7 +248,7 @@ def _act(  # noqa: PLR0913  # an act, and what it moves
     """Do something about a demand, once for every time that it is contested."""
     round_ = office.transact("web", lambda connection: _round(connection, name, act))
     wish = Wish(
-        key=key_of("clawback", name, act, receipt, round_),
+        key=_key(name, act, round_, receipt),
         kind="clawback",
         body={"clawback": name, "act": str(act), "receipt": receipt, "amount_fen": amount_fen},
     )
@@ -264,17 +268,30 @@ def _act(  # noqa: PLR0913  # an act, and what it moves
             "state": str(clawback_after(now, done)),
             "recovered_fen": recovered_fen,
         }
-        steps = [Step(one.programme, "payer", _event(wish, act, moves, at))] if moves else []
+        events = [_event(wish, act, moves, at, round_)] if moves else []
+        steps = [Step(one.programme, "payer", event) for event in events]
         return followed(connection, steps, payload)
 
     return in_turn(office, wish, compose, "clawback", anew=True, clawback=name)
 
 
-def _event(wish: Wish, act: ClawbackAct, moves: _Moves, at: datetime) -> Event:
-    """Return the event of an act that moves money."""
+def _given_up(one: Clawback) -> _Moves:
+    return ((one.account("recoverable"), one.account("written_off"), one.due_fen),)
+
+
+def _key(name: str, act: ClawbackAct, round_: int, receipt: str = "") -> UUID:
+    return key_of("clawback", name, act, receipt, round_)
+
+
+def _event(wish: Wish, act: ClawbackAct, moves: _Moves, at: datetime, round_: int) -> Event:
+    """Return the event of an act that moves money, or that undoes the entry which did."""
+    name, legs = wish.body["clawback"], tuple(Leg(*move) for move in moves)
+    reason = f"clawback {name} {wish.body['receipt']}".strip()
+    if act is ClawbackAct.REOPEN:
+        given_up = _key(name, ClawbackAct.WRITE_OFF, round_ - 1)
+        return reversal_of(given_up, "write_off", legs, at=at, reason=reason)
     kind = "recover" if act is ClawbackAct.RECOVER_PART else str(act)
-    reason = f"clawback {wish.body['clawback']} {wish.body['receipt']}".strip()
-    return Event(wish.key, kind, tuple(Leg(*move) for move in moves), at, reason=reason)
+    return Event(wish.key, kind, legs, at, reason=reason)
 
 
 def _round(connection: Connection, name: str, act: ClawbackAct) -> int:
