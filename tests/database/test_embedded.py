@@ -30,9 +30,9 @@ resolve(Settings(home=Path(sys.argv[1])), print)
 
 
 def test_every_acknowledged_row_survives_the_killing_of_the_server(
-    own_home: Path, kill: Kill
+    server_home: Path, kill: Kill
 ) -> None:
-    server = resolve(Settings(home=own_home), print)
+    server = resolve(Settings(home=server_home), print)
     _create_table(server)
     acknowledged: list[int] = []
     writer = threading.Thread(target=_write_until_lost, args=(server, acknowledged))
@@ -41,7 +41,7 @@ def test_every_acknowledged_row_survives_the_killing_of_the_server(
     _wait_for(lambda: len(acknowledged) > 50)
     kill(server)
     writer.join()
-    again = resolve(Settings(home=own_home), print)
+    again = resolve(Settings(home=server_home), print)
 
     with again.connect("migrator") as connection:
         found = {number for (number,) in connection.execute("SELECT number FROM thing")}
@@ -238,11 +238,11 @@ def test_a_cold_start_takes_less_than_five_seconds(server_home: Path) -> None:
 
 
 @pytest.mark.soak
-def test_no_acknowledged_row_is_lost_in_many_killings(own_home: Path, kill: Kill) -> None:
+def test_no_acknowledged_row_is_lost_in_many_killings(server_home: Path, kill: Kill) -> None:
     for _ in range(20):
-        with suppress(psycopg.Error), resolve(Settings(home=own_home), print).administer() as it:
+        with suppress(psycopg.Error), resolve(Settings(home=server_home), print).administer() as it:
             it.execute("DROP TABLE IF EXISTS thing")
-        test_every_acknowledged_row_survives_the_killing_of_the_server(own_home, kill)
+        test_every_acknowledged_row_survives_the_killing_of_the_server(server_home, kill)
 
 
 def _embedded(server: Server) -> Embedded:
