@@ -74,8 +74,9 @@ def answered(
     objective_fen = value_fen(instance, choice)
     dual_fen = dual_bound(instance, prices)
     assert dual_fen <= objective_fen, (dual_fen, objective_fen)
-    # The solver works in floats; a bound above what was found can only be their error.
-    solver_fen = dual_fen if np.isinf(solver_bound) else int(np.floor(solver_bound))
+    # Values are whole fen, so a part of one counts as one. The solver works in floats; a bound
+    # above what was found can only be their error.
+    solver_fen = dual_fen if np.isinf(solver_bound) else int(np.ceil(solver_bound))
     bound_fen = max(dual_fen, min(solver_fen, objective_fen))
     return Answer(
         choice=choice,

@@ -18,7 +18,9 @@ _COST_SCALE: Final = 100.0
 _ERROR: Final = 1e-7
 """The solver's tolerance for the sign of a reduced cost."""
 _ABSOLUTE: Final = 1e-6
-"""A gap, in its own unit, at which it stops."""
+"""A gap, in its own unit, at which it stops,"""
+_PART_OF_A_FEN: Final = 0.9
+"""and one in fen: values are whole fen, so nothing better lies between."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def solve_integer(
     lowered = Lowered.of(relaxation)
     model = _model(lowered.relaxation, pairs, is_integer=True)
     solver = model.solver
-    gap *= lowered.lower / lowered.step
+    gap = max(gap * lowered.lower / lowered.step, _PART_OF_A_FEN)
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", max(gap / model.unit, _ABSOLUTE))
     if nodes is not None:
@@ -134,6 +136,7 @@ def solve_plain(
         return replace(solved, is_done=False)
     hear(replace(solved, is_done=False))
     model.solver.setOptionValue("mip_rel_gap", 0.0)
+    model.solver.setOptionValue("mip_abs_gap", _PART_OF_A_FEN)
     return _run(model, relaxation, pairs, deadline)
 
 

@@ -118,7 +118,8 @@ class _Search:
 
     @property
     def bound(self) -> float:
-        return max(self.priced.value, self.solver_bound)
+        """What no value goes below; the solver's is rounded up, since values are whole fen."""
+        return max(self.priced.value, float(np.ceil(self.solver_bound)))
 
     @property
     def is_over(self) -> bool:
