@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from tables import answer_of_a_row
 
-from tallygrid.core.condition import Answers, Facts, answer, missing_facts
+from tallygrid.core.condition import Answers, Facts, answer, can_be, missing_facts, settled
 from tallygrid.core.money import GREATEST_FEN
 from tallygrid.core.programme import FactSpec, Texts
 from tallygrid.core.sql import ConditionError, condition
@@ -218,3 +218,18 @@ def test_only_the_facts_that_would_decide_are_missing(
     found = missing_facts(node, answers) if answers[node] is None else ()
 
     assert found == missing
+
+
+@pytest.mark.parametrize(("joined", "is_left"), [("OR", False), ("AND", True)])
+def test_what_is_settled_in_every_part_is_settled(
+    joined: str,
+    is_left: bool,  # noqa: FBT001  # what joining nothing comes to
+) -> None:
+    """No part alone settles the whole, and the second is settled though a fact is unknown."""
+    other = {"OR": "AND", "AND": "OR"}[joined]
+    node = condition(f"admitted {joined} (admitted {other} spend IS NULL)", FACTS)
+
+    left = settled(node, {"admitted": is_left})
+
+    assert answer(left, {}) is is_left
+    assert can_be(left, ()) == (is_left, not is_left)

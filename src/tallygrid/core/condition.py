@@ -198,6 +198,8 @@ def settled(node: Node, facts: Facts) -> Node:
     if decides in args:
         return decides
     left = [arg for arg in args if arg.op != "literal"]
+    if not left:
+        return literal(node.op == "and", "boolean")
     return left[0] if len(left) == 1 else Node(node.op, "boolean", tuple(left))
 
 
