@@ -74,6 +74,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         ("  - id: related-party\n", "  - id: purpose\n", "`purpose` stands twice"),
         ("    clause: 2026 guide, minimum rent\n", "", "clause` is missing"),
         ("zone: Asia/Shanghai", "zone: Asia/Nowhere", "no time zone `Asia/Nowhere`"),
+        ("stacking:\n", "stacking: true\nstackings:\n", "`stacking` is True"),
         ("edition: issued", "edition: reported", "needs `claim`"),
         ("edition: issued", "edition: issued\ncontradicts: x", "An issued edition has no"),
         ("field: tax.value", "field: taxes.value", "`taxes.value` is not a field that is open"),

@@ -186,11 +186,16 @@ def _over_issued(document: Document, issued_path: Path) -> dict[str, Any]:
         raise FileError([document.mistake(("contradicts",), problem, remedy)])
     own = document.data
     merged = {**issued, **own}
-    if isinstance(own.get("sources"), dict):
-        merged["sources"] = {**issued.get("sources", {}), **own["sources"]}
-    if "open" not in own:
-        still_open = set(open_fields(merged))
-        merged["open"] = [i for i in issued.get("open", []) if i.get("field") in still_open]
+    both = issued.get("sources"), own.get("sources")
+    if all(isinstance(sources, dict) for sources in both):
+        merged["sources"] = {**issued["sources"], **own["sources"]}
+    if "open" not in own and isinstance(issued.get("open"), list):
+        still_open = tuple(open_fields(merged))
+        merged["open"] = [
+            item
+            for item in issued["open"]
+            if not isinstance(item, dict) or item.get("field") in still_open
+        ]
     return merged
 
 
@@ -211,9 +216,10 @@ def _with_facts(document: Document, data: dict[str, Any], vocabulary: Vocabulary
     if "other_award" in _bases(data):
         sources.append(OTHER_AWARD_FACT)
     sources += [TAXES[name] for one in _amounts(data) if (name := f"{one}_fen") in TAXES]
-    if data.get("stacking"):
+    stacking = data.get("stacking")
+    if isinstance(stacking, dict) and stacking:
         sources += [OTHER_FUNDS_FACT, CLAIMED_FACT]
-        sources += [HIGHER_AWARD_FACT] if "higher_only" in data["stacking"] else []
+        sources += [HIGHER_AWARD_FACT] if "higher_only" in stacking else []
     named: Mapping[str, FactSpec] = {
         name: vocabulary[name] for name in [*used, *sources] if name in vocabulary
     }
