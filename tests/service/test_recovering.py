@@ -1,16 +1,19 @@
 """Money that was paid wrongly is asked back, once, and what becomes of it is booked."""
 
+from contextlib import suppress
 from fractions import Fraction
 
 import pytest
-from desk import AT, CATALOGUE, CITY, SERVER, Desk, wanted
+from desk import AT, CATALOGUE, CITY, SERVER, Desk, DiedError, wanted
 
 from tallygrid.core.payment import Receipt
 from tallygrid.service import paying, recovering
 from tallygrid.service.buying import UnknownError
-from tallygrid.service.intent import ConflictError
+from tallygrid.service.intent import Compose, ConflictError, carry_out
+from tallygrid.service.office import Office
 from tallygrid.service.paying import Payment, ReceiptError
 from tallygrid.service.recovering import ActError, Clawback, Demand, ExcessiveError
+from tallygrid.service.wish import Answer, Wish
 
 PROVIDER = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code
 PAID_FEN = 1_500_000
@@ -173,4 +176,44 @@ def test_what_comes_after_it_was_written_off_is_booked_once_the_demand_is_reopen
     assert _one(paid).state == "recovered"
     with pytest.raises(ActError, match="nothing more can be done"):
         recovering.write_off(paid.office, "K-1", at=AT)
+    assert paid.problems() == ()
+
+
+@pytest.mark.parametrize("transactions", range(1, 7))
+def test_an_act_that_was_cut_short_is_finished_before_its_opposite(
+    paid: Desk, transactions: int
+) -> None:
+    _demand(paid, "K-1", 500_000)
+    with suppress(DiedError):
+        recovering.write_off(paid.dying(transactions), "K-1", at=AT)
+
+    with suppress(ActError):  # where it was cut short before it was written down
+        recovering.reopen(paid.office, "K-1", at=AT)
+    assert (_one(paid).state, _where(paid)[1:]) == ("demanded", [500_000, 0])
+
+    recovering.write_off(paid.office, "K-1", at=AT)
+    with suppress(DiedError):
+        recovering.reopen(paid.dying(transactions), "K-1", at=AT)
+    recovering.write_off(paid.office, "K-1", at=AT)
+
+    assert (_one(paid).state, _where(paid)[1:]) == ("written_off", [0, 500_000])
+    assert paid.problems() == ()
+
+
+def test_an_act_that_somebody_else_overtakes_is_worked_out_anew(
+    paid: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demand is given up between the counting of earlier acts and the reopening."""
+    _demand(paid, "K-1", 500_000)
+
+    def overtaken(office: Office, wish: Wish, compose: Compose, *, anew: bool) -> Answer:
+        monkeypatch.setattr(recovering, "carry_out", carry_out)
+        recovering.write_off(paid.office, "K-1", at=AT)
+        return carry_out(office, wish, compose, anew=anew)
+
+    monkeypatch.setattr(recovering, "carry_out", overtaken)
+    for _ in range(2):
+        assert recovering.reopen(paid.office, "K-1", at=AT).accepted
+
+    assert (_one(paid).state, _where(paid)[1:]) == ("demanded", [500_000, 0])
     assert paid.problems() == ()

@@ -14,7 +14,14 @@ from tallygrid.core.books import Account, Event, Leg, reversal_of
 from tallygrid.core.clawback import NEXT_CLAWBACK, ClawbackAct, ClawbackState, clawback_after
 from tallygrid.core.key import key_of
 from tallygrid.service.buying import UnknownError
-from tallygrid.service.intent import followed, in_turn, settle_first
+from tallygrid.service.intent import (
+    PendingError,
+    carry_out,
+    followed,
+    in_turn,
+    resume,
+    settle_first,
+)
 from tallygrid.service.office import Office
 from tallygrid.service.told import ToldError, either, state
 from tallygrid.service.wish import Answer, Posting, Step, Wish
@@ -245,34 +252,48 @@ def _act(  # noqa: PLR0913  # an act, and what it moves
     receipt: str = "",
     amount_fen: int = 0,
 ) -> Answer:
-    """Do something about a demand, once for every time that it is contested."""
-    round_ = office.transact("web", lambda connection: _round(connection, name, act))
-    wish = Wish(
-        key=_key(name, act, round_, receipt),
-        kind="clawback",
-        body={"clawback": name, "act": str(act), "receipt": receipt, "amount_fen": amount_fen},
-    )
+    """Do something about a demand, once for every time that its opposite was done.
 
-    def compose(connection: Connection) -> tuple[Posting, ...]:
-        settle_first(connection, f"clawback {name}", "clawback", clawback=name)
-        one = _one(connection, name)
-        moves = ways(one)
-        recovered_fen = one.recovered_fen + amount_fen
-        whole = bool(amount_fen) and recovered_fen == one.amount_fen
-        done, now = ClawbackAct.RECOVER_REST if whole else act, ClawbackState(one.state)
-        if (now, done) not in NEXT_CLAWBACK:
-            raise ActError(name, now, act)
-        payload: Mapping[str, Any] = {
-            "does": "clawback_moved",
-            "clawback": name,
-            "state": str(clawback_after(now, done)),
-            "recovered_fen": recovered_fen,
-        }
-        events = [_event(wish, act, moves, at, round_)] if moves else []
-        steps = [Step(one.programme, "payer", event) for event in events]
-        return followed(connection, steps, payload)
+    How often that was is counted when all that is pending is settled, and again under the lock.
+    """
 
-    return in_turn(office, wish, compose, "clawback", anew=True, clawback=name)
+    def attempt() -> Answer:
+        round_ = office.transact("web", lambda connection: _round(connection, name, act))
+        wish = Wish(
+            key=_key(name, act, round_, receipt),
+            kind="clawback",
+            body={"clawback": name, "act": str(act), "receipt": receipt, "amount_fen": amount_fen},
+        )
+
+        def compose(connection: Connection) -> tuple[Posting, ...]:
+            settle_first(connection, f"clawback {name}", "clawback", clawback=name)
+            if _round(connection, name, act) != round_:
+                raise PendingError
+            one = _one(connection, name)
+            moves = ways(one)
+            recovered_fen = one.recovered_fen + amount_fen
+            whole = bool(amount_fen) and recovered_fen == one.amount_fen
+            done, now = ClawbackAct.RECOVER_REST if whole else act, ClawbackState(one.state)
+            if (now, done) not in NEXT_CLAWBACK:
+                raise ActError(name, now, act)
+            payload: Mapping[str, Any] = {
+                "does": "clawback_moved",
+                "clawback": name,
+                "state": str(clawback_after(now, done)),
+                "recovered_fen": recovered_fen,
+            }
+            events = [_event(wish, act, moves, at, round_)] if moves else []
+            steps = [Step(one.programme, "payer", event) for event in events]
+            return followed(connection, steps, payload)
+
+        return carry_out(office, wish, compose, anew=True)
+
+    while True:
+        resume(office, "clawback", clawback=name)
+        try:
+            return attempt()
+        except PendingError:
+            continue  # somebody else's act comes first
 
 
 def _given_up(one: Clawback) -> _Moves:
@@ -301,7 +322,8 @@ def _round(connection: Connection, name: str, act: ClawbackAct) -> int:
     row = connection.execute(
         """
         SELECT count(*) FROM service.intent
-        WHERE kind = 'clawback' AND settled_at IS NOT NULL AND body @> %s
+        WHERE kind = 'clawback' AND body @> %s
+          AND settled_at IS NOT NULL AND outcome ->> 'refused' IS NULL
         """,
         (Jsonb({"clawback": name, "act": str(_OPPOSITE[act])}),),
     ).fetchone()

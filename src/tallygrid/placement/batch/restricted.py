@@ -106,7 +106,7 @@ def solve_plain(
     """Solve the integer programme over some pairs from nothing, as one that can be stopped.
 
     First it is given as anybody would give it, in fen and card-hours and with the solver's own
-    tolerance, so that it finds what it would find alone; then without tolerance, from there on.
+    tolerance, so that it finds what it would find alone; then until nothing can be a fen better.
 
     Args:
         relaxation: Costs and limits.
