@@ -1,5 +1,7 @@
 """`tallygrid clawback`: money that was paid is asked back."""
 
+from collections.abc import Callable
+
 import click
 
 from tallygrid.cli.common import (
@@ -53,59 +55,26 @@ def demand(  # noqa: PLR0913  # one argument per option
     click.echo(words)
 
 
-@clawback.command()
-@click.argument("name", metavar="NAME")
-@at_option
-@click.pass_obj
-def contest(desk: Desk, name: str, at: str | None) -> None:
-    """Note that the payee contests a demand."""
-    with desk.office() as office:
-        answer = recovering.contest(office, name, at=instant(at))
-        _tell(desk, answer, name, recovering.clawbacks(office))
+def _act(name: str, act: Callable[..., Answer], about: str) -> None:
+    """Add the command of an act of which a demand's name and the day say all."""
+
+    @clawback.command(name, help=about)
+    @click.argument("name", metavar="NAME")
+    @at_option
+    @click.pass_obj
+    def command(desk: Desk, name: str, at: str | None) -> None:
+        with desk.office() as office:
+            answer = act(office, name, at=instant(at))
+            _tell(desk, answer, name, recovering.clawbacks(office))
 
 
-@clawback.command()
-@click.argument("name", metavar="NAME")
-@at_option
-@click.pass_obj
-def uphold(desk: Desk, name: str, at: str | None) -> None:
-    """Uphold a contested demand."""
-    with desk.office() as office:
-        answer = recovering.uphold(office, name, at=instant(at))
-        _tell(desk, answer, name, recovering.clawbacks(office))
-
-
-@clawback.command()
-@click.argument("name", metavar="NAME")
-@at_option
-@click.pass_obj
-def waive(desk: Desk, name: str, at: str | None) -> None:
-    """Drop a demand: the money was rightly paid."""
-    with desk.office() as office:
-        answer = recovering.waive(office, name, at=instant(at))
-        _tell(desk, answer, name, recovering.clawbacks(office))
-
-
-@clawback.command("write-off")
-@click.argument("name", metavar="NAME")
-@at_option
-@click.pass_obj
-def write_off(desk: Desk, name: str, at: str | None) -> None:
-    """Give up what will not come back."""
-    with desk.office() as office:
-        answer = recovering.write_off(office, name, at=instant(at))
-        _tell(desk, answer, name, recovering.clawbacks(office))
-
-
-@clawback.command()
-@click.argument("name", metavar="NAME")
-@at_option
-@click.pass_obj
-def reopen(desk: Desk, name: str, at: str | None) -> None:
-    """Demand again what was written off, as when money comes after all."""
-    with desk.office() as office:
-        answer = recovering.reopen(office, name, at=instant(at))
-        _tell(desk, answer, name, recovering.clawbacks(office))
+_act("contest", recovering.contest, "Note that the payee contests a demand.")
+_act("uphold", recovering.uphold, "Uphold a contested demand.")
+_act("waive", recovering.waive, "Drop a demand: the money was rightly paid.")
+_act("write-off", recovering.write_off, "Give up what will not come back.")
+_act(
+    "reopen", recovering.reopen, "Demand again what was written off, as when money comes after all."
+)
 
 
 @clawback.command()
