@@ -390,12 +390,15 @@ def _clawbacks(of: Evidence) -> Checked:
 def _settled_fen(of: Evidence, clawback: str) -> int:
     """Return how much of a demand has come back, was dropped or is given up."""
     return sum(
-        fen
-        * ((Account.of(source).kind == "recoverable") - (Account.of(target).kind == "recoverable"))
+        fen * (_is_recoverable(source) - _is_recoverable(target))
         for _, event, said in of.said("clawback_moved")
         if said["clawback"] == clawback
         for source, target, fen in event["legs"]
     )
+
+
+def _is_recoverable(code: str) -> bool:
+    return Account.of(code).kind == "recoverable"
 
 
 def _events(of: Evidence) -> Checked:
