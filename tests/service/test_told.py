@@ -70,3 +70,11 @@ def test_what_a_clawback_cannot_do_is_told_with_what_it_can() -> None:
     assert "is contested and cannot be written off" in str(error)
     assert "upheld" in str(error)
     assert "有异议" in error.sentence("zh")
+
+
+def test_several_things_that_can_be_done_are_listed_as_each_language_does() -> None:
+    error = ActError("K-1", ClawbackState.DEMANDED, ClawbackAct.REOPEN)
+
+    told = "It can be contested, recovered in part, recovered, waived or written off."
+    assert str(error).endswith(told)
+    assert error.sentence("zh").endswith("可以登记异议、部分收回、全部收回、免予追回或核销坏账。")

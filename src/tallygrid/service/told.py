@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from tallygrid.settings import Language
 from tallygrid.text import render
+from tallygrid.text.facts import listed
 from tallygrid.text.quote import exact
 
 
@@ -27,7 +28,9 @@ class _Either(Said):
         self._parts = tuple(parts)
 
     def said(self, language: Language) -> str:
-        return render("money.or", language).join(part.said(language) for part in self._parts)
+        words = [part.said(language) for part in self._parts]
+        before = listed(words[:-1], language)
+        return render("money.or", language).join(filter(None, (before, *words[-1:])))
 
 
 def state(code: str) -> Said:
