@@ -14,11 +14,12 @@ also who else was at work.
 Three things are posted: single legs; pairs of a hold and its capture; and complete redemptions,
 which hold and capture on a voucher of two funders, the applicant's cap of the year and the
 budget of a class, with evidence and a message for the application. A pair and a redemption
-count as one each. Everything is measured in turn, several rounds of it, and the ratio is the
-median of the rounds' ratios to pgbench; only ratios mean anything, absolute figures are the
-machine's. What one of each costs (CPU of the server's process and of ours, bytes of WAL,
-fsyncs) depends less on who else uses the machine; so does the second ratio, of processor time:
-on a busy machine the scheduler favours whoever has more processes.
+count as one each. Callers await in one event loop; single legs are posted once more by as many
+threads, as the service's own use cases post. Everything is measured in turn, several rounds of
+it, and the ratio is the median of the rounds' ratios to pgbench; only ratios mean anything,
+absolute figures are the machine's. What one of each costs (CPU of the server's processes and of
+ours, bytes of WAL, fsyncs) depends less on who else uses the machine; so does the second ratio,
+of processor time: on a busy machine the scheduler favours whoever has more processes.
 """
 
 import argparse
@@ -47,6 +48,7 @@ from tallygrid.core.books import Account, Event, Leg, Outcome
 from tallygrid.database import Server
 from tallygrid.database.binaries import choose
 from tallygrid.ledger.async_queue import UNDER_WAY, AsyncPostingQueue
+from tallygrid.ledger.queue import Post, PostingQueue
 from tallygrid.settings import Settings
 
 SECONDS: Final = 3.0
@@ -88,6 +90,10 @@ class Way:
     role: str
     make: Callable[[int], list[Event]]
     events_each: int
+
+
+Crowd = Callable[[Post, float, Way], tuple[list[float], float]]
+"""Callers who post for some seconds: how long each call took, and so many per second."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,8 @@ def one_round(server: Server, seconds: float) -> dict[str, Found]:
     return {
         "pgbench": pgbench(server, seconds),
         "naive": naive(server, seconds),
-        **{way.name: queued(server, seconds, way) for way in WAYS},
+        **{way.name: queued(server, seconds, way, in_an_event_loop) for way in WAYS},
+        f"{WAYS[0].name}, a thread for each caller": queued(server, seconds, WAYS[0], in_threads),
     }
 
 
@@ -309,8 +316,8 @@ def batches(server: Server, seconds: float, way: Way, size: int) -> tuple[float,
         return done / spent, (processor_us(connection) - before) / done
 
 
-def queued(server: Server, seconds: float, way: Way) -> Found:
-    """Let many callers post through the queue, each one of it at a time."""
+def queued(server: Server, seconds: float, way: Way, crowd: Crowd) -> Found:
+    """Let many callers post through a queue, each one of it at a time."""
     with ExitStack() as stack:
         administrator = stack.enter_context(server.administer(server.database))
         connections = [
@@ -331,7 +338,7 @@ def queued(server: Server, seconds: float, way: Way) -> Found:
                 free.put(connection)
 
         before = cost(connections, administrator)
-        spent_s, per_s = asyncio.run(crowd(AsyncPostingQueue(lent), seconds, way))
+        spent_s, per_s = crowd(lent, seconds, way)
         after = cost(connections, administrator)
     return Found(
         per_s,
@@ -340,9 +347,9 @@ def queued(server: Server, seconds: float, way: Way) -> Found:
     )
 
 
-async def crowd(posting: AsyncPostingQueue, seconds: float, way: Way) -> tuple[list[float], float]:
-    """Let many callers call for some seconds; return how long each call took, and the rate."""
-    began = time.perf_counter()
+def in_an_event_loop(lent: Post, seconds: float, way: Way) -> tuple[list[float], float]:
+    """Let many callers await for some seconds; return how long each call took, and the rate."""
+    posting = AsyncPostingQueue(lent)
     spent_s: list[float] = []
 
     async def caller() -> None:
@@ -351,7 +358,37 @@ async def crowd(posting: AsyncPostingQueue, seconds: float, way: Way) -> tuple[l
             assert all(outcome.accepted for outcome in outcomes)
             spent_s.append(time.perf_counter() - start)
 
-    await asyncio.gather(*(caller() for _ in range(CALLERS)))
+    async def all_callers() -> None:
+        await asyncio.gather(*(caller() for _ in range(CALLERS)))
+
+    began = time.perf_counter()
+    asyncio.run(all_callers())
+    return spent_s, len(spent_s) / (time.perf_counter() - began)
+
+
+def in_threads(lent: Post, seconds: float, way: Way) -> tuple[list[float], float]:
+    """Let a thread for each caller post, as the service's own use cases do; return the same."""
+    posting = PostingQueue(lent)
+
+    def call() -> None:
+        outcomes = posting.post(way.role, PROGRAMME, way.make(1))
+        assert all(outcome.accepted for outcome in outcomes)
+
+    return threads(call, seconds)
+
+
+def threads(call: Callable[[], object], seconds: float) -> tuple[list[float], float]:
+    """Call in many threads for some seconds; return how long each call took, and the rate."""
+    spent_s: list[float] = []
+
+    def caller(_: int) -> None:
+        while (start := time.perf_counter()) - began < seconds:
+            call()
+            spent_s.append(time.perf_counter() - start)
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(CALLERS) as pool:
+        list(pool.map(caller, range(CALLERS)))
     return spent_s, len(spent_s) / (time.perf_counter() - began)
 
 
@@ -434,33 +471,26 @@ def held_and_captured(*legs: Leg, **said: Any) -> list[Event]:  # noqa: ANN401  
 def naive(server: Server, seconds: float) -> Found:
     """Let many callers transfer the naive way, over the connections that a server can take."""
     free: queue.SimpleQueue[Connection[Any]] = queue.SimpleQueue()
-    spent_s: list[float] = []
 
-    def caller(_: int) -> None:
-        while (start := time.perf_counter()) - began < seconds:
-            connection = free.get()
-            try:
-                transfer(connection)
-            finally:
-                free.put(connection)
-            spent_s.append(time.perf_counter() - start)
+    def call() -> None:
+        connection = free.get()
+        try:
+            transfer(connection)
+        finally:
+            free.put(connection)
 
     with ExitStack() as stack:
         connections = [stack.enter_context(server.connect("web")) for _ in range(CONNECTIONS)]
         for connection in connections:
             free.put(connection)
-        server_us = sum(map(processor_us, connections))
-        client_us, began = time.process_time() * 1e6, time.perf_counter()
-        with ThreadPoolExecutor(CALLERS) as pool:
-            list(pool.map(caller, range(CALLERS)))
-        per_s = len(spent_s) / (time.perf_counter() - began)
-        client_us = time.process_time() * 1e6 - client_us
-        server_us = sum(map(processor_us, connections)) - server_us
-    done = len(spent_s)
-    return Found(per_s, p99_ms(spent_s), server_us / done, client_us / done, 0, 0)
+        before = sum(map(processor_us, connections)), time.process_time() * 1e6
+        spent_s, per_s = threads(call, seconds)
+        after = sum(map(processor_us, connections)), time.process_time() * 1e6
+    server_us, client_us = ((b - a) / len(spent_s) for a, b in zip(before, after, strict=True))
+    return Found(per_s, p99_ms(spent_s), server_us, client_us, 0, 0)
 
 
-def transfer(connection: Connection[Any]) -> int:
+def transfer(connection: Connection[Any]) -> None:
     """Move one fen the naive way."""
     target = random.randint(1, VOUCHERS)  # noqa: S311  # not a secret
     lock = "SELECT balance_fen FROM naive.account WHERE id = %s FOR UPDATE"
@@ -476,7 +506,6 @@ def transfer(connection: Connection[Any]) -> int:
             "INSERT INTO naive.transfer (key, source, target, amount_fen) VALUES (%s, 0, %s, 1)",
             [uuid4(), target],
         )
-    return 1
 
 
 def verification(server: Server) -> float:
