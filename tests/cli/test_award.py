@@ -79,8 +79,8 @@ def test_why_the_books_said_no_is_told_with_what_to_do(terminal: Terminal, tmp_p
     facts.write_text(json.dumps({**known, **SMALL}), encoding="utf-8")
     begin = ("notice", "begin", "--programme", NAME, "--facts", facts, "--contract", "ZZ")
     for name in ("N-1", "N-2"):
-        told = terminal.types(*begin, "--id", name, *AT)
-        assert "it is awarded when its batch is closed" in told.stdout
+        told = terminal.does(*begin, "--id", name, *AT)
+        assert "it is awarded when its batch is closed" in told
     more = ("--year", 2026, "--yuan", 200_000, "--document", "more", *AT)
     terminal.does("books", "appropriate", "--programme", NAME, *more)
 
@@ -94,3 +94,17 @@ def test_why_the_books_said_no_is_told_with_what_to_do(terminal: Terminal, tmp_p
     refused = {one["application"]: one["refused"] for one in terminal.reads(*words)}
     assert refused["N-1"] is None
     assert refused["N-2"]["code"] == "insufficient"
+
+
+def test_what_waits_for_the_close_of_its_batch_is_not_refused(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    """A script that begins notices or rewards work goes on, as one that applies does."""
+    facts = tmp_path / "case.json"
+    known = json.loads(FACTS.read_text(encoding="utf-8"))
+    for way in (("notice", "begin"), ("reward",)):
+        case = (*way, "--programme", NAME, "--facts", facts, "--contract", way[0], *AT)
+        facts.write_text(json.dumps({**known, **SMALL}), encoding="utf-8")
+        assert "it is awarded when its batch is closed" in terminal.does(*case, "--id", way[0])
+        facts.write_text(json.dumps({**known, **SMALL, "provider_pflops": 1}), encoding="utf-8")
+        terminal.fails(*case, "--id", f"{way[0]}-2")

@@ -35,7 +35,7 @@ def begin(desk: Desk, /, **case: Any) -> None:  # noqa: ANN401  # the options of
     with desk.office() as office:
         applied = decided(office, "notice", **case)
     tell_applied(desk, applied)
-    if applied.state not in {"in_notice", "awarded", "withdrawn"}:
+    if not applied.in_batch and applied.state not in {"in_notice", "awarded", "withdrawn"}:
         sys.exit(REFUSED)
 
 

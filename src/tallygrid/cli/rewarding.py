@@ -21,7 +21,7 @@ def reward(desk: Desk, /, **case: Any) -> None:  # noqa: ANN401  # the options o
         applied = decided(office, "ex_post", **case)
         if applied.state != "awarded":
             tell_applied(desk, applied)
-            sys.exit(REFUSED)
+            sys.exit(0 if applied.in_batch else REFUSED)
         award = office.transact("web", lambda it: lowering.find(it, applied.application))
     words = render(
         "money.done.ex_post",

@@ -109,8 +109,7 @@ def tell_applied(desk: Desk, one: Applied) -> None:
     """Tell one decision, and what became of its application."""
     said = outcome_said(one.decision, desk.language)
     desk.out.print(f"{one.decision.programme}: {said}", markup=False, soft_wrap=True)
-    waits_for_close = one.state == "approved" and one.decision.issuable
-    state = "barred" if one.barred else "in_batch" if waits_for_close else one.state
+    state = "barred" if one.barred else "in_batch" if one.in_batch else one.state
     words = render(
         f"cli.applied.{state}",
         desk.language,

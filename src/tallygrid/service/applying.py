@@ -45,6 +45,11 @@ class Applied:
     barred: str = ""
     """`RELATION PROGRAMME` where a voucher of that programme on the contract bars this one."""
 
+    @property
+    def in_batch(self) -> bool:
+        """Tell whether nothing is wrong, and it is awarded when its batch is closed."""
+        return self.state == "approved" and self.decision.issuable
+
 
 def apply(
     office: Office, scheme: Scheme, request: Request, *, at: datetime, way: Way = "voucher"
