@@ -1,5 +1,6 @@
 """What was interrupted is carried to its end; what somebody is at, or was told of, is let be."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -16,7 +17,8 @@ from tallygrid.service.office import Office
 from tallygrid.service.wish import Posting, Wish
 
 AVAILABLE: Final = Account.of(f"available::city@{AT.year}")
-CUT: Final = Wish(key_of("a test's cut"), "reduce", {"programme": CITY})
+BODY: Final = {"programme": CITY, "year": AT.year, "name": "K-1"}
+CUT: Final = Wish(key_of("a test's cut"), "reduce", BODY)
 WAYS: Final = [
     pytest.param(intent.recover, 2, id="recover"),
     pytest.param(lambda office: intent.resume(office, "reduce", programme=CITY), 1, id="resume"),
@@ -131,3 +133,49 @@ def test_whoever_hangs_keeps_the_same_request_waiting_for_so_long_and_no_longer(
 
     assert funded.voucher(CITY, "A-1", 7_500_000) == "V-A-1"
     assert funded.problems() == ()
+
+
+def test_whoever_has_the_row_of_an_intent_is_named(
+    funded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is then the row that is waited for, while the intent's lock is one's own."""
+    monkeypatch.setattr(intent, "PATIENCE_S", 0.05)
+    with pytest.raises(DiedError):
+        intent.carry_out(funded.dying(1), CUT, _cut(7))
+    with funded.server.connect("web") as stopped:
+        stopped.execute("SELECT FROM service.intent WHERE key = %s FOR UPDATE", (CUT.key,))
+        with pytest.raises(HungError) as told:
+            intent.recover(funded.office)
+
+        assert f"pg_terminate_backend({stopped.info.backend_pid})" in str(told.value)
+
+    assert intent.recover(funded.office) == 1
+
+
+def test_whoever_keeps_the_one_at_it_waiting_is_named(
+    funded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ending the one that waits would help nobody: the next would wait as long."""
+    monkeypatch.setattr(intent, "PATIENCE_S", 0.05)
+    lock = "SELECT FROM service.progress FOR UPDATE"
+    with funded.server.connect("web") as stopped, funded.server.connect("web") as waiting:
+        stopped.execute(lock)
+        waiting.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (str(CUT.key),))
+        waiting.pgconn.send_query(lock.encode())
+        while not stopped.execute(
+            "SELECT FROM pg_locks WHERE pid = %s AND NOT granted", (waiting.info.backend_pid,)
+        ).fetchall():
+            time.sleep(0.01)
+        with pytest.raises(HungError) as told:
+            intent.carry_out(funded.office, CUT, _cut(7))
+
+        assert f"pg_terminate_backend({stopped.info.backend_pid})" in str(told.value)
+        waiting.close()
+
+
+def test_no_process_is_named_where_none_is_at_it_any_more() -> None:
+    told = HungError(CUT, None)
+
+    assert "which one is not known" in str(told)
+    assert "无法确定" in told.sentence("zh")
+    assert "pg_terminate_backend" not in str(told) + told.sentence("zh")

@@ -63,8 +63,12 @@ class ConflictError(ToldError):
 class HungError(ToldError):
     """Another process is at the same thing, and does not come to its end."""
 
-    def __init__(self, wish: Wish, pid: int) -> None:
-        super().__init__("hung", name=_named(wish), seconds=PATIENCE_S, pid=pid)
+    def __init__(self, wish: Wish, pid: int | None) -> None:
+        values = {"name": _named(wish), "seconds": PATIENCE_S}
+        if pid is None:
+            super().__init__("hung_by_unknown", **values)
+        else:
+            super().__init__("hung", pid=pid, **values)
 
 
 def carry_out(office: Office, wish: Wish, compose: Compose, *, anew: bool = False) -> Answer:
@@ -327,17 +331,29 @@ def _alone(connection: Connection, wish: Wish, *, again: bool) -> Intent | Answe
     return Intent(wish, postings_of(written))
 
 
-def _at_it(connection: Connection, key: UUID) -> int:
-    """Return which of the server's processes has an intent's lock; 0 if none has it any more."""
+def _at_it(connection: Connection, key: UUID) -> int | None:
+    """Return which of the server's processes keeps an intent from us, if one does still.
+
+    That is whoever has its lock or its row; or, where that one waits itself, whom it waits for.
+    """
     row = connection.execute(
         """
-        SELECT pid FROM pg_locks
-        WHERE locktype = 'advisory' AND granted
-          AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0)
+        WITH RECURSIVE at_it (pid) AS (
+            SELECT pid FROM pg_locks
+            WHERE granted AND pid <> pg_backend_pid() AND (
+                (locktype = 'advisory'
+                 AND (classid::bigint << 32) | objid::bigint = hashtextextended(%(key)s::text, 0))
+                OR transactionid = (SELECT xmax FROM service.intent WHERE key = %(key)s)
+            )
+            UNION
+            SELECT unnest(pg_blocking_pids(pid)) FROM at_it
+        )
+        SELECT pid FROM at_it
+        WHERE pid NOT IN (0, pg_backend_pid()) AND pg_blocking_pids(pid) = '{}'
         """,
-        (str(key),),
+        {"key": key},
     ).fetchone()
-    return 0 if row is None else int(row[0])
+    return None if row is None else int(row[0])
 
 
 def _is_free(connection: Connection, key: UUID) -> bool:
