@@ -10,14 +10,25 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import click
 import pytest
+from psycopg.errors import DiskFull
 from terminal import AT, FACTS, Terminal
 
 import tallygrid as package
 from tallygrid.cli import COMMANDS, tallygrid
-from tallygrid.cli.telling import known
+from tallygrid.cli.common import Desk
+from tallygrid.cli.telling import known, told
+from tallygrid.database.error import DatabaseError
+from tallygrid.files.payments.port import MissingAccountError
+from tallygrid.ledger.queue import OverloadError
+from tallygrid.service.intent import HungError
+from tallygrid.service.leasing import CardsError
+from tallygrid.service.purchase import Cards
+from tallygrid.service.wish import Wish
+from tallygrid.sites.port import OrderConflictError, SiteUnreachableError
 
 LOADED = """
 from tallygrid.cli import main
@@ -107,6 +118,28 @@ def test_every_error_of_ours_has_an_exit_code() -> None:
     }  # by a sweep, as what is left of it and as its file's mistake
     caught |= {"BusyError", "NoListError", "TokenError"}  # answered over HTTP
     assert {kind.__name__ for kind in ours - set(known())} <= caught
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CardsError("J-1", Cards("A100", 8, 60), "S", [3, 1]),
+        DatabaseError("silent", seconds=9, log="log"),
+        DiskFull("could not extend file"),
+        HungError(Wish(UUID(int=1), "prepare", {"batch": "B-1"}), None),
+        MissingAccountError(("city",)),
+        OrderConflictError(UUID(int=1)),
+        OverloadError("a-programme", waiting=4096, retry_after_s=3),
+        SiteUnreachableError("local", "wrapper.log"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_anybody_may_meet_is_told_in_both_languages(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for language, shape in (("en", r"[^一-龥]+"), ("zh", r".*[一-龥].*")):
+        assert told(error, Desk.of(language)) is not None
+        assert re.fullmatch(shape, capsys.readouterr().err.strip())
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,13 @@ _KNOWN: Final = {
     "tallygrid.service.statement.NoPartyError": WRONG_INPUT,
     "tallygrid.sites.port.OrderConflictError": REFUSED,
     "tallygrid.sites.port.SiteUnreachableError": REFUSED,
+    "tallygrid.text.error.SentenceError": REFUSED,
 }
 """Every mistake that carries its own sentence, by name: no module is loaded to ask."""
+
+
+_OTHERS: Final = {"psycopg.errors.DiskFull": "database.disk_full"}
+"""The sentence of what others raise, by name: it has none of its own."""
 
 
 def told(error: Exception, desk: Desk | None) -> int | None:
@@ -71,10 +76,10 @@ def told(error: Exception, desk: Desk | None) -> int | None:
     if isinstance(error, (click.ClickException, click.exceptions.Exit, click.Abort)):
         return None
     for kind in type(error).__mro__:
-        code = _KNOWN.get(f"{kind.__module__}.{kind.__qualname__}")
-        if code is not None:
-            click.echo(_sentence(error, desk), err=True)
-            return code
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        if name in _KNOWN:
+            click.echo(_sentence(error, name, desk), err=True)
+            return _KNOWN[name]
     if isinstance(error, OSError) and error.filename and error.errno != errno.EPIPE:
         click.echo(f"{error.filename}: {error.strerror}.", err=True)
         return REFUSED
@@ -92,7 +97,12 @@ def _loaded(name: str) -> type:
     return found
 
 
-def _sentence(error: Exception, desk: Desk | None) -> str:
+def _sentence(error: Exception, name: str, desk: Desk | None) -> str:
     """Return what an error says, in the desk's language where it can."""
+    from tallygrid.text import render
+
+    language = desk.language if desk else "en"
+    if name in _OTHERS:
+        return render(_OTHERS[name], language, why=" ".join(str(error).split()))
     in_language = getattr(error, "sentence", None)
-    return in_language(desk.language) if in_language and desk else str(error)
+    return in_language(language) if in_language else str(error)

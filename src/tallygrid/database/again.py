@@ -58,7 +58,7 @@ class Sessions:
                 passing = not isinstance(error, DatabaseError) or error.code in _PASSING
                 if not (passing and self._forget_if_lost(role)) or time.monotonic() > deadline:
                     raise
-                self._voice.say("again", why=str(error).splitlines()[0])
+                self._voice.say("again", why=self._why(error))
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _PAUSE_S_MAX)
 
@@ -79,6 +79,11 @@ class Sessions:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _why(self, error: Exception) -> str:
+        if isinstance(error, DatabaseError):
+            return error.sentence(self._voice.language)
+        return str(error).splitlines()[0]
 
     def _attempt(self, role: str, work: Callable[[Connection[TupleRow]], T]) -> T:
         connection = self._connection(role)

@@ -24,6 +24,7 @@ from typing import Final
 import psycopg
 
 from tallygrid.core.books import Event, Outcome
+from tallygrid.text.error import SentenceError
 
 Post = Callable[[str, str, Sequence[Event]], tuple[Outcome, ...]]
 """Posts a role's events to a programme as one batch, in a transaction of its own."""
@@ -36,16 +37,14 @@ _PATIENCE_S: Final = 30
 """Longer than this a caller is not asked to wait before it tries again."""
 
 
-class OverloadError(Exception):
+class OverloadError(SentenceError):
     """More events wait than will be posted soon; nothing of this call was posted."""
 
     def __init__(self, programme: str, waiting: int, retry_after_s: int) -> None:
         self.waiting = waiting
         self.retry_after_s = retry_after_s
-        super().__init__(
-            f"{waiting} events wait for the books of {programme}. "
-            f"Nothing was posted; ask again with the same key in {retry_after_s} s."
-        )
+        values = {"programme": programme, "waiting": waiting, "retry_after_s": retry_after_s}
+        super().__init__("ledger.outcome.overload", **values)
 
 
 class PostingQueue:

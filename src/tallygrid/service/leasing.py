@@ -16,16 +16,15 @@ from tallygrid.service import reservations
 from tallygrid.service.intent import settle_first, unsettled
 from tallygrid.service.office import Office
 from tallygrid.service.purchase import Cards
+from tallygrid.service.told import ToldError
 
 
-class CardsError(Exception):
+class CardsError(ToldError):
     """The cards that were quoted have been taken meanwhile."""
 
     def __init__(self, purchase: str, cards: Cards, site: str, free: list[int]) -> None:
-        super().__init__(
-            f"{purchase} wants {cards.cards} {cards.model} at {site}, of which {sum(free)} are "
-            f"free for so long, {max(free, default=0)} of them on one node. Ask for a new quote."
-        )
+        counts = {"cards": cards.cards, "free": sum(free), "most": max(free, default=0)}
+        super().__init__("no_cards", purchase=purchase, model=cards.model, site=site, **counts)
 
 
 def lease(office: Office, purchase: str, cards: Cards, site: str, *, at: datetime) -> bool:

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from tallygrid.settings import Language
 from tallygrid.text import render
+from tallygrid.text.error import SentenceError
 from tallygrid.text.facts import listed
 from tallygrid.text.quote import exact
 
@@ -48,13 +49,11 @@ def quantity(number: Fraction, unit: str) -> Said:
     return Said(f"unit.{unit}", quantity=exact(number))
 
 
-class ToldError(Exception):
+class ToldError(SentenceError):
     """Something that cannot be done as asked; the sentence says what would be right."""
 
-    def __init__(self, code: str, **values: object) -> None:
-        self.code = f"money.{code}"
-        self.values = values
-        super().__init__(self.sentence("en"))
+    def __init__(self, code: str, /, **values: object) -> None:
+        super().__init__(f"money.{code}", **values)
 
     def sentence(self, language: Language) -> str:
         """Return what is wrong, and what would be right, in a language."""

@@ -154,7 +154,7 @@ class LocalSite:
             ) as process,
         ):
             if process.wait() != 0:
-                raise SiteUnreachableError("local", f"its wrapper did not start; see {log.name}")
+                raise SiteUnreachableError("local", log.name)
 
 
 def _stored_order(folder: Path) -> JobOrder:

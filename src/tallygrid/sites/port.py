@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from tallygrid.core.job import JobOrder, Status, Usage
+from tallygrid.text.error import SentenceError
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,15 @@ class SitePort(Protocol):
         ...
 
 
-class OrderConflictError(Exception):
+class OrderConflictError(SentenceError):
     """A key names one order for ever."""
 
     def __init__(self, key: UUID) -> None:
-        super().__init__(
-            f"Job {key} was accepted with other contents. "
-            f"A new intention needs a new key; the job under this one is unchanged."
-        )
+        super().__init__("sites.conflict", key=key)
 
 
-class SiteUnreachableError(Exception):
+class SiteUnreachableError(SentenceError):
     """The site did not answer, so nothing is known about the job."""
 
-    def __init__(self, site: str, reason: str) -> None:
-        super().__init__(f"Site {site} did not answer: {reason}. Its jobs may still be running.")
+    def __init__(self, site: str, log: str) -> None:
+        super().__init__("sites.unreachable", site=site, log=log)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tallygrid.core.payment import PaymentOrder, Receipt
+from tallygrid.text.error import SentenceError
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,11 @@ class PaymentBatch:
     """The account of every funder and payee, for formats that go to a bank."""
 
 
-class MissingAccountError(Exception):
+class MissingAccountError(SentenceError):
     """A bank is asked to pay, and it is not known from or to which account."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self.names = names
-        super().__init__(
-            f"No account is known of {', '.join(names)}. "
-            "Add a row for each to the file of --accounts."
-        )
+        super().__init__("paying.no_account", names=", ".join(names))
 
 
 Statement = Callable[[Collection[str]], tuple[Receipt, ...]]
