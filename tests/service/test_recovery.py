@@ -2,12 +2,10 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 import pytest
 from desk import AT, CITY, Desk, DiedError, wanted
-from psycopg import Connection
 
 from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.key import key_of
@@ -26,30 +24,6 @@ WAYS: Final = [
 """How what lies unsettled is carried out, and with which transaction it has been listed."""
 _GO_ON: Final = "SELECT pg_advisory_unlock_all()"
 """A server's process that ends lets go a moment after its connection is closed."""
-
-_Found = TypeVar("_Found")
-
-
-@dataclass(frozen=True)
-class SlowOffice(Office):
-    """An office that is overtaken by somebody else after so many transactions."""
-
-    meanwhile: Callable[[], None] = lambda: None
-    left: list[int] = field(default_factory=lambda: [0])
-
-    def transact(self, role: str, work: Callable[[Connection], _Found]) -> _Found:
-        """Run work; if it is time, let the other thing happen first."""
-        self.left[0] -= 1
-        if self.left[0] == -1:
-            self.meanwhile()
-        return super().transact(role, work)
-
-
-def _slow(desk: Desk, transactions: int, meanwhile: Callable[[], None]) -> SlowOffice:
-    base = desk.office
-    return SlowOffice(
-        base.sessions, base.catalogue, base.site, meanwhile=meanwhile, left=[transactions]
-    )
 
 
 def _cut(fen: int) -> Compose:
@@ -76,7 +50,7 @@ def test_what_was_refused_meanwhile_is_not_done_behind_ones_back(
         assert not intent.carry_out(funded.office, CUT, too_much).accepted
         funded.appropriate(CITY, 10, name="more")
 
-    carry_on(_slow(funded, listed, tell))
+    carry_on(funded.overtaken(listed, tell))
 
     assert _free_fen(funded) == before_fen + 10
     answer = intent.given(funded.office, CUT.key)
@@ -98,7 +72,7 @@ def test_what_was_worked_out_anew_meanwhile_is_what_is_posted(
         with pytest.raises(DiedError):
             intent.carry_out(funded.dying(1), CUT, _cut(7), anew=True)
 
-    assert carry_on(_slow(funded, listed, ask_again)) == 1
+    assert carry_on(funded.overtaken(listed, ask_again)) == 1
 
     assert _free_fen(funded) == before_fen - 7
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from desk import AT, CITY, FIRM, PROVINCE, Desk, DiedError, wanted
@@ -21,6 +22,7 @@ from tallygrid.service import buying, pricing, running, working
 from tallygrid.service.each import each
 from tallygrid.service.evidence import HistoryError
 from tallygrid.service.office import Office
+from tallygrid.service.purchase import Purchase, StateError
 from tallygrid.service.told import ToldError
 from tallygrid.service.working import Done, Task
 from tallygrid.sites.local import LocalSite
@@ -31,6 +33,13 @@ MINUTE = timedelta(minutes=1)
 
 def _never(_: datetime) -> int:
     raise RuntimeError("no")
+
+
+def _await_end(office: Office, job: UUID) -> None:
+    deadline = time.monotonic() + 60
+    while not office.site.find(job).state.ended:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 class Day:
@@ -179,13 +188,42 @@ def test_a_job_of_one_site_is_not_begun_again_at_another(funded: Desk, tmp_path:
 
     assert not running.follow(elsewhere, purchase).ended
     assert other.find(job).state is not JobState.UNKNOWN
-    while not funded.office.site.find(job).state.ended:
-        time.sleep(0.02)
+    _await_end(funded.office, job)
     for back in (running.follow, partial(running.start, at=AT)):  # it is not lost after all
         with pytest.raises(ToldError, match="J-1 is run by another site"):
             back(funded.office, purchase)
     assert funded.purchase("J-1").state == "running"
     other.cancel(job)
+
+
+@pytest.mark.parametrize("expected", ["", "0" * 64], ids=["billed", "given up"])
+def test_a_job_that_is_taken_over_at_any_moment_is_settled_by_one_site_alone(
+    funded: Desk, tmp_path: Path, expected: str
+) -> None:
+    """What the first site has measured stands, or the other begins anew: never both."""
+    other = LocalSite(tmp_path, slots=8)
+    elsewhere = Office(funded.office.sessions, funded.office.catalogue, other)
+    workload = {"cards": 8, "command": ["true"], "time_limit_s": 60, "expected_sha256": expected}
+    for moment in range(6):
+        name = f"J-{moment}"
+        voucher = funded.voucher(CITY, name, 7_500_000)
+        purchase = funded.buy(wanted(name, voucher, contract=name, workload=workload, **CARDS))
+        running.start(funded.office, purchase, at=AT)
+        _await_end(funded.office, running.job_key(purchase))
+
+        overtaken = funded.overtaken(moment, partial(_take_over, elsewhere, purchase))
+        with suppress(ToldError):
+            running.follow(overtaken, purchase)
+
+    rows = funded.rows("SELECT served_by, state FROM service.purchase")
+    found = {(site == other.identity, state) for site, state in rows}
+    assert found == {(True, "running"), (False, "failed" if expected else "settled")}
+    assert funded.problems() == ()
+
+
+def _take_over(office: Office, purchase: Purchase) -> None:
+    with suppress(StateError):
+        running.take_over(office, purchase)
 
 
 def test_vouchers_whose_time_is_over_are_ended_in_every_programme(funded: Desk) -> None:

@@ -106,6 +106,21 @@ class DyingOffice(Office):
         return super().transact(role, work)
 
 
+@dataclass(frozen=True)
+class OvertakenOffice(Office):
+    """An office that is overtaken by somebody else after so many transactions."""
+
+    meanwhile: Callable[[], None] = lambda: None
+    left: list[int] = field(default_factory=lambda: [0])
+
+    def transact(self, role: str, work: Callable[[Connection], _Found]) -> _Found:
+        """Run work; if it is time, let the other thing happen first."""
+        self.left[0] -= 1
+        if self.left[0] == -1:
+            self.meanwhile()
+        return super().transact(role, work)
+
+
 @dataclass
 class Desk:
     """A service at work on a database of its own."""
@@ -121,6 +136,13 @@ class Desk:
             self.office.catalogue,
             self.office.site,
             lifetime=[transactions],
+        )
+
+    def overtaken(self, transactions: int, meanwhile: Callable[[], None]) -> OvertakenOffice:
+        """Return the same office, overtaken by something else after so many transactions."""
+        base = self.office
+        return OvertakenOffice(
+            base.sessions, base.catalogue, base.site, meanwhile=meanwhile, left=[transactions]
         )
 
     def fund(self, programme: str, amount_fen: int, *, name: str = "first") -> Answer:

@@ -26,7 +26,14 @@ from tallygrid.service.intent import (
 from tallygrid.service.leasing import take
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
-from tallygrid.service.purchase import HOLD_TTL_S, Cards, Purchase, Share, require_state
+from tallygrid.service.purchase import (
+    HOLD_TTL_S,
+    Cards,
+    Purchase,
+    Share,
+    require_site,
+    require_state,
+)
 from tallygrid.service.told import Said, ToldError, state
 from tallygrid.service.voucher import Voucher
 from tallygrid.service.wish import Answer, Posting, Step, Wish, postings
@@ -103,20 +110,32 @@ def begin(office: Office, purchase: Purchase, *, at: datetime) -> Answer:
     return carry_out(office, wish, lambda connection: _begun(connection, purchase, at))
 
 
-def give_up(office: Office, purchase: Purchase, *, at: datetime, why: str) -> Answer:
+def give_up(
+    office: Office, purchase: Purchase, *, at: datetime, why: str, site: str | None = None
+) -> Answer:
     """Give back everything that was held and paid in: the purchase did not happen.
 
     Asked again for another reason, the first stands.
 
+    Args:
+        office: Where to work.
+        purchase: What was bought.
+        at: When.
+        why: For the books.
+        site: The site that says so, where a job was run.
+
     Raises:
         StateError: Part of the purchase was delivered.
+        ToldError: Another site runs the job now.
     """
     wish = Wish(key_of("give up", purchase.id), "give_up", {"purchase": purchase.id})
     while True:
         resume(office, "capture", purchase=purchase.id)
         try:
             return carry_out(
-                office, wish, lambda connection: _given_up(connection, purchase, at=at, why=why)
+                office,
+                wish,
+                lambda connection: _given_up(connection, purchase, at=at, why=why, site=site),
             )
         except PendingError:
             continue  # a line was begun in between; it is finished first, and then stands
@@ -193,11 +212,13 @@ def _begun(connection: Connection, purchase: Purchase, at: datetime) -> tuple[Po
 
 
 def _given_up(
-    connection: Connection, purchase: Purchase, *, at: datetime, why: str
+    connection: Connection, purchase: Purchase, *, at: datetime, why: str, site: str | None
 ) -> tuple[Posting, ...]:
     """Release what is still held, for a hold may have expired, and return the deposit."""
     settle_first(connection, purchase.id, "capture", purchase=purchase.id)
     require_state(connection, purchase, "held", "running")
+    if site is not None:
+        require_site(connection, purchase.id, site)
     steps = [
         Step(share.programme, "worker", replace(_about(share, "release", purchase, at), reason=why))
         for share in purchase.shares

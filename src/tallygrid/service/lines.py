@@ -23,7 +23,7 @@ from tallygrid.service.intent import (
 )
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump, load
-from tallygrid.service.purchase import Purchase, Share, require_state
+from tallygrid.service.purchase import Purchase, Share, require_site, require_state
 from tallygrid.service.wish import Answer, Posting, Step, Wish
 
 _TRIES_MAX: Final = 10
@@ -87,14 +87,23 @@ def proved_by(office: Office, document: str, *, beside: str) -> str | None:
     return office.transact("web", read)
 
 
-def capture(office: Office, purchase: Purchase, accepted: Accepted) -> Answer:
+def capture(
+    office: Office, purchase: Purchase, accepted: Accepted, *, site: str | None = None
+) -> Answer:
     """Rate what was accepted and capture it: owed from now on, once.
 
     If somebody else takes a voucher's last money in between, the line is rated again with
     what is left.
 
+    Args:
+        office: Where to work.
+        purchase: What was bought.
+        accepted: What was accepted of it.
+        site: The site that has measured it, where a job was run.
+
     Raises:
         StateError: The purchase is settled or was given up.
+        ToldError: Another site runs the job now.
     """
     wish = Wish(
         key=_key(purchase, accepted),
@@ -109,13 +118,15 @@ def capture(office: Office, purchase: Purchase, accepted: Accepted) -> Answer:
         },
     )
     for _ in range(_TRIES_MAX):
-        answer = _try(office, wish, purchase, accepted)
+        answer = _try(office, wish, purchase, accepted, site)
         if answer.refused is None or answer.refused.code != "insufficient":
             break
     return answer
 
 
-def _try(office: Office, wish: Wish, purchase: Purchase, accepted: Accepted) -> Answer:
+def _try(
+    office: Office, wish: Wish, purchase: Purchase, accepted: Accepted, site: str | None
+) -> Answer:
     while True:
         resume(office, "capture", account=str(purchase.account))
         resume(office, "give_up", purchase=purchase.id)
@@ -123,7 +134,7 @@ def _try(office: Office, wish: Wish, purchase: Purchase, accepted: Accepted) -> 
             return carry_out(
                 office,
                 wish,
-                lambda connection: _postings(connection, purchase, accepted),
+                lambda connection: _postings(connection, purchase, accepted, site),
                 anew=True,
             )
         except PendingError:
@@ -135,12 +146,14 @@ def _key(purchase: Purchase, accepted: Accepted) -> UUID:
 
 
 def _postings(
-    connection: Connection, purchase: Purchase, accepted: Accepted
+    connection: Connection, purchase: Purchase, accepted: Accepted, site: str | None
 ) -> tuple[Posting, ...]:
     """Work out a line's postings while the account it is rounded in stands still."""
     settle_first(connection, purchase.id, "give_up", purchase=purchase.id)
     settle_first(connection, str(purchase.account), "capture", account=str(purchase.account))
     require_state(connection, purchase, "held", "running", "part_delivered")
+    if site is not None:
+        require_site(connection, purchase.id, site)
     bill = next_bill(connection, purchase, accepted)
     attempt = attempts(connection, _key(purchase, accepted)) + 1
     captures = [

@@ -172,8 +172,12 @@ def of_state(connection: Connection, *states: str) -> tuple[Purchase, ...]:
     return tuple(_from_row(*row) for row in rows)
 
 
-def served_by(connection: Connection, name: str, site: str) -> str:
-    """Return which site a purchase's job is run by: this one, unless another was first."""
+def require_site(connection: Connection, name: str, site: str) -> None:
+    """Let this site run a purchase's job, and no other from now on.
+
+    Raises:
+        ToldError: Another was first.
+    """
     row = connection.execute(
         """
         UPDATE service.purchase SET served_by = coalesce(served_by, %s)
@@ -182,7 +186,8 @@ def served_by(connection: Connection, name: str, site: str) -> str:
         (site, name),
     ).fetchone()
     assert row is not None, name
-    return str(row[0])
+    if row[0] != site:
+        raise ToldError("served_elsewhere", purchase=name)
 
 
 def give_to(connection: Connection, name: str, site: str) -> None:

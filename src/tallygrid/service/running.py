@@ -16,10 +16,10 @@ from tallygrid.core.job import JobOrder, JobState, Status, Usage
 from tallygrid.core.key import key_of
 from tallygrid.service import buying, lines
 from tallygrid.service import purchase as purchases
+from tallygrid.service.intent import PendingError, resume, settle_first
 from tallygrid.service.lines import Accepted
 from tallygrid.service.office import Office
 from tallygrid.service.purchase import Purchase
-from tallygrid.service.told import ToldError
 from tallygrid.service.wish import Answer
 
 ATTEMPTS_MAX: Final = 3
@@ -57,7 +57,8 @@ def start(office: Office, purchase: Purchase, *, at: datetime) -> Answer:
     if not begun.accepted:
         buying.give_up(office, purchase, at=at, why="its hold expired before it began")
         return begun
-    _require_ours(office, purchase)
+    ours = office.site.identity
+    office.transact("web", lambda it: purchases.require_site(it, purchase.id, ours))
     attempt, status = _latest(office, purchase)
     if status.state is JobState.UNKNOWN:
         office.site.submit(_order(purchase, attempt))
@@ -78,36 +79,36 @@ def follow(office: Office, purchase: Purchase) -> Followed:
         return Followed(status.state, attempt, None, None if begun.accepted else begun)
     if not status.state.ended:
         return Followed(status.state, attempt)
-    _require_ours(office, purchase)
-    usage = status.usage
+    usage, ours = status.usage, office.site.identity
     if status.state in _BILLED and usage is not None and _is_as_expected(purchase, usage):
-        answer = lines.capture(office, purchase, _accepted(purchase, usage))
+        answer = lines.capture(office, purchase, _accepted(purchase, usage), site=ours)
     else:
         why = f"job ended as {status.state}; nothing that can be accepted was measured"
-        answer = buying.give_up(office, purchase, at=purchase.placed_at, why=why)
+        answer = buying.give_up(office, purchase, at=purchase.placed_at, why=why, site=ours)
     return Followed(status.state, attempt, usage, answer)
 
 
 def take_over(office: Office, purchase: Purchase) -> None:
     """Let this site run a purchase's job anew, because the one that ran it is lost for good.
 
+    What that one has settled by now stands.
+
     Raises:
         StateError: Its work has not begun, or is over.
     """
-    ours = office.site.identity
+    ours, ends = office.site.identity, ("capture", "give_up")
 
     def taken(connection: Connection) -> None:
+        settle_first(connection, purchase.id, *ends, purchase=purchase.id)
         purchases.require_state(connection, purchase, "running")
         purchases.give_to(connection, purchase.id, ours)
 
-    office.transact("web", taken)
-
-
-def _require_ours(office: Office, purchase: Purchase) -> None:
-    """Let this site run a purchase's job, and no other from now on."""
-    ours = office.site.identity
-    if office.transact("web", lambda it: purchases.served_by(it, purchase.id, ours)) != ours:
-        raise ToldError("served_elsewhere", purchase=purchase.id)
+    while True:
+        resume(office, *ends, purchase=purchase.id)
+        try:
+            return office.transact("web", taken)
+        except PendingError:
+            continue  # its site began to settle it in between; that is finished first
 
 
 def _latest(office: Office, purchase: Purchase) -> tuple[int, Status]:
