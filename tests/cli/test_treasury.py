@@ -173,10 +173,12 @@ def _paid(terminal: Terminal, folder: Path, programme: str) -> str:
     batch = ("pay", "--programme", programme, "--batch", "june", "--out", sent, *AT)
     terminal.does(*batch)
     (row,) = csv.DictReader(sent.read_text(encoding="utf-8").splitlines())
+    text = "payment,receipt,amount_yuan,paid\n"
     for number, paid in (("T-1", "no"), ("T-2", "yes")):
-        line = f"{row['payment']},{number},{row['amount_yuan']},{paid}"
-        receipts.write_text(f"payment,receipt,amount_yuan,paid\n{line}\n", encoding="utf-8")
+        text += f"{row['payment']},{number},{row['amount_yuan']},{paid}\n"
+        receipts.write_text(text, encoding="utf-8")
         terminal.does("confirm", receipts, *AT)
         if paid == "no":
             assert "sent once more: 1" in terminal.does(*batch, "--again")
+            assert "was booked already" in terminal.fails("confirm", receipts, *AT)
     return row["payment"]

@@ -1,13 +1,13 @@
 """Every format of payments does the same: what is written can be paid, what comes back is read."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from xml.etree import ElementTree as ET
 
 import pytest
+from banking import ANSWERS, Given, camt_of, csv_of, entry_of
 
 from tallygrid.core.money import yuan
 from tallygrid.core.payment import PaymentOrder, Receipt
@@ -39,62 +39,9 @@ ACCOUNTS: Final = {
     "province": BankAccount("4000124", "102100099996"),
     "91999999DEM000102Y": BankAccount("6222001", "103100000026"),
 }
-OURS: Final = frozenset({"july-0001", "july-0002", "july-0003", "july-city-2026"})
-"""By what a bank names payments that were sent, and a block of them."""
+OURS: Final = dict.fromkeys(("july-0001", "july-0002", "july-0003", "july-city-2026"))
+"""By what a bank names payments that were sent, each once, and a block of them."""
 BATCH: Final = PaymentBatch("july", AT, ORDERS, ACCOUNTS)
-
-
-class Given(NamedTuple):
-    """One receipt, to be written as a treasury or bank writes it."""
-
-    payment: str
-    number: str
-    amount: str
-    is_paid: bool = True
-
-
-def _csv(receipts: list[Given]) -> str:
-    rows = [
-        f"{one.payment},{one.number},{one.amount},{'yes' if one.is_paid else 'no'}"
-        for one in receipts
-    ]
-    return "\n".join(["payment,receipt,amount_yuan,paid", *rows]) + "\n"
-
-
-def _entry(one: Given, *, version: str = "08", currency: str = "CNY", status: str = "BOOK") -> str:
-    """Return an entry with every element that the schema wants, in its order."""
-    side, family = ("DBIT", "DMCT") if one.is_paid else ("CRDT", "RRTN")
-    returned = "" if one.is_paid else "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>"
-    amount = f'<Amt Ccy="{currency}">{one.amount}</Amt>'
-    detail = f"{amount}<CdtDbtInd>{side}</CdtDbtInd>"
-    code = f"<Cd>{status}</Cd>"
-    if version == "02":  # no amount of its own, and the status without a choice
-        detail, code = f"<AmtDtls><TxAmt>{amount}</TxAmt></AmtDtls>", status
-    return f"""
-      <Ntry>{amount}<CdtDbtInd>{side}</CdtDbtInd><Sts>{code}</Sts>
-        <BookgDt><Dt>2026-08-03</Dt></BookgDt><AcctSvcrRef>{one.number}</AcctSvcrRef>
-        <BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd><SubFmlyCd>{family}</SubFmlyCd></Fmly></Domn></BkTxCd>
-        <NtryDtls><TxDtls><Refs><EndToEndId>{one.payment}</EndToEndId></Refs>
-          {detail}{returned}</TxDtls></NtryDtls></Ntry>"""
-
-
-def _camt(entries: str, *, version: str = "08") -> str:
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
-<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.{version}">
-  <BkToCstmrStmt>
-    <GrpHdr><MsgId>S-1</MsgId><CreDtTm>2026-08-04T08:00:00+08:00</CreDtTm></GrpHdr>
-    <Stmt><Id>1</Id><CreDtTm>2026-08-04T08:00:00+08:00</CreDtTm>
-      <Acct><Id><Othr><Id>4000123</Id></Othr></Id></Acct>
-      <Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">1.00</Amt>
-        <CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-08-03</Dt></Dt></Bal>{entries}</Stmt>
-  </BkToCstmrStmt>
-</Document>"""
-
-
-ANSWERS: Final[dict[str, Callable[[list[Given]], str]]] = {
-    "csv": _csv,
-    "iso20022": lambda receipts: _camt("".join(_entry(one) for one in receipts)),
-}
 
 
 @pytest.fixture(params=FORMATS)
@@ -142,10 +89,24 @@ def test_what_was_paid_and_what_came_back_is_read(form: str, tmp_path: Path) -> 
     )
 
 
+def test_what_was_said_last_of_a_payment_is_read_last(form: str, tmp_path: Path) -> None:
+    """It came back, was sent again, and arrived: one file may tell of both."""
+    given = [
+        Given("july-0001", "T-1", "60000.00", is_paid=False),
+        Given("july-0002", "T-2", "0.01"),
+        Given("july-0001", "T-3", "60000.00", on="<Dt>2026-08-05</Dt>"),
+    ]
+
+    found = _read(form, ANSWERS[form](given), tmp_path)
+
+    assert Receipt("july-0002", "T-2", 1) in found
+    assert [one for one in found if one.payment == "july-0001"][-1].number == "T-3"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 def test_the_treasurys_table_may_be_in_any_usual_encoding(tmp_path: Path, encoding: str) -> None:
     file = tmp_path / "receipts.csv"
-    file.write_text(_csv([Given("七月-0001", "豫财支〔2026〕7号", "1.00")]), encoding=encoding)
+    file.write_text(csv_of([Given("七月-0001", "豫财支〔2026〕7号", "1.00")]), encoding=encoding)
 
     assert format_of(file).read(file)(OURS) == (Receipt("七月-0001", "豫财支〔2026〕7号", 100),)
 
@@ -246,16 +207,16 @@ def test_a_bank_is_not_asked_without_an_account() -> None:
 
 def test_what_is_pending_or_is_not_ours_is_passed_over(tmp_path: Path) -> None:
     ours = Given("july-0001", "T-1", "1.00000")
-    pending = _entry(Given("july-0002", "T-2", "1"), status="PDNG")
-    fee = _entry(Given("NOTPROVIDED", "T-3", "5"))
-    rent = _entry(Given("RENT-7", "T-4", "5"))
-    customer = _entry(Given("INVOICE-9", "T-5", "5")).replace("DBIT", "CRDT")
+    pending = entry_of(Given("july-0002", "T-2", "1"), status="PDNG")
+    fee = entry_of(Given("NOTPROVIDED", "T-3", "5"))
+    rent = entry_of(Given("RENT-7", "T-4", "5"))
+    customer = entry_of(Given("INVOICE-9", "T-5", "5")).replace("DBIT", "CRDT")
     others = pending + fee + rent + customer
 
-    assert _read("iso20022", _camt(_entry(ours) + others), tmp_path) == (
+    assert _read("iso20022", camt_of(entry_of(ours) + others), tmp_path) == (
         Receipt("july-0001", "T-1", 100),
     )
-    assert _mistakes("iso20022", _camt(others), tmp_path)
+    assert _mistakes("iso20022", camt_of(others), tmp_path)
 
 
 def test_payments_that_are_booked_together_without_their_names_are_told(tmp_path: Path) -> None:
@@ -263,7 +224,7 @@ def test_payments_that_are_booked_together_without_their_names_are_told(tmp_path
       <Sts><Cd>BOOK</Cd></Sts><BkTxCd><Prtry><Cd>X</Cd></Prtry></BkTxCd><NtryDtls><Btch>
       <PmtInfId>july-city-2026</PmtInfId><NbOfTxs>2</NbOfTxs></Btch></NtryDtls></Ntry>"""
 
-    problems = _mistakes("iso20022", _camt(together), tmp_path)
+    problems = _mistakes("iso20022", camt_of(together), tmp_path)
 
     assert problems == ["The payments of 'july-city-2026' are booked together, and none is named."]
 
@@ -278,27 +239,76 @@ def test_payments_that_are_booked_together_without_their_names_are_told(tmp_path
 def test_a_return_is_known_by_its_reason_or_its_code(
     tmp_path: Path, said: str, otherwise: str
 ) -> None:
-    entry = _entry(Given("july-0001", "T-1", "1.00", is_paid=False))
+    entry = entry_of(Given("july-0001", "T-1", "1.00", is_paid=False))
     assert said in entry
 
-    found = _read("iso20022", _camt(entry.replace(said, otherwise)), tmp_path)
+    found = _read("iso20022", camt_of(entry.replace(said, otherwise)), tmp_path)
 
     assert found == (Receipt("july-0001", "T-1", 100, is_paid=False),)
 
 
 def test_the_older_version_of_a_statement_is_read_too(tmp_path: Path) -> None:
-    entry = _entry(Given("july-0001", "T-1", "1.00"), version="02")
+    entry = entry_of(Given("july-0001", "T-1", "1.00"), version="02")
 
     for text in (entry, entry.replace("TxAmt", "InstdAmt")):
-        assert _read("iso20022", _camt(text, version="02"), tmp_path)[0].amount_fen == 100
+        assert _read("iso20022", camt_of(text, version="02"), tmp_path)[0].amount_fen == 100
 
 
 def test_what_went_and_came_back_in_one_statement_came_back(tmp_path: Path) -> None:
     entries = [Given("july-0001", "T-1", "1.00"), Given("july-0001", "T-2", "1.00", is_paid=False)]
 
-    found = _read("iso20022", _camt("".join(map(_entry, entries))), tmp_path)
+    found = _read("iso20022", camt_of("".join(map(entry_of, entries))), tmp_path)
 
     assert found == (Receipt("july-0001", "T-2", 100, is_paid=False),)
+
+
+@pytest.mark.parametrize(
+    ("booked", "last"),
+    [
+        ("D1@3 R1@4 D2@5", "D2"),
+        ("D2@5 R1@4 D1@3", "D2"),
+        ("D1@3 R1@3 D2@3", "D2"),
+        ("D1@3 R1@4 D2@5 R2@5", "R2"),
+        ("R1@4 D2@5", "D2"),
+        ("R1@4 D1@4", "R1"),
+        ("D1@ R1@", "R1"),
+        ("D1@3 D2@3", "D1 D2"),
+        ("D1@3 D2@4 R1@5", "D1 D2 R1"),
+        ("R1@ D2@5", "R1 D2"),
+    ],
+)
+def test_of_several_entries_the_last_counts_if_their_order_is_told(
+    tmp_path: Path, booked: str, last: str
+) -> None:
+    """A return is of a payment that was booked before it, or on the same day, or on none told."""
+    entries = [
+        Given("july-0001", name, "1.00", is_paid=name[0] == "D", on=f"<Dt>2026-08-0{day}</Dt>")
+        for name, day in (one.split("@") for one in booked.split())
+    ]
+
+    found = _read("iso20022", camt_of("".join(map(entry_of, entries))), tmp_path)
+
+    assert [one.number for one in found] == last.split()
+
+
+def test_what_was_booked_before_a_payment_was_sent_again_answers_it_not(tmp_path: Path) -> None:
+    """A statement of the days before, read late, says nothing of the new attempt."""
+    sent = datetime(2026, 8, 4, 20, tzinfo=UTC)  # the fifth, in China
+    days = ("<Dt>2026-08-03</Dt>", "<DtTm>2026-08-04T15:59:00Z</DtTm>", "<Dt>2026-08-05</Dt>")
+    file = tmp_path / "statement.xml"
+    numbers = []
+    for given in ([Given("july-0001", "T-1", "1.00", on=on)] for on in days):
+        file.write_text(ANSWERS["iso20022"]([*given, Given("july-0002", "T-2", "1.00")]))
+        numbers.append([one.number for one in ISO.read(file)({**OURS, "july-0001": sent})])
+
+    assert numbers == [["T-2"], ["T-2"], ["T-2", "T-1"]]
+    that_day = [
+        Given("july-0001", "T-3", "1.00", is_paid=False, on=days[2]),
+        Given("july-0001", "T-4", "1.00", on=days[2]),
+    ]
+    file.write_text(ANSWERS["iso20022"](that_day))
+    found = ISO.read(file)({**OURS, "july-0001": sent})
+    assert [one.number for one in found] == ["T-3", "T-4"], "of which attempt is T-4?"
 
 
 @pytest.mark.parametrize(
@@ -308,9 +318,9 @@ def test_what_went_and_came_back_in_one_statement_came_back(tmp_path: Path) -> N
 def test_an_entry_that_is_neither_a_payment_nor_a_return_is_told(
     tmp_path: Path, change: tuple[str, str]
 ) -> None:
-    entry = _entry(Given("july-0001", "T-1", "1.00")).replace(*change)
+    entry = entry_of(Given("july-0001", "T-1", "1.00")).replace(*change)
 
-    assert _mistakes("iso20022", _camt(entry), tmp_path)
+    assert _mistakes("iso20022", camt_of(entry), tmp_path)
 
 
 ATTACKS: Final = {
@@ -324,8 +334,8 @@ ATTACKS: Final = {
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_file_makes_us_read_another_or_grow(tmp_path: Path, attack: str) -> None:
-    entry = _entry(Given("july-0001", "T-1", "&b;" if "grow" in attack else "1.00"))
-    text = _camt(entry).replace("?>\n", f"?>\n{ATTACKS[attack]}", 1)
+    entry = entry_of(Given("july-0001", "T-1", "&b;" if "grow" in attack else "1.00"))
+    text = camt_of(entry).replace("?>\n", f"?>\n{ATTACKS[attack]}", 1)
 
     problems = _mistakes("iso20022", text, tmp_path)
 

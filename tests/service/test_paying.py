@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
+from banking import ANSWERS, Given
 from desk import AT, CATALOGUE, CITY, OTHER_FIRM, SERVER, Desk, DiedError, wanted
 
-from tallygrid.core.books import Event, Outcome
+from tallygrid.core.books import Event, Outcome, Problem
+from tallygrid.core.money import yuan
 from tallygrid.core.payment import Receipt
+from tallygrid.files.payments import FORMATS
 from tallygrid.ledger.queue import OverloadError
 from tallygrid.service import paying, recovering
 from tallygrid.service.intent import ConflictError
@@ -356,6 +361,74 @@ def test_a_failed_payment_is_sent_again_under_its_own_number(owing: Desk) -> Non
     )
     assert _where(owing) == [0, 0, 1_500_000]
     assert owing.problems() == ()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_that_holds_both_attempts_of_a_payment_is_booked(
+    owing: Desk, tmp_path: Path, form: str
+) -> None:
+    """Whatever the format; the other payments of the file too, and the whole file once."""
+    _earn_of_other_payee(owing)
+    good, failed = paying.prepare(owing.office, programme=CITY, batch="B-1", at=AT)
+    back = _given(failed, "R-1", AT, is_paid=False)
+    went = [_given(failed, "D-1", AT)] if form == "iso20022" else []
+    paying.confirm(owing.office, _told(owing, tmp_path, form, *went, back)[0], at=AT)
+    paying.again(owing.office, batch="B-1", at=AT)
+    later = AT + timedelta(days=2)
+    both = [*went, back, _given(failed, "D-2", later), _given(good, "D-3", later)]
+
+    for _ in range(2):
+        found, doubts = _told(owing, tmp_path, form, *both)
+        assert doubts == ()
+        assert [one.accepted for one in paying.confirm(owing.office, found, at=AT)] == [True] * 2
+
+    assert {one.id: (one.state, one.receipt) for one in paying.payments(owing.office)} == {
+        failed.id: ("confirmed", "D-2"),
+        good.id: ("confirmed", "D-3"),
+    }
+    assert owing.problems() == ()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_payment_whose_answers_cannot_be_told_apart_is_left_alone(
+    owing: Desk, tmp_path: Path, form: str
+) -> None:
+    _earn_of_other_payee(owing)
+    good, odd = paying.prepare(owing.office, programme=CITY, batch="B-1", at=AT)
+    twice = [_given(odd, number, AT) for number in ("D-1", "D-2")]
+
+    found, (doubt,) = _told(owing, tmp_path, form, *twice, _given(good, "D-3", AT))
+
+    assert doubt.code == "paying.difference.double"
+    assert [one.number for one in found] == ["D-3"]
+
+
+def test_an_answer_of_an_earlier_attempt_says_nothing_of_the_next(owing: Desk) -> None:
+    payment = _prepare(owing)
+    back = _receipt(payment, "R-1", is_paid=False)
+    paying.confirm(owing.office, [back], at=AT)
+    paying.again(owing.office, batch="B-1", at=AT)
+
+    found, (doubt,) = paying.told_apart(owing.office, [back])
+
+    assert (found, doubt.code) == ((), "paying.difference.spent")
+    new = _receipt(payment, "R-2")
+    assert paying.told_apart(owing.office, [new, back]) == ((new,), ())
+
+
+def _given(payment: Payment, number: str, at: datetime, *, is_paid: bool = True) -> Given:
+    on = f"<Dt>{at:%Y-%m-%d}</Dt>"
+    return Given(payment.id, number, yuan(payment.amount_fen), is_paid, on)
+
+
+def _told(
+    desk: Desk, folder: Path, form: str, *given: Given
+) -> tuple[tuple[Receipt, ...], tuple[Problem, ...]]:
+    """Write receipts down in a format, and read them as `confirm` does."""
+    file = folder / f"receipts{FORMATS[form].suffix}"
+    file.write_text(ANSWERS[form](list(given)), encoding="utf-8")
+    receipts = FORMATS[form].read(file)(paying.references(desk.office))
+    return paying.told_apart(desk.office, receipts)
 
 
 def test_a_failed_payment_whose_money_went_out_otherwise_is_not_sent_again(owing: Desk) -> None:

@@ -98,7 +98,9 @@ def confirm(desk: Desk, receipts: Path, *, late: bool, at: str | None) -> None:
     """Book RECEIPTS: the treasury's CSV, or a bank's statement, a camt.053 in an `.xml` file."""
     statement = format_of(receipts).read(receipts)
     with desk.office() as office:
-        found = statement(paying.references(office))
+        found, doubts = paying.told_apart(office, statement(paying.references(office)))
+        for doubt in doubts:
+            desk.log.print(render(doubt.code, desk.language, **doubt.values), markup=False)
         answers = paying.confirm(office, found, at=instant(at), late=late)
         waiting = paying.unanswered(office, found)
     refusals = [answer.refused for answer in answers if answer.refused is not None]
@@ -109,7 +111,7 @@ def confirm(desk: Desk, receipts: Path, *, late: bool, at: str | None) -> None:
         click.echo(render("paying.unanswered", desk.language, **values))
     for refused in refusals:
         tell_refused(desk, refused)
-    if refusals:
+    if refusals or doubts:
         sys.exit(REFUSED)
 
 

@@ -1,6 +1,6 @@
 """From what is owed to what is paid: the treasury's list goes out, its receipts come back."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -38,6 +38,10 @@ class Payment:
     confirmed_at: datetime | None
     attempt: int = 1
     """How often it was sent, each time under this id."""
+
+    def is_for(self, receipt: Receipt) -> bool:
+        """Tell whether a receipt is for its amount."""
+        return receipt.amount_fen == self.amount_fen
 
 
 class ReceiptError(Exception):
@@ -102,12 +106,48 @@ def confirm(
             another receipt has settled, or one that is asked back; or it was booked before the
             payment was sent again.
     """
-    known = {name: one for one in payments(office) for name in (reference_of(one.id), one.id)}
+    known = _by_name(office)
     pairs = [(known.get(receipt.payment), receipt) for receipt in dict.fromkeys(receipts)]
     if differences := office.transact("web", lambda it: _differences(it, pairs, late=late)):
         raise ReceiptError(differences)
     return tuple(
         _confirm(office, payment, receipt, at) for payment, receipt in pairs if payment is not None
+    )
+
+
+def told_apart(
+    office: Office, receipts: Iterable[Receipt]
+) -> tuple[tuple[Receipt, ...], tuple[Problem, ...]]:
+    """Return the receipts that count, one for each payment, and of which payments none is known.
+
+    A file may hold the answers to every attempt at a payment. What was booked of an earlier one
+    is passed over; a payment of which then nothing is left, or several receipts, is left alone.
+    """
+    known = _by_name(office)
+    given = tuple(dict.fromkeys(receipts))
+    spent = office.transact("web", lambda it: _spent(it, known, given))
+    said: dict[Payment | None, list[Receipt]] = {}
+    for receipt in given:
+        said.setdefault(known.get(receipt.payment), []).append(receipt)
+    count, doubts = list[Receipt](), list[Problem]()
+    for payment, found in said.items():
+        new = [one for one in found if one not in spent]
+        if payment is None or len(new) == 1 or not all(map(payment.is_for, new)):
+            count += new  # what is wrong in it is for `confirm` to say, with all else
+        elif new:
+            doubts += _contradictions((payment, one) for one in new)
+        else:
+            doubts.append(_problem("spent", found[-1], payment=payment.id))
+    return tuple(count), tuple(doubts)
+
+
+def _spent(
+    connection: Connection, known: Mapping[str, Payment], receipts: Iterable[Receipt]
+) -> frozenset[Receipt]:
+    """Return the receipts that were booked of an earlier attempt."""
+    pairs = ((known.get(one.payment), one) for one in receipts)
+    return frozenset(
+        one for payment, one in pairs if payment and _is_spent(connection, payment, one)
     )
 
 
@@ -151,12 +191,15 @@ def unanswered(office: Office, receipts: Iterable[Receipt]) -> tuple[Payment, ..
     return tuple(one for one in found if one.batch in batches and one.state == "sent")
 
 
-def references(office: Office) -> frozenset[str]:
-    """Return everything by which others may name the payments that were sent, and their blocks."""
-    found = payments(office)
-    names = {name for one in found for name in (one.id, reference_of(one.id))}
-    blocks = {block_of(one.batch, one.funder, one.fiscal_year) for one in found}
-    return frozenset(names | blocks)
+def references(office: Office) -> dict[str, datetime | None]:
+    """Return everything by which others may name the payments that were sent, and their blocks.
+
+    With a payment that was sent again stands when that was: before, it was another attempt.
+    """
+    found = _by_name(office)
+    blocks = {block_of(one.batch, one.funder, one.fiscal_year) for one in found.values()}
+    again = {name: one.sent_at if one.attempt > 1 else None for name, one in found.items()}
+    return dict.fromkeys(blocks) | again
 
 
 def payments(office: Office, *, batch: str | None = None) -> tuple[Payment, ...]:
@@ -174,6 +217,11 @@ def payments(office: Office, *, batch: str | None = None) -> tuple[Payment, ...]
         return tuple(cursor.fetchall())
 
     return office.transact("payer", load)
+
+
+def _by_name(office: Office) -> dict[str, Payment]:
+    """Return all payments, by their references and their ids."""
+    return {name: one for one in payments(office) for name in (reference_of(one.id), one.id)}
 
 
 def _batch(connection: Connection, programme: str, batch: str, at: datetime) -> tuple[Posting, ...]:
@@ -331,8 +379,14 @@ def _bar(connection: Connection, payment: Payment, receipt: Receipt) -> Problem 
     """Return why a receipt cannot be booked whatever it says: its money is, or its number."""
     if _is_late(payment, receipt) and (found := _demanded(connection, payment, receipt)):
         return found
+    spent = _is_spent(connection, payment, receipt)
+    return _problem("spent", receipt, payment=payment.id) if spent else None
+
+
+def _is_spent(connection: Connection, payment: Payment, receipt: Receipt) -> bool:
+    """Tell whether a receipt was booked before the payment was sent again."""
     if payment.attempt == 1:
-        return None
+        return False
     keys = [_key_of(payment, receipt, n) for n in range(1, payment.attempt)]
     booked = connection.execute(
         """
@@ -341,7 +395,7 @@ def _bar(connection: Connection, payment: Payment, receipt: Receipt) -> Problem 
         """,
         (keys,),
     ).fetchone()
-    return _problem("spent", receipt, payment=payment.id) if booked else None
+    return booked is not None
 
 
 def _demanded(connection: Connection, payment: Payment, receipt: Receipt) -> Problem | None:
@@ -358,7 +412,7 @@ def _demanded(connection: Connection, payment: Payment, receipt: Receipt) -> Pro
 
 
 def _difference(payment: Payment, receipt: Receipt, *, late: bool) -> Problem | None:
-    if payment.amount_fen != receipt.amount_fen:
+    if not payment.is_for(receipt):
         amounts = {"found": yuan(receipt.amount_fen), "sent": yuan(payment.amount_fen)}
         return _problem("other_amount", receipt, payment=payment.id, **amounts)
     state = "confirmed" if receipt.is_paid else "failed"

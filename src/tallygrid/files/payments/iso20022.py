@@ -6,16 +6,24 @@ a payment: a debit is the payment, a returned or reversed one is the payment tha
 """
 
 import re
-from collections.abc import Collection, Iterator
-from itertools import groupby
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from xml.sax.saxutils import escape
+from zoneinfo import ZoneInfo
 
 from tallygrid.core.money import yuan
 from tallygrid.core.payment import PaymentOrder, Receipt, block_of, reference_of
 from tallygrid.files.mistake import FileError, Mistake, shown
-from tallygrid.files.payments.port import BankAccount, MissingAccountError, PaymentBatch, Statement
+from tallygrid.files.payments.port import (
+    BankAccount,
+    MissingAccountError,
+    PaymentBatch,
+    Sent,
+    Statement,
+)
 from tallygrid.files.receipts import fen_of
 from tallygrid.files.xml import Element, read_xml
 
@@ -24,7 +32,16 @@ _CAMT: Final = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.[0-9]
 _NAME_MAX: Final = 140
 _RETURNS: Final = frozenset({"RRTN", "RPCR"})
 """Sub-families of transactions: a reversal for a payment's return, or for its cancellation."""
+_CHINA: Final = ZoneInfo("Asia/Shanghai")
+"""Whose days a bank books by."""
 _Line = tuple[int, str]
+
+
+class _Booked(NamedTuple):
+    """What an entry says of a payment, and the day on which it was booked."""
+
+    on: date | None
+    receipt: Receipt
 
 
 class Iso20022:
@@ -60,17 +77,35 @@ class Iso20022:
         return lambda ours: _of_ours(str(path), root, ours)
 
 
-def _of_ours(file: str, root: Element, ours: Collection[str]) -> tuple[Receipt, ...]:
-    """Return the receipts of our payments; of a payment that came back only that."""
+def _of_ours(file: str, root: Element, ours: Sent) -> tuple[Receipt, ...]:
+    """Return the receipts of our payments; of each the last, where that can be told."""
+    since = {name: at.astimezone(_CHINA).date() if at else date.min for name, at in ours.items()}
     mistakes: list[Mistake] = []
-    found = list(_receipts(file, root, ours, mistakes))
+    found = sorted(_receipts(file, root, since, mistakes), key=lambda one: one.on or date.min)
     if not found and not mistakes:
-        problem = "No booked entry names a payment that was sent, by its EndToEndId."
+        problem = "No booked entry answers a payment that was sent, by its EndToEndId."
         mistakes = [Mistake(file, root.line, root.column, problem, "Name another file.")]
     if mistakes:
         raise FileError(mistakes)
-    returned = {one.payment for one in found if not one.is_paid}
-    return tuple(one for one in found if not (one.is_paid and one.payment in returned))
+    said: dict[str, list[_Booked]] = {}
+    for one in dict.fromkeys(found):
+        said.setdefault(one.receipt.payment, []).append(one)
+    last = (one for name, booked in said.items() for one in _last(booked, since[name]))
+    return tuple(one.receipt for one in last)
+
+
+def _last(booked: list[_Booked], sent_on: date) -> list[_Booked]:
+    """Return what was booked last of a payment; everything, where that cannot be told.
+
+    It goes and comes back in turn. A bank may list a day in any order: a return before the one
+    payment of its day is of that payment, unless it was sent again on that very day.
+    """
+    match booked:
+        case [(on, Receipt(is_paid=False)), (same_on, Receipt(is_paid=True))] if on == same_on:
+            return booked if on == sent_on else booked[:1]
+    in_turn = all(one.receipt.is_paid != next_.receipt.is_paid for one, next_ in pairwise(booked))
+    is_in_order = len({one.on is None for one in booked}) == 1
+    return booked[-1:] if in_turn and is_in_order else booked
 
 
 def _blocks(batch: PaymentBatch) -> Iterator[list[PaymentOrder]]:
@@ -146,24 +181,36 @@ def _document(body: list[_Line]) -> str:
 
 
 def _receipts(
-    file: str, root: Element, ours: Collection[str], mistakes: list[Mistake]
-) -> Iterator[Receipt]:
-    """Yield the receipts of a statement's booked entries, and note what cannot be read."""
+    file: str, root: Element, since: Mapping[str, date], mistakes: list[Mistake]
+) -> Iterator[_Booked]:
+    """Yield what a statement's booked entries say of payments, and note what cannot be read."""
     for entry in root.all("BkToCstmrStmt", "Stmt", "Ntry"):
         status = entry.said("Sts", "Cd") or entry.said("Sts")
         if status != "BOOK":
             continue  # pending or for information: nothing has moved
         details = list(entry.all("NtryDtls", "TxDtls"))
         if not details:
-            mistakes.extend(_nameless(file, entry, ours))
+            mistakes.extend(_nameless(file, entry, since))
+        on = _booked_on(entry)
         for detail in details:
-            if detail.said("Refs", "EndToEndId") not in ours:
-                continue  # the account's other business
+            name = detail.said("Refs", "EndToEndId")
+            if name not in since or (on is not None and on < since[name]):
+                continue  # the account's other business, or an attempt that is over
             receipt, why = _receipt(entry, detail, is_alone=len(details) == 1)
             if receipt is not None:
-                yield receipt
+                yield _Booked(on, receipt)
             else:
                 mistakes.append(Mistake(file, detail.line, detail.column, *why))
+
+
+def _booked_on(entry: Element) -> date | None:
+    """Return the day on which an entry was booked, if the bank says so."""
+    said = entry.said("BookgDt", "Dt") or entry.said("BookgDt", "DtTm")
+    try:
+        at = datetime.fromisoformat(said)
+    except ValueError:
+        return None
+    return (at.astimezone(_CHINA) if at.tzinfo else at).date()
 
 
 def _nameless(file: str, entry: Element, ours: Collection[str]) -> Iterator[Mistake]:

@@ -1,6 +1,6 @@
 """What every format of payments does: it writes a batch, and reads receipts."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -36,8 +36,10 @@ class MissingAccountError(SentenceError):
         super().__init__("paying.no_account", names=", ".join(names))
 
 
-Statement = Callable[[Collection[str]], tuple[Receipt, ...]]
-"""Returns the receipts of a file for what identifies payments that were sent, and their blocks.
+Sent = Mapping[str, datetime | None]
+"""What identifies payments that were sent, and their blocks; if again, with when that was."""
+Statement = Callable[[Sent], tuple[Receipt, ...]]
+"""Returns the receipts of a file for the payments that were sent, those of one in their order.
 
 The statement of an account holds its other business too; what is not ours is passed over.
 """
