@@ -84,13 +84,20 @@ def test_what_was_accepted_and_paid_wrongly_is_put_right(
     less = ("correct", "r", "--evidence", corrected, "--less", "7/30", *AT)
     assert "line 2: 7/30 server-months taken back" in terminal.does(*less)
     assert terminal.does(*less) == terminal.does(*less)
-    payment = _paid(terminal, tmp_path, CITY)
+    _claw_back(terminal, _paid(terminal, tmp_path, CITY))
+    assert terminal.does("books", "verify") == ""
+
+
+def _claw_back(terminal: Terminal, payment: str) -> None:
+    """Ask a part of a payment back, and book what became of it."""
     ask = ("clawback", "demand", "K-1", "--payment", payment, "--because", "idle cards")
     assert "can be asked back" in terminal.fails(*ask, "--yuan", 99_999_999)
-    assert "CN¥100.00 asked back" in terminal.does(*ask, "--yuan", 100)
-    assert "contested" in terminal.does("clawback", "contest", "K-1")
+    assert "CN¥100.00 asked back" in terminal.does(*ask, "--yuan", 100, *AT)
+    early = ("--language", "zh", "clawback", "contest", "K-1", "--at", "2026-05-01")
+    assert "不能在2026年5月1日登记异议" in terminal.fails(*early)
+    assert "contested" in terminal.does("clawback", "contest", "K-1", *AT)
     assert "cannot" in terminal.fails("clawback", "write-off", "K-1")
-    terminal.does("clawback", "uphold", "K-1")
+    terminal.does("clawback", "uphold", "K-1", *AT)
     back = ("clawback", "recover", "K-1", "--yuan", 40, "--receipt", "R-1", *AT)
     assert "CN¥40.00 of CN¥100.00 recovered" in terminal.does(*back)
     assert "written off" in terminal.does("clawback", "write-off", "K-1")
@@ -100,7 +107,6 @@ def test_what_was_accepted_and_paid_wrongly_is_put_right(
     (known,) = terminal.reads("clawback", "list")
     assert (known["state"], known["recovered_fen"]) == ("written_off", 4_000)
     assert "已核销坏账" in terminal.does("--language", "zh", "clawback", "list")
-    assert terminal.does("books", "verify") == ""
 
 
 def test_work_that_is_done_is_awarded_without_a_voucher(terminal: Terminal, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Money that was paid wrongly is asked back, once, and what becomes of it is booked."""
 
 from contextlib import suppress
+from datetime import timedelta
 from fractions import Fraction
 
 import pytest
@@ -13,6 +14,7 @@ from tallygrid.service.intent import Compose, ConflictError, carry_out
 from tallygrid.service.office import Office
 from tallygrid.service.paying import Payment, ReceiptError
 from tallygrid.service.recovering import ActError, Clawback, Demand, ExcessiveError
+from tallygrid.service.told import ToldError
 from tallygrid.service.wish import Answer, Wish
 
 PROVIDER = CATALOGUE.providers[CATALOGUE.offers[SERVER].provider].credit_code
@@ -50,8 +52,9 @@ def _where(desk: Desk) -> list[int]:
     return [desk.balance(CITY, f"{kind}:{PROVIDER}:city").total_fen for kind in kinds]
 
 
-def _recover(desk: Desk, amount_fen: int, receipt: str, year: int = AT.year) -> None:
-    recovering.recover(desk.office, "K-1", amount_fen=amount_fen, receipt=receipt, year=year, at=AT)
+def _recover(desk: Desk, amount_fen: int, receipt: str, year: int = AT.year, days: int = 0) -> None:
+    at = AT + timedelta(days)
+    recovering.recover(desk.office, "K-1", amount_fen=amount_fen, receipt=receipt, year=year, at=at)
 
 
 def test_what_is_asked_back_is_asked_back_once(paid: Desk) -> None:
@@ -140,6 +143,38 @@ def test_what_has_come_back_of_a_dropped_demand_is_not_asked_back_again(paid: De
 
     assert _demand(paid, "K-2", PAID_FEN - 400_000)
     assert _where(paid) == [0, PAID_FEN - 400_000, 0]
+
+
+def test_no_act_is_dated_before_what_it_follows(paid: Desk) -> None:
+    _demand(paid, "K-1", 500_000)
+    with pytest.raises(ToldError, match=r"contested on 10 May 2026: .* is of 11 May 2026"):
+        recovering.contest(paid.office, "K-1", at=AT - timedelta(days=1))
+    with pytest.raises(ToldError, match="recovered in part on 10 May 2026"):
+        _recover(paid, 1, "R-1", days=-1)
+
+    assert recovering.contest(paid.office, "K-1", at=AT + timedelta(days=5)).accepted
+    assert recovering.contest(paid.office, "K-1", at=AT - timedelta(days=1)).accepted, "the same"
+    with pytest.raises(ToldError, match=r"upheld on 15 May 2026: .* 16 May 2026"):
+        recovering.uphold(paid.office, "K-1", at=AT + timedelta(days=4))
+    earlier_that_day = AT + timedelta(days=5, hours=-1)
+    assert recovering.uphold(paid.office, "K-1", at=earlier_that_day).accepted
+
+    assert (_one(paid).state, _one(paid).recovered_fen) == ("demanded", 0)
+
+
+def test_receipts_are_booked_in_any_order_but_nothing_else_is_dated_before_them(
+    paid: Desk,
+) -> None:
+    _demand(paid, "K-1", 500_000)
+    _recover(paid, 200_000, "R-2", days=5)
+    _recover(paid, 100_000, "R-1", days=2)
+
+    with pytest.raises(ToldError, match=r"written off on 15 May 2026: .* 16 May 2026"):
+        recovering.write_off(paid.office, "K-1", at=AT + timedelta(days=4))
+
+    assert recovering.write_off(paid.office, "K-1", at=AT + timedelta(days=5)).accepted
+    assert _where(paid) == [1_000_000, 0, 200_000]
+    assert paid.problems() == ()
 
 
 def test_what_will_not_come_back_is_written_off(paid: Desk) -> None:

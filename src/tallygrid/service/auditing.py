@@ -88,7 +88,12 @@ _TABLES: Final = (
         "payload",
         ("state", "receipt", "sent_at", "confirmed_at", "attempt"),
     ),
-    _Table("clawback", "clawback_demanded", "payload", ("state", "recovered_fen")),
+    _Table(
+        "clawback",
+        "clawback_demanded",
+        "payload",
+        ("state", "recovered_fen", "since", "acted_at"),
+    ),
 )
 
 _TOLD_BY_ANY: Final = """

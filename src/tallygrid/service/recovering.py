@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from tallygrid.core.books import Account, Event, Leg, reversal_of
 from tallygrid.core.clawback import NEXT_CLAWBACK, ClawbackAct, ClawbackState, clawback_after
 from tallygrid.core.key import key_of
+from tallygrid.core.window import day_of
 from tallygrid.service.buying import UnknownError
 from tallygrid.service.intent import (
     PendingError,
@@ -23,6 +24,7 @@ from tallygrid.service.intent import (
     settle_first,
 )
 from tallygrid.service.office import Office
+from tallygrid.service.publishing import in_force
 from tallygrid.service.told import ToldError, either, state
 from tallygrid.service.wish import Answer, Posting, Step, Wish
 
@@ -52,6 +54,10 @@ class Clawback:
     state: str
     why: str
     demanded_at: datetime
+    since: datetime
+    """When its state began."""
+    acted_at: datetime
+    """The latest day of all that was done about it."""
 
     @property
     def due_fen(self) -> int:
@@ -255,6 +261,11 @@ def _act(  # noqa: PLR0913  # an act, and what it moves
     """Do something about a demand, once for every time that its opposite was done.
 
     How often that was is counted when all that is pending is settled, and again under the lock.
+
+    Raises:
+        ActError: The demand's state does not allow it.
+        ToldError: It is dated before what it follows.
+        UnknownError: There is no such demand.
     """
 
     def attempt() -> Answer:
@@ -276,11 +287,13 @@ def _act(  # noqa: PLR0913  # an act, and what it moves
             done, now = ClawbackAct.RECOVER_REST if whole else act, ClawbackState(one.state)
             if (now, done) not in NEXT_CLAWBACK:
                 raise ActError(name, now, act)
+            _require_after(connection, one, act, at)
             payload: Mapping[str, Any] = {
                 "does": "clawback_moved",
                 "clawback": name,
                 "state": str(clawback_after(now, done)),
                 "recovered_fen": recovered_fen,
+                "at": at.isoformat(),
             }
             events = [_event(wish, act, moves, at, round_)] if moves else []
             steps = [Step(one.programme, "payer", event) for event in events]
@@ -294,6 +307,20 @@ def _act(  # noqa: PLR0913  # an act, and what it moves
             return attempt()
         except PendingError:
             continue  # somebody else's act comes first
+
+
+def _require_after(connection: Connection, one: Clawback, act: ClawbackAct, at: datetime) -> None:
+    """See that an act is not dated before what it follows, by the days where the programme is run.
+
+    Money follows only the demand, or what opened it again: receipts may be booked in another
+    order than they came in.
+    """
+    zone = in_force(connection)[one.programme].programme.place.zone
+    follows = one.since if act is ClawbackAct.RECOVER_PART else one.acted_at
+    before, day = day_of(follows, zone), day_of(at, zone)
+    if day < before:
+        values = {"clawback": one.id, "act": state(act), "asked": day, "before": before}
+        raise ToldError("acted_before", **values)
 
 
 def _given_up(one: Clawback) -> _Moves:
@@ -343,7 +370,7 @@ def _found(connection: Connection, name: str | None) -> tuple[Clawback, ...]:
     cursor.execute(
         """
         SELECT clawback.id, payment, programme, fiscal_year, funder, payee, clawback.amount_fen,
-          recovered_fen, clawback.state, why, demanded_at
+          recovered_fen, clawback.state, why, demanded_at, since, acted_at
         FROM service.clawback JOIN service.payment ON payment.id = clawback.payment
         WHERE clawback.id = %(name)s OR %(name)s::text IS NULL
         ORDER BY clawback.id
