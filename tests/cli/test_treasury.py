@@ -162,6 +162,9 @@ def test_a_year_ends(terminal: Terminal) -> None:
     said = terminal.does(*close, "--programme", HENAN, "--carry", "--document", "Y-1")
     assert "Carried forward" in said
     assert "Lapsed" in terminal.does(*close, "--programme", CITY, "--release", "--document", "Y-1")
+    late = ("books", "appropriate", "--programme", CITY, *YEAR, "--yuan", 1, "--document", "L-1")
+    assert "was closed under Y-1" in terminal.fails(*late, "--at", "2027-02-01")
+    assert "请列入2027年度" in terminal.fails("--language", "zh", *late, "--at", "2027-02-01")
 
     assert "No voucher is due." in terminal.does(
         "voucher", "expire", "--programme", HENAN, "--at", "2027-01-06"

@@ -1,17 +1,24 @@
 """A year is closed in both ways, with holds that are open and vouchers that are part used."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from desk import AT, CITY, Desk, scheme, wanted
+from desk import AT, CITY, PROVINCE, Desk, DiedError, scheme, wanted
 
-from tallygrid.service import buying, closing, voucher
-from tallygrid.service.closing import Close, Closed, YearError
-from tallygrid.service.intent import ConflictError
+from tallygrid.service import budgeting, buying, closing, correcting, intent, publishing, voucher
+from tallygrid.service.budgeting import Tranche
+from tallygrid.service.closing import Close, Closed
+from tallygrid.service.intent import Compose, ConflictError
+from tallygrid.service.office import Office
 from tallygrid.service.purchase import Purchase
+from tallygrid.service.wish import Answer, Wish
+from tallygrid.service.year import YearError
 
 CONTRACT_FEN = 60_000_000
 FACE_FEN = 12_000_000
@@ -129,3 +136,110 @@ def test_a_carried_voucher_keeps_what_its_caps_have_counted(funded: Desk) -> Non
     assert row is not None
     assert (row.fiscal_year, row.face_fen, row.state) == (AT.year + 1, FACE_FEN, "issued")
     assert funded.problems() == ()
+
+
+def _late(office: Office, year: int = AT.year, document: str = "late") -> Answer:
+    """Appropriate a late tranche."""
+    return budgeting.appropriate(
+        office, scheme(CITY), Tranche(year, document, {"city": 7}), at=NEW_YEAR
+    )
+
+
+def _keys(desk: Desk, kinds: str) -> list[UUID]:
+    return [key for (key,) in desk.rows(f"SELECT key FROM books.event WHERE kind ~ '{kinds}'")]  # noqa: S608
+
+
+@pytest.mark.parametrize("how", [CARRY, RELEASE])
+def test_no_new_money_comes_into_a_closed_year(funded: Desk, how: Close) -> None:
+    publishing.publish(funded.office, scheme(PROVINCE), at=AT)
+    funded.appropriate(PROVINCE, 1_000, name="P-1")
+    tranche = Tranche(AT.year, "R-1", {"city": 7})
+    assert budgeting.reduce(funded.office, scheme(CITY), tranche, at=AT).accepted
+    assert _late(funded.office, document="in time").accepted, "over, but not closed"
+    _close(funded, how)
+    before = funded.snapshot()
+
+    with pytest.raises(YearError, match=r"closed under Y-1, .* Book it in 2027"):
+        _late(funded.office)
+    moved = Tranche(AT.year, "T-1", {"city": 7})
+    with pytest.raises(YearError, match="closed under Y-1"):
+        budgeting.transfer(funded.office, scheme(PROVINCE), scheme(CITY), moved, at=NEW_YEAR)
+    with pytest.raises(YearError, match="closed under Y-1"):
+        correcting.reverse(funded.office, CITY, _keys(funded, "reduce"), at=NEW_YEAR, why="a slip")
+
+    assert funded.snapshot() == before
+    assert _late(funded.office, document="in time").accepted, "what was booked stays answered"
+    assert _late(funded.office, AT.year + 1).accepted
+    assert funded.problems() == ()
+
+
+@pytest.mark.parametrize("how", [CARRY, RELEASE])
+def test_a_year_whose_closing_is_undone_takes_money_again(funded: Desk, how: Close) -> None:
+    free_fen = funded.balance(CITY, "available::city").free_fen
+    _close(funded, how)
+
+    keys = _keys(funded, "^close_")
+    assert correcting.reverse(funded.office, CITY, keys, at=NEW_YEAR, why="too early").accepted
+    assert _late(funded.office).accepted
+
+    assert funded.balance(CITY, "available::city").free_fen == free_fen + 7
+    assert _close(funded, replace(how, document="Y-2")).budget_fen == free_fen + 7
+    with pytest.raises(YearError, match="closed under Y-2"):
+        _late(funded.office, document="later")
+    assert funded.problems() == ()
+
+
+def test_however_late_money_and_the_closing_race_nothing_is_left_in_the_year(funded: Desk) -> None:
+    """Each is cut short after so many transactions, and the other one comes."""
+    for lifetime in range(1, 7):
+        year = AT.year - lifetime
+        with suppress(DiedError):
+            _late(funded.dying(lifetime), year)
+        _close(funded, Close(year, "Y-1", carries=False))
+        intent.recover(funded.office)
+        assert funded.balance(CITY, f"available::city@{year}").free_fen == 0
+
+    for lifetime in range(1, 12):
+        year = AT.year - 10 - lifetime
+        assert _late(funded.office, year, "in time").accepted
+        with suppress(DiedError):
+            closing.close(
+                funded.dying(lifetime), scheme(CITY), Close(year, "Y-1", carries=False), at=NEW_YEAR
+            )
+        with suppress(YearError):
+            _late(funded.office, year)
+        _close(funded, Close(year, "Y-1", carries=False))
+        assert funded.balance(CITY, f"available::city@{year}").free_fen == 0
+    assert funded.problems() == ()
+
+
+def test_who_comes_between_the_asking_and_the_lock_is_settled_first(
+    funded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one writes down what it wants and dies, after this one saw that nothing was."""
+
+    def overtaken(by: Callable[[Office], object], transactions: int) -> Callable[..., Answer]:
+        def done(office: Office, wish: Wish, compose: Compose, *, anew: bool) -> Answer:
+            monkeypatch.undo()
+            with suppress(DiedError):
+                by(funded.dying(transactions))
+            (pending,) = funded.office.transact("web", intent.unsettled)
+            assert pending.wish.key != wish.key
+            return intent.carry_out(office, wish, compose, anew=anew)
+
+        return done
+
+    def close(office: Office) -> Closed:
+        return closing.close(office, scheme(CITY), last, at=NEW_YEAR)
+
+    last = Close(AT.year - 1, "Y-1", carries=False)
+    assert _late(funded.office, last.year, "in time").accepted
+    monkeypatch.setattr(intent, "carry_out", overtaken(close, 5))
+    with pytest.raises(YearError, match="closed under Y-1"):
+        _late(funded.office, last.year)
+    monkeypatch.setattr(closing, "carry_out", overtaken(_late, 2))
+    _close(funded, RELEASE)
+
+    assert intent.recover(funded.office) == 0
+    for year in (last.year, AT.year):
+        assert funded.balance(CITY, f"available::city@{year}").free_fen == 0

@@ -51,7 +51,7 @@ _KNOWN: Final = {
     "tallygrid.service.publishing.SupersededError": REFUSED,
     "tallygrid.service.purchase.StateError": REFUSED,
     "tallygrid.service.budgeting.FunderError": WRONG_INPUT,
-    "tallygrid.service.closing.YearError": REFUSED,
+    "tallygrid.service.year.YearError": REFUSED,
     "tallygrid.service.copaying.OwnShareError": REFUSED,
     "tallygrid.service.contract.ContractError": REFUSED,
     "tallygrid.service.correcting.CorrectionError": REFUSED,

@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg import Connection
+
 from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.key import key_of
 from tallygrid.core.money import split
-from tallygrid.service.intent import carry_out
+from tallygrid.service.intent import in_turn
 from tallygrid.service.office import Office
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.told import ToldError
 from tallygrid.service.wish import Answer, Posting, Wish
+from tallygrid.service.year import require_open
 
 
 class FunderError(ToldError):
@@ -49,6 +52,7 @@ def appropriate(office: Office, scheme: Scheme, tranche: Tranche, *, at: datetim
         ConflictError: The document's number stands for another sum.
         FunderError: A part is not one of the programme's funders'.
         ToldError: The programme has no such group.
+        YearError: The year is closed.
     """
     return _move(office, scheme, tranche, "appropriate", at=at)
 
@@ -76,6 +80,7 @@ def transfer(
         ConflictError: The document's number stands for another sum.
         FunderError: A part is not one of the giving programme's funders'.
         ToldError: It is the same programme.
+        YearError: The year of the taking programme is closed.
     """
     if giving.id == taking.id:
         raise ToldError("same_programme", programme=giving.id)
@@ -98,7 +103,12 @@ def transfer(
         Posting(giving.id, "web", (_event("transfer_out", wish, out, at, f"to {taking.id}"),)),
         Posting(taking.id, "web", (_event("transfer_in", wish, into, at, f"from {giving.id}"),)),
     )
-    return carry_out(office, wish, lambda _: postings)
+
+    def compose(connection: Connection) -> tuple[Posting, ...]:
+        require_open(connection, taking.id, tranche.year)
+        return postings
+
+    return in_turn(office, wish, compose, "close", anew=True, programme=taking.id)
 
 
 def _move(office: Office, scheme: Scheme, tranche: Tranche, kind: str, *, at: datetime) -> Answer:
@@ -123,7 +133,13 @@ def _move(office: Office, scheme: Scheme, tranche: Tranche, kind: str, *, at: da
     ways = {"appropriate": ("appropriation", "available"), "reduce": ("available", "appropriation")}
     legs = _legs(*ways[kind], tranche.year, tranche.parts_fen, tranche.group)
     event = Event(wish.key, kind, legs, at, reason=tranche.document)
-    return carry_out(office, wish, lambda _: (Posting(scheme.id, "web", (event,)),))
+
+    def compose(connection: Connection) -> tuple[Posting, ...]:
+        if kind == "appropriate":
+            require_open(connection, scheme.id, tranche.year)
+        return (Posting(scheme.id, "web", (event,)),)
+
+    return in_turn(office, wish, compose, "close", anew=True, programme=scheme.id)
 
 
 def _event(kind: str, wish: Wish, legs: tuple[Leg, ...], at: datetime, whither: str) -> Event:

@@ -20,13 +20,13 @@ from tallygrid.service import buying
 from tallygrid.service import purchase as purchases
 from tallygrid.service import voucher as vouchers
 from tallygrid.service.ending import end
-from tallygrid.service.intent import carry_out, followed
+from tallygrid.service.intent import PendingError, carry_out, followed, resume
 from tallygrid.service.office import Office
 from tallygrid.service.plain import load
 from tallygrid.service.publishing import Scheme
-from tallygrid.service.told import ToldError
 from tallygrid.service.voucher import Voucher
 from tallygrid.service.wish import Answer, Posting, Refused, Step, Wish, postings
+from tallygrid.service.year import YearError, settle_entering
 
 _FREE: Final = ("available", "reserved")
 _LEGS_TOGETHER: Final = 500
@@ -55,10 +55,6 @@ class Closed:
     """What was promised to nobody, or awarded without a voucher."""
     refused: tuple[Refused, ...] = ()
     """What the books refused: somebody was at it meanwhile; close once more."""
-
-
-class YearError(ToldError):
-    """A year is not over yet."""
 
 
 def close(office: Office, scheme: Scheme, how: Close, *, at: datetime) -> Closed:
@@ -138,14 +134,21 @@ def _close_budget(office: Office, programme: str, how: Close, at: datetime) -> t
 
     def compose(connection: Connection) -> tuple[Posting, ...]:
         nonlocal moved_fen
+        settle_entering(connection, programme, how.year)
         parts = _free(connection, programme, how.year)
         moved_fen = sum(fen for _, fen in parts)
         if how.carries:
             return postings(_carried(programme, parts, wish, how, at))
         return postings(list(_lapsed(programme, parts, wish, how, at)))
 
-    answer = carry_out(office, wish, compose, anew=True)
-    return moved_fen, answer
+    while True:
+        resume(office, "appropriate", "reverse", programme=programme)
+        resume(office, "transfer", to=programme)
+        try:
+            answer = carry_out(office, wish, compose, anew=True)
+        except PendingError:
+            continue  # money that was under way when the year was closed is closed with it
+        return moved_fen, answer
 
 
 def _carried(

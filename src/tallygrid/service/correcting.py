@@ -14,12 +14,20 @@ from tallygrid.core.books import REVERSED_BY, Account, Event, Leg, reversal_of
 from tallygrid.core.key import key_of
 from tallygrid.core.rating import Bill, Subsidy
 from tallygrid.service import lines
-from tallygrid.service.intent import PendingError, carry_out, followed, resume, settle_first
+from tallygrid.service.intent import (
+    PendingError,
+    carry_out,
+    followed,
+    in_turn,
+    resume,
+    settle_first,
+)
 from tallygrid.service.lines import Accepted
 from tallygrid.service.office import Office
 from tallygrid.service.purchase import Purchase, Share, require_state
 from tallygrid.service.told import ToldError, quantity
 from tallygrid.service.wish import Answer, Posting, Step, Wish, postings
+from tallygrid.service.year import require_open
 
 _REMEDIES: Final = {
     "award": "revoke",
@@ -113,14 +121,19 @@ def reverse(
 
     Raises:
         CorrectionError: An entry is not there, or is put right by another command.
+        YearError: What was taken back of an appropriation would come into a closed year.
     """
     wish = Wish(
         key=key_of("reverse", programme, *sorted(map(str, keys))),
         kind="reverse",
         body={"programme": programme, "keys": [str(key) for key in keys]},
     )
-    return carry_out(
-        office, wish, lambda connection: _reversed(connection, programme, keys, at=at, why=why)
+    return in_turn(
+        office,
+        wish,
+        lambda connection: _reversed(connection, programme, keys, at=at, why=why),
+        "close",
+        programme=programme,
     )
 
 
@@ -130,6 +143,8 @@ def _reversed(
     entries = [_reversible(connection, programme, key) for key in keys]
     for entry in entries:
         _require_other_half(connection, programme, entry, keys)
+        if entry.kind == "reduce":
+            require_open(connection, programme, entry.legs[0].source.year)
     steps = [
         Step(
             programme,
