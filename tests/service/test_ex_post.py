@@ -8,6 +8,7 @@ import pytest
 from desk import AT, CITY, FIRM, PROVINCE, Desk, DiedError, request, scheme
 
 from tallygrid.core.books import REGISTRY
+from tallygrid.core.payment import Receipt
 from tallygrid.service import applying, correcting, intent, lowering, paying
 from tallygrid.service.applying import Applied, Way
 from tallygrid.service.buying import UnknownError
@@ -63,8 +64,14 @@ def test_without_money_it_waits(desk: Desk) -> None:
     assert desk.problems() == ()
 
 
-def _lower(desk: Desk, fen: int, paper: str = "a", at: datetime = AT) -> Answer:
-    return lowering.lower(desk.office, Less("A-1", fen, sha256(paper.encode()).hexdigest()), at=at)
+def _lower(desk: Desk, fen: int, paper: str = "a", at: datetime = AT, of: str = "A-1") -> Answer:
+    return lowering.lower(desk.office, Less(of, fen, sha256(paper.encode()).hexdigest()), at=at)
+
+
+def _pay(desk: Desk, batch: str) -> None:
+    """Pay all that the city owes."""
+    (sent,) = paying.prepare(desk.office, programme=CITY, batch=batch, at=AT)
+    paying.confirm(desk.office, [Receipt(sent.id, f"T-{batch}", sent.amount_fen)], at=AT)
 
 
 def _counted_fen(desk: Desk) -> set[int]:
@@ -159,6 +166,46 @@ def test_what_is_on_its_way_or_was_never_such_an_award_is_not_lowered(funded: De
     ((key,),) = funded.rows("SELECT key FROM books.event WHERE kind = 'award_ex_post'")
     with pytest.raises(CorrectionError, match="tallygrid correct --yuan"):
         correcting.reverse(funded.office, CITY, [key], at=AT, why="a slip")
+
+
+def test_an_award_that_was_paid_is_not_lowered_out_of_what_another_one_is_owed(
+    funded: Desk,
+) -> None:
+    _award(funded, "A-1")
+    _pay(funded, "B-1")
+    _award(funded, "A-2", "C-2")
+
+    for less_fen in (1, AWARD_FEN):
+        with pytest.raises(LoweringError, match=r"clawback demand --payment B-1-0001"):
+            _lower(funded, less_fen)
+
+    assert funded.balance(CITY, f"payable:{FIRM}:city").free_fen == AWARD_FEN
+    assert _lower(funded, AWARD_FEN, of="A-2").accepted
+    assert funded.problems() == ()
+
+
+def test_an_award_whose_payment_came_back_is_lowered_until_it_is_sent_once_more(
+    funded: Desk,
+) -> None:
+    """The one after it has been paid meanwhile, and stays so."""
+    _award(funded, "A-1")
+    (first,) = paying.prepare(funded.office, programme=CITY, batch="B-1", at=AT)
+    _award(funded, "A-2", "C-2")
+    _pay(funded, "B-2")
+    paying.confirm(funded.office, [Receipt(first.id, "T-9", AWARD_FEN, is_paid=False)], at=AT)
+
+    with pytest.raises(LoweringError, match=r"--payment B-2-0001"):
+        _lower(funded, 1, of="A-2")
+    paying.again(funded.office, batch="B-1", at=AT)
+    with pytest.raises(LoweringError, match=r"--payment B-1-0001"):
+        _lower(funded, 1)
+    paying.confirm(funded.office, [Receipt(first.id, "T-10", AWARD_FEN, is_paid=False)], at=AT)
+    assert _lower(funded, 1).accepted
+
+    _pay(funded, "B-3")
+    with pytest.raises(LoweringError, match=r"--payment B-3-0001"):
+        _lower(funded, 1, "b")
+    assert funded.problems() == ()
 
 
 def test_interrupted_anywhere_it_goes_back_once(funded: Desk) -> None:

@@ -1,8 +1,8 @@
 """Lowering: an award without a voucher (事后) was too high, and a part of it is taken back.
 
-It is not paid yet, else it is asked back (`recovering`). What goes back is owed no more, and
-what the caps and the contract have counted of it is theirs again; if nothing is left of the
-award it is withdrawn, and its contract may be claimed anew.
+It was not sent yet, else it is asked back (`recovering`), whatever else is owed to the applicant.
+What goes back is owed no more, and what the caps and the contract have counted of it is theirs
+again; if nothing is left of the award it is withdrawn, and its contract may be claimed anew.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,6 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from tallygrid import ledger
 from tallygrid.core.books import REGISTRY, Account, Event, Leg
 from tallygrid.core.key import key_of
 from tallygrid.core.money import split
@@ -39,6 +38,8 @@ class Award:
     programme: str
     applicant: str
     contract: str
+    seq: int
+    """Its place in the programme's books."""
     legs: tuple[Leg, ...]
     """Its money, from what is available to what is owed, funder by funder."""
     lowered_fen: int
@@ -86,11 +87,14 @@ def find(connection: Connection, application: str) -> Award:
     if row is None:
         raise UnknownError("application", application)
     programme, applicant, contract, way = row
-    legs = _legs(connection, programme, application) if way == "ex_post" else ()
-    if not legs:
+    rows = _legs(connection, programme, application) if way == "ex_post" else []
+    if not rows:
         raise LoweringError("no_award", application=application)
+    legs = tuple(
+        Leg(Account.of(source), Account.of(target), fen) for _, source, target, fen in rows
+    )
     lowered_fen = _lowered_fen(connection, application)
-    return Award(application, programme, applicant, contract, legs, lowered_fen)
+    return Award(application, programme, applicant, contract, rows[0][0], legs, lowered_fen)
 
 
 def lower(office: Office, less: Less, *, at: datetime) -> Answer:
@@ -133,14 +137,42 @@ def _lowered(connection: Connection, less: Less, wish: Wish, at: datetime) -> tu
 
 
 def _require_owed(connection: Connection, award: Award, less: Less) -> None:
-    """See that so much is left of an award, and that it is still owed."""
+    """See that so much is left of an award, and that this money itself is still owed."""
     about = {"application": award.application, "less": less.fen}
     if less.fen > award.left_fen:
         raise LoweringError("lowers_too_much", left=award.left_fen, **about)
     for leg, fen in award.back(less.fen):
-        owed_fen = ledger.balance(connection, award.programme, leg.target).free_fen
-        if owed_fen < fen:
-            raise LoweringError("award_paid", owed=owed_fen, **about)
+        if fen and (payment := _carrier(connection, award, leg.target)):
+            raise LoweringError("award_paid", funder=leg.target.funder, payment=payment, **about)
+
+
+def _carrier(connection: Connection, award: Award, owed: Account) -> str:
+    """Return the payment that an award's money went out with; empty while it is owed.
+
+    A payment takes all that is owed. What came back goes with the next one, or with its own that
+    is sent once more.
+    """
+    rows = connection.execute(
+        """
+        SELECT payload ->> 'does', coalesce(payload ->> 'payment', payload ->> 'id')
+        FROM books.account
+        JOIN books.programme ON programme.id = account.programme
+        JOIN books.leg
+          ON leg.programme = account.programme AND account.id IN (leg.source, leg.target)
+        JOIN books.outbox ON (outbox.programme, outbox.seq) = (leg.programme, leg.seq)
+        WHERE programme.code = %s AND account.code = %s AND leg.seq > %s
+          AND payload ->> 'does' IN ('payment_sent', 'payment_again', 'payment_failed')
+        ORDER BY leg.seq
+        """,
+        (award.programme, owed.code, award.seq),
+    ).fetchall()
+    last, is_owed = "", True
+    for does, payment in rows:
+        if does == "payment_failed":
+            is_owed = is_owed or payment == last
+        elif is_owed and (does == "payment_sent" or payment == last):
+            last, is_owed = payment, False
+    return "" if is_owed else last
 
 
 def _money(connection: Connection, award: Award, less: Less, at: datetime) -> Iterator[Leg]:
@@ -174,11 +206,13 @@ def _event(name: str, wish: Wish, less: Less, legs: Sequence[Leg], at: datetime)
     return Event(key, "correct", tuple(legs), at, reason=reason, document=less.document)
 
 
-def _legs(connection: Connection, programme: str, application: str) -> tuple[Leg, ...]:
-    """Return the money of an award without a voucher; none, if it was not awarded."""
-    rows = connection.execute(
+def _legs(
+    connection: Connection, programme: str, application: str
+) -> list[tuple[int, str, str, int]]:
+    """Return place and money of an award without a voucher; none, if it was not awarded."""
+    return connection.execute(
         """
-        SELECT source.code, target.code, leg.amount_fen
+        SELECT event.seq, source.code, target.code, leg.amount_fen
         FROM books.event
         JOIN books.programme ON programme.id = event.programme
         JOIN books.leg ON (leg.programme, leg.seq) = (event.programme, event.seq)
@@ -189,7 +223,6 @@ def _legs(connection: Connection, programme: str, application: str) -> tuple[Leg
         """,
         (programme, keys_of(connection, ("award ex post",), application)),
     ).fetchall()
-    return tuple(Leg(Account.of(source), Account.of(target), fen) for source, target, fen in rows)
 
 
 def _lowered_fen(connection: Connection, application: str) -> int:
