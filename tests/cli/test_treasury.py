@@ -122,6 +122,7 @@ def test_work_that_is_done_is_awarded_without_a_voucher(terminal: Terminal, tmp_
     lower = (*amend, "--yuan", 90_000, "--document", "S-1")
     assert "Contract D-1 of" in terminal.does(*lower)
     assert "合同D-1金额现为¥90,000.00" in terminal.does("--language", "zh", *lower)
+    _sign(terminal, *amend, "--document", "S-3")
     refused = terminal.fails(*amend, "--yuan", 1, "--document", "S-2")
     assert "CN¥20,000.00 is promised on contract D-1" in refused
     back = ("correct", f"E-D-1-{CITY}", "--evidence", facts, *AT)
@@ -132,6 +133,15 @@ def test_work_that_is_done_is_awarded_without_a_voucher(terminal: Terminal, tmp_
     assert "CN¥14,999.50 awarded" in terminal.does(*words, "D-1")
     assert "应付" in terminal.does("--language", "zh", *words, "D-1")
     assert terminal.does("books", "verify") == ""
+
+
+def _sign(terminal: Terminal, *amend: object) -> None:
+    """Let another day of signing hold."""
+    assert "--signed-on for the day" in terminal.errs(*amend)
+    assert "--signed-on" in terminal.errs(*amend, "--signed-on", "yesterday")
+    right = (*amend, "--signed-on", "2026-05-02")
+    assert "counts as signed on 2 May 2026" in terminal.does(*right)
+    assert "签订日期现为2026年5月2日" in terminal.does("--language", "zh", *right)
 
 
 def test_a_notice_begins_once_and_after_its_withdrawal_under_another_name(

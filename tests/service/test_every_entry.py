@@ -80,7 +80,7 @@ def _award_and_end(desk: Desk) -> None:
     assert noticing.issue(desk.office, "N-1", at=AT).accepted
     assert noticing.withdraw(desk.office, "N-2", at=AT, why="objection 3").accepted
     ending.revoke(desk.office, "V-N-1", at=AT, why="a slip")
-    lower = Amendment(FIRM, "N-1", 6_000_000, "S-1")
+    lower = Amendment(FIRM, "N-1", "S-1", 6_000_000)
     assert contract.amend(desk.office, lower, at=AT).accepted
     for name in ("E-1", "E-2"):
         asked = request(name, contract_fen=7_500_000)

@@ -2,7 +2,8 @@
 
 import json
 from contextlib import suppress
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 import pytest
 from desk import ASSUMPTIONS, AT, CITY, FIRM, PROGRAMMES, PROVINCE, Desk, DiedError, request, scheme
@@ -92,7 +93,7 @@ def test_a_cap_whose_opening_was_undone_is_opened_again(funded: Desk) -> None:
 
 
 def _amend(desk: Desk, fen: int, document: str = "D-1") -> bool:
-    asked = Amendment(FIRM, "C-1", fen, document)
+    asked = Amendment(FIRM, "C-1", document, fen)
     return contract.amend(desk.office, asked, at=AT).accepted
 
 
@@ -122,7 +123,7 @@ def test_an_amended_contract_is_claimed_with_what_it_comes_to_now(funded: Desk) 
 def test_a_claim_that_follows_an_amendment_that_was_cut_short_finds_it(funded: Desk) -> None:
     funded.voucher(PROVINCE, "A-1", 60_000_000, contract="C-1")
     with suppress(DiedError):
-        asked = Amendment(FIRM, "C-1", 90_000_000, "D-1")
+        asked = Amendment(FIRM, "C-1", "D-1", 90_000_000)
         contract.amend(funded.dying(3), asked, at=AT)
     assert _ceiling_fen(funded) == 60_000_000
 
@@ -138,6 +139,55 @@ def test_amended_back_a_contract_is_what_it_was(funded: Desk) -> None:
     assert _ceiling_fen(funded) == 60_000_000
 
     assert funded.apply(CITY, "B-1", contract="C-1", contract_fen=60_000_000).state == "awarded"
+    assert funded.problems() == ()
+
+
+def _signed_on(desk: Desk, name: str, programme: str, day: date) -> Applied:
+    return desk.apply(
+        programme, name, contract="C-1", contract_fen=60_000_000, contract_signed_on=day
+    )
+
+
+def test_a_day_of_signing_that_was_written_wrongly_is_put_right_from_now_on(funded: Desk) -> None:
+    wrong, right = date(2026, 5, 1), date(2026, 5, 2)
+    voucher = _signed_on(funded, "A-1", PROVINCE, wrong).voucher
+    told = _signed_on(funded, "B-1", CITY, right)
+    assert told.refused is not None
+    assert (told.refused.programme, told.refused.code) == (REGISTRY, "conflict")
+    before = funded.rows("SELECT * FROM service.application WHERE id = 'A-1'")
+
+    asked = Amendment(FIRM, "C-1", "D-1", signed_on=right)
+    with suppress(DiedError):
+        contract.amend(funded.dying(2), asked, at=AT)
+    assert contract.amend(funded.office, asked, at=AT).accepted
+    with pytest.raises(ConflictError, match="Document D-1 for contract C-1"):
+        contract.amend(funded.office, replace(asked, signed_on=wrong), at=AT)
+
+    assert _signed_on(funded, "B-2", CITY, wrong).refused is not None
+    assert _signed_on(funded, "B-3", CITY, right).state == "awarded"
+    assert funded.rows("SELECT * FROM service.application WHERE id = 'A-1'") == before
+    assert voucher is not None
+    ending.revoke(funded.office, voucher, at=AT, why="the right day would have changed it")
+    assert _signed_on(funded, "A-2", PROVINCE, right).state == "awarded"
+    opened = (
+        "SELECT DISTINCT (event.occurred_at AT TIME ZONE 'UTC')::date FROM books.event"
+        " JOIN books.programme ON programme.id = event.programme"
+        " WHERE (code, event.kind) = ('registry', 'limit')"
+    )
+    assert funded.rows(opened) == [(wrong,)], "what opened it stays"
+    assert funded.problems() == ()
+
+
+def test_a_day_of_signing_that_was_right_after_all_holds_again(funded: Desk) -> None:
+    """The amount stays amended all the while."""
+    _signed_on(funded, "A-1", PROVINCE, AT.date())
+    assert _amend(funded, 90_000_000)
+    for document, day in (("D-2", date(2026, 5, 1)), ("D-3", AT.date())):
+        asked = Amendment(FIRM, "C-1", document, signed_on=day)
+        assert contract.amend(funded.office, asked, at=AT).accepted
+
+    assert _signed_on(funded, "B-1", CITY, AT.date()).refused is not None
+    assert funded.apply(CITY, "B-2", contract="C-1", contract_fen=90_000_000).state == "awarded"
     assert funded.problems() == ()
 
 

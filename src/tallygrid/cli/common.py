@@ -130,8 +130,8 @@ def write_json(data: object) -> None:
     click.echo(json.dumps(data, ensure_ascii=False, indent=2))
 
 
-def instant(written: str | None) -> datetime:
-    """Return the instant that `--at` names: a day, or a day and time; now if it is left out.
+def instant(written: str | None, option: str = "--at") -> datetime:
+    """Return the instant that an option names: a day, or a day and time; now if it is left out.
 
     It is in the zone of the programmes, so that its day is the day there.
     """
@@ -141,11 +141,11 @@ def instant(written: str | None) -> datetime:
         at = datetime.fromisoformat(written)
     except ValueError:
         message = in_language("cli.no_date", written=written)
-        raise click.BadParameter(message, param_hint="--at") from None
+        raise click.BadParameter(message, param_hint=option) from None
     if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
         years = {"first": _FIRST_YEAR, "last": _LAST_YEAR}
         message = in_language("cli.no_year", written=written, **years)
-        raise click.BadParameter(message, param_hint="--at")
+        raise click.BadParameter(message, param_hint=option)
     return at.astimezone(ZONE) if at.tzinfo else at.replace(tzinfo=ZONE)
 
 

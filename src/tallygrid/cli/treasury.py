@@ -147,21 +147,36 @@ def reverse(desk: Desk, *, name: str, keys: tuple[str, ...], why: str, at: str |
     callback=name_for_the_books,
     help="Its number, as the applicant gave it.",
 )
-@click.option("--yuan", required=True, metavar="N", help="What it comes to now.")
+@click.option("--yuan", metavar="N", help="What it comes to now.")
+@click.option("--signed-on", metavar="DATE", help="The day on which it was signed.")
 @click.option("--document", required=True, metavar="NUMBER", help="The paper: once per number.")
 @at_option
 @click.pass_obj
-def amend(
-    desk: Desk, *, applicant: str, contract: str, yuan: str, document: str, at: str | None
+def amend(  # noqa: PLR0913  # one argument per option
+    desk: Desk,
+    *,
+    applicant: str,
+    contract: str,
+    yuan: str | None,
+    signed_on: str | None,
+    document: str,
+    at: str | None,
 ) -> None:
-    """Let another amount of a contract hold: public money never comes to more."""
-    asked = Amendment(applicant, contract, yuan_of(desk, yuan, "--yuan"), document)
+    """Let another amount of a contract hold, or another day on which it was signed."""
+    if yuan is None and signed_on is None:
+        raise click.UsageError(render("money.amends_what", desk.language))
+    fen = None if yuan is None else yuan_of(desk, yuan, "--yuan")
+    day = None if signed_on is None else instant(signed_on, "--signed-on").date()
     with desk.office() as office:
+        asked = Amendment(applicant, contract, document, fen, day)
         answer = contracts.amend(office, asked, at=instant(at))
     if not answer.accepted:
         leave_refused(desk, answer.refused)
-    values = {"contract": contract, "applicant": applicant, "amount": asked.amount_fen}
-    click.echo(render("money.done.amended", desk.language, **values))
+    about = {"contract": contract, "applicant": applicant}
+    if fen is not None:
+        click.echo(render("money.done.amended", desk.language, amount=fen, **about))
+    if day is not None:
+        click.echo(render("money.done.signed", desk.language, day=day, **about))
 
 
 COMMANDS = (appropriate, reduce, transfer, close_year, amend, reverse)

@@ -1,11 +1,12 @@
 """A contract as the registry knows it: the most public money that it may bear, in all programmes.
 
 The first claim opens it, with the amount and the day that its facts give. Where the parties
-change the amount, an authority amends it: claims after that give the amount that holds now.
+change the amount, or the day was written wrongly, an authority amends it: claims after that give
+what holds now. What opened it stays in the books, and every decision as it was told.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from psycopg import Connection
@@ -34,8 +35,10 @@ class Contract:
 
     first_fen: int
     """The amount with which it was opened."""
-    signed_at: datetime
+    first_signed_at: datetime
     """The day of its signing, with which it was opened."""
+    signed_at: datetime
+    """The day of its signing that holds now."""
     limit_fen: int
     """The most public money that it may bear now."""
     free_fen: int
@@ -43,19 +46,22 @@ class Contract:
 
     @property
     def is_amended(self) -> bool:
-        """Whether another amount holds than it was opened with."""
-        return self.limit_fen != self.first_fen
+        """Whether something else holds than it was opened with."""
+        return (self.limit_fen, self.signed_at) != (self.first_fen, self.first_signed_at)
 
 
 @dataclass(frozen=True)
 class Amendment:
-    """Another amount of a contract, under the number of the paper that says so."""
+    """What else holds of a contract, under the number of the paper that says so."""
 
     applicant: str
     contract: str
-    amount_fen: int
     document: str
     """The same number is the same amendment."""
+    amount_fen: int | None = None
+    """What it comes to; None leaves that as it is."""
+    signed_on: date | None = None
+    """The day on which it was signed; None leaves that as it is."""
 
 
 def named(applicant: str, contract: str) -> str:
@@ -79,9 +85,18 @@ def used(holder: str) -> Account:
 
 def find(connection: Connection, holder: str) -> Contract | None:
     """Return a contract by its name in the books; None if nobody has claimed it."""
+    applicant, _, contract = holder.partition(".")
     row = connection.execute(
         """
         SELECT leg.amount_fen, event.occurred_at,
+          coalesce(
+            (SELECT (body ->> 'signed_on')::timestamp AT TIME ZONE 'UTC' FROM service.intent
+             WHERE kind = 'amend'
+               AND body ->> 'applicant' = %(applicant)s AND body ->> 'contract' = %(contract)s
+               AND body ? 'signed_on'
+               AND settled_at IS NOT NULL AND outcome -> 'refused' = 'null'
+             ORDER BY settled_at DESC LIMIT 1),
+            event.occurred_at),
           room.in_fen - room.out_fen + coalesce(used.in_fen - used.out_fen, 0),
           room.in_fen - room.out_fen - room.held_fen
         FROM books.programme
@@ -96,16 +111,18 @@ def find(connection: Connection, holder: str) -> Contract | None:
             "key": key_of("ceiling", holder),
             "room": room(holder).code,
             "used": used(holder).code,
+            "applicant": applicant,
+            "contract": contract,
         },
     ).fetchone()
     return None if row is None else Contract(*row)
 
 
 def amend(office: Office, asked: Amendment, *, at: datetime) -> Answer:
-    """Let another amount of a contract hold from now on.
+    """Let another amount of a contract hold from now on, or another day of signing.
 
     Raises:
-        ConflictError: The paper's number stands for another amount.
+        ConflictError: The paper's number stands for something else.
         ContractError: Nobody has claimed the contract, or more than that is promised on it.
     """
     wish = Wish(
@@ -114,8 +131,9 @@ def amend(office: Office, asked: Amendment, *, at: datetime) -> Answer:
         body={
             "applicant": asked.applicant,
             "contract": asked.contract,
-            "amount_fen": asked.amount_fen,
             "document": asked.document,
+            **({} if asked.amount_fen is None else {"amount_fen": asked.amount_fen}),
+            **({} if asked.signed_on is None else {"signed_on": asked.signed_on.isoformat()}),
         },
     )
 
@@ -134,6 +152,8 @@ def _amended(
     about = {"contract": asked.contract, "applicant": asked.applicant}
     if known is None:
         raise ContractError("no_contract", **about)
+    if asked.amount_fen is None:
+        return ()
     promised_fen = known.limit_fen - known.free_fen
     if asked.amount_fen < promised_fen:
         raise ContractError("promised", **about, promised=promised_fen, asked=asked.amount_fen)

@@ -229,8 +229,10 @@ class Issue:
         for one unit.
         """
         taken = {self._contract: voucher.face_fen, **dict.fromkeys(self._once(), 1)}
-        yield from self._contract_opened()
-        yield from (self._opening(holder, 1) for holder in self._once())
+        known = contracts.find(self.connection, self._contract)
+        opened_at = known.first_signed_at if known else self._signed_at()
+        yield from self._contract_opened(known)
+        yield from (self._opening(holder, 1, opened_at) for holder in self._once())
         yield Event(
             key=self.key("claim"),
             kind="hold",
@@ -243,25 +245,24 @@ class Issue:
             reason=f"application {self.request.id}",
         )
 
-    def _contract_opened(self) -> Iterator[Event]:
+    def _contract_opened(self, known: contracts.Contract | None) -> Iterator[Event]:
         """Open the contract; one that is open has to be what the facts say, as it holds now.
 
         The books refuse to open it a second time with anything else. Where it was amended the
         facts that opened it are something else too.
         """
-        opening = self._opening(self._contract, self._contract_fen())
-        known = contracts.find(self.connection, self._contract)
+        opening = self._opening(self._contract, self._contract_fen(), self._signed_at())
         if known is None or not known.is_amended:
             yield opening
         elif (known.limit_fen, known.signed_at) != (self._contract_fen(), self._signed_at()):
             yield replace(opening, reason=f"{opening.reason}, not as amended")
 
-    def _opening(self, holder: str, room_fen: int) -> Event:
+    def _opening(self, holder: str, room_fen: int, at: datetime) -> Event:
         return Event(
             key=key_of("ceiling", holder),
             kind="limit",
             legs=(Leg(contracts.SOURCE, contracts.room(holder), room_fen),),
-            occurred_at=self._signed_at(),
+            occurred_at=at,
             reason=f"contract {self.request.contract}",
         )
 
