@@ -189,7 +189,9 @@ def _paid(terminal: Terminal, folder: Path, programme: str) -> str:
     """Pay what a programme owes: come back once, sent again, confirmed; return the payment."""
     sent = folder / "list.csv"
     receipts = folder / "receipts.csv"
-    batch = ("pay", "--programme", programme, "--batch", "june", "--out", sent, *AT)
+    pay = ("pay", "--programme", programme, *AT)
+    assert "cannot name a file" in terminal.errs(*pay, "--batch", "../june")
+    batch = (*pay, "--batch", "june", "--out", sent)
     terminal.does(*batch)
     (row,) = csv.DictReader(sent.read_text(encoding="utf-8").splitlines())
     text = "payment,receipt,amount_yuan,paid\n"
@@ -198,6 +200,7 @@ def _paid(terminal: Terminal, folder: Path, programme: str) -> str:
         receipts.write_text(text, encoding="utf-8")
         terminal.does("confirm", receipts, *AT)
         if paid == "no":
+            assert "is on no list of batch june" in terminal.fails(*batch)
             assert "sent once more: 1" in terminal.does(*batch, "--again")
             assert "was booked already" in terminal.fails("confirm", receipts, *AT)
     return row["payment"]

@@ -1,10 +1,12 @@
 """What is owed is sent once, and the treasury's receipts are booked once or not at all."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from banking import ANSWERS, Given
@@ -346,9 +348,10 @@ def test_a_failed_payment_is_sent_again_under_its_own_number(owing: Desk) -> Non
     for n in (1, 2):
         failed = _receipt(payment, f"F-{n}", is_paid=False)
         paying.confirm(owing.office, [failed], at=AT)
-        (answer,) = paying.again(owing.office, batch="B-1", at=AT)
+        answer = paying.again(owing.office, batch="B-1", at=AT)
+        assert answer is not None
         assert answer.accepted
-        assert paying.again(owing.office, batch="B-1", at=AT) == ()
+        assert paying.again(owing.office, batch="B-1", at=AT) is None
         assert _where(owing) == [0, 1_500_000, 0]
     paying.confirm(owing.office, [_receipt(payment, "T-1")], at=AT)
 
@@ -436,11 +439,64 @@ def test_a_failed_payment_whose_money_went_out_otherwise_is_not_sent_again(owing
     paying.confirm(owing.office, [failed], at=AT)
     _prepare(owing, "B-2")
 
-    (answer,) = paying.again(owing.office, batch="B-1", at=AT)
+    answer = paying.again(owing.office, batch="B-1", at=AT)
 
+    assert answer is not None
     assert answer.refused is not None
     assert answer.refused.code == "insufficient"
     assert _where(owing) == [0, 1_500_000, 0]
+
+
+def test_what_is_sent_again_is_a_list_of_its_own(owing: Desk) -> None:
+    """A bank would pay once more what stands on two lists; and it refuses a list it knows."""
+    _earn_of_other_payee(owing)
+    waits, fails = paying.prepare(owing.office, programme=CITY, batch="B-1", at=AT)
+    assert paying.last_list(owing.office, "B-1") == (1, (waits, fails))
+    blocks = {name for name in paying.references(owing.office) if name.startswith("B-1-city")}
+
+    paying.confirm(owing.office, [_receipt(fails, is_paid=False)], at=AT)
+    assert paying.last_list(owing.office, "B-1") == (1, (waits,))
+    for lifetime in range(1, 7):
+        with suppress(DiedError):
+            paying.again(owing.dying(lifetime), batch="B-1", at=AT)
+    paying.again(owing.office, batch="B-1", at=AT)
+
+    number, (sent,) = paying.last_list(owing.office, "B-1")
+    assert (number, sent.id, sent.attempt) == (2, fails.id, 2)
+    again = {name for name in paying.references(owing.office) if name.startswith("B-1.2-city")}
+    assert len(blocks) == len(again) == 1
+    assert owing.problems() == ()
+
+
+def test_where_nothing_is_owed_there_is_no_batch(owing: Desk) -> None:
+    payment = _prepare(owing)
+    assert paying.prepare(owing.office, programme=CITY, batch="B-2", at=AT) == ()
+    assert paying.owed_fen(owing.office, CITY) == 0
+
+    paying.confirm(owing.office, [_receipt(payment, is_paid=False)], at=AT)
+    assert paying.owed_fen(owing.office, CITY) == payment.amount_fen
+    assert [one.id for one in paying.prepare(owing.office, programme=CITY, batch="B-2", at=AT)] == [
+        "B-2-0001"
+    ]
+
+
+def test_of_two_receipts_at_once_the_second_is_told_of_the_first(
+    owing: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = _prepare(owing)
+    look = paying._differences  # noqa: SLF001  # between looking and booking the other one comes
+
+    def overtaken(*given: Any, **how: Any) -> list[Problem]:  # noqa: ANN401  # passed on
+        found = look(*given, **how)
+        monkeypatch.undo()
+        paying.confirm(owing.office, [_receipt(payment, "T-1")], at=AT)
+        return found
+
+    monkeypatch.setattr(paying, "_differences", overtaken)
+    with pytest.raises(ReceiptError, match="already by receipt T-1"):
+        paying.confirm(owing.office, [_receipt(payment, "T-2", is_paid=False)], at=AT)
+
+    assert _where(owing) == [0, 0, 1_500_000]
 
 
 def test_a_batch_belongs_to_one_programme(owing: Desk) -> None:
@@ -461,7 +517,7 @@ def _earn_of_other_payee(desk: Desk) -> None:
 def test_why_a_batch_has_not_what_was_owed_when_it_was_counted_is_kept(owing: Desk) -> None:
     """Another batch sends the money between the counting and the sending of the first."""
     with pytest.raises(DiedError):
-        paying.prepare(owing.dying(1), programme=CITY, batch="B-1", at=AT)
+        paying.prepare(owing.dying(2), programme=CITY, batch="B-1", at=AT)
     _prepare(owing, "B-2")
 
     assert paying.prepare(owing.office, programme=CITY, batch="B-1", at=AT) == ()

@@ -20,6 +20,20 @@ def name_for_the_books(
     raise click.BadParameter(in_language("cli.no_name", name=name, most=_LENGTH_MAX))
 
 
+def name_for_a_file(
+    _context: click.Context, _parameter: click.Parameter, name: str | None
+) -> str | None:
+    """Refuse a name that could not be a file's, or that nobody could read."""
+    if name is None or (
+        0 < len(name) <= _LENGTH_MAX
+        and name.isprintable()
+        and not name.startswith((".", " "))
+        and not set(name) & {"/", "\\"}
+    ):
+        return name
+    raise click.BadParameter(in_language("cli.no_file_name", name=name, most=_LENGTH_MAX))
+
+
 def plain(name: str) -> str:
     """Return a name without what could not stand in the books."""
     return _STRANGE.sub("-", name)

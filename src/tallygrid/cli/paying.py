@@ -2,24 +2,27 @@
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import click
 
 from tallygrid.cli.common import REFUSED, ZONE, Desk, at_option, instant, require_published
-from tallygrid.cli.refusing import leave_refused, tell_refused
+from tallygrid.cli.naming import name_for_a_file
+from tallygrid.cli.refusing import tell_refused
+from tallygrid.core.payment import list_of
 from tallygrid.files.payments import FORMATS, PaymentBatch, PaymentFormat, format_of
 from tallygrid.files.payments.accounts import read_accounts
 from tallygrid.files.whole import whole
 from tallygrid.service import paying, publishing
-from tallygrid.service.wish import Answer
 from tallygrid.text import render
 
 
 @click.command()
 @click.option("--programme", required=True, metavar="ID")
-@click.option("--batch", help="A name for the batch: the same name pays once.")
+@click.option(
+    "--batch", callback=name_for_a_file, help="A name for the batch: the same name pays once."
+)
 @click.option(
     "--format",
     "form",
@@ -55,31 +58,52 @@ def pay(  # noqa: PLR0913  # one argument per option
     """Send all that a programme owes to the treasury or a bank, as a payment list."""
     when = instant(at)
     name = batch or f"P-{programme}-{when:%Y%m%dT%H%M%S}"
-    file = out or Path(f"{name}{FORMATS[form].suffix}")
     known = read_accounts(accounts) if accounts else {}
-    _require_folder(desk, file)
+    _require_folder(desk, out or Path(name))
     with desk.office() as office:
         require_published(programme, publishing.published(office))
         if FORMATS[form].needs_accounts:
             _require_accounts(desk, paying.parties_owed(office, programme, batch=name), known)
-        prepared = paying.prepare(office, programme=programme, batch=name, at=when)
-        if again:
-            _send_again(desk, paying.again(office, batch=name, at=when))
-            prepared = paying.payments(office, batch=name)
-        sent = tuple(one for one in prepared if one.state == "sent")
+        paying.prepare(office, programme=programme, batch=name, at=when)
+        answer = paying.again(office, batch=name, at=when) if again else None
+        refused = answer.refused if answer else paying.refused(office, batch=name)
+        attempt, sent = paying.last_list(office, name)
         orders = paying.orders(office, sent)
-        refused = paying.refused(office, batch=name)
+        owed_fen = paying.owed_fen(office, programme)
+    if again:
+        _tell_again(desk, len(sent) if attempt > 1 else 0)
     if refused is not None:
         tell_refused(desk, refused)
-    if not sent:
+    if sent:
+        at_ = sent[0].sent_at.astimezone(ZONE)
+        _hand_out(
+            desk, FORMATS[form], PaymentBatch(list_of(name, attempt), at_, orders, known), out
+        )
+    _tell_owed(desk, name, owed_fen, is_all=not sent)
+    if answer is not None and not answer.accepted:
+        sys.exit(REFUSED)
+
+
+def _tell_again(desk: Desk, count: int) -> None:
+    click.echo(render("money.done.again", desk.language, count=count))
+
+
+def _tell_owed(desk: Desk, batch: str, owed_fen: int, *, is_all: bool) -> None:
+    """Tell what is owed and on no list; leave if there is no list although something is owed."""
+    if owed_fen:
+        desk.log.print(
+            render("paying.owed_besides", desk.language, batch=batch, amount=owed_fen),
+            markup=False,
+        )
+        if is_all:
+            sys.exit(REFUSED)
+    elif is_all:
         click.echo(render("cli.nothing_owed", desk.language))
-        return
-    handed = PaymentBatch(name, sent[0].sent_at.astimezone(ZONE), orders, known)
-    _hand_out(desk, FORMATS[form], handed, file)
 
 
-def _hand_out(desk: Desk, form: PaymentFormat, batch: PaymentBatch, file: Path) -> None:
+def _hand_out(desk: Desk, form: PaymentFormat, batch: PaymentBatch, out: Path | None) -> None:
     """Write a list of payments, and tell what is in it."""
+    file = out or Path(f"{batch.name}{form.suffix}")
     with whole(file) as beside:
         beside.write_text(form.write(batch), encoding="utf-8", newline="")
     total_fen = sum(one.amount_fen for one in batch.orders)
@@ -113,15 +137,6 @@ def confirm(desk: Desk, receipts: Path, *, late: bool, at: str | None) -> None:
         tell_refused(desk, refused)
     if refusals or doubts:
         sys.exit(REFUSED)
-
-
-def _send_again(desk: Desk, answers: Sequence[Answer]) -> None:
-    """Tell how many payments were sent once more; leave if one was refused."""
-    count = sum(1 for answer in answers if answer.accepted)
-    click.echo(render("money.done.again", desk.language, count=count))
-    for answer in answers:
-        if not answer.accepted:
-            leave_refused(desk, answer.refused)
 
 
 def _require_folder(desk: Desk, file: Path) -> None:

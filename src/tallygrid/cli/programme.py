@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tallygrid.files.scenario import Difference, Scenario
     from tallygrid.service.office import Office
     from tallygrid.service.publishing import Scheme
+    from tallygrid.service.wish import Answer
 
     _Tried = Sequence[tuple[Scenario, Sequence[Difference]]]
 
@@ -263,6 +264,7 @@ def publish(  # one argument per option
     at: str | None,
 ) -> None:
     """Publish a version of a programme, and open its books. Reported editions are refused."""
+    from tallygrid.cli.refusing import leave_refused
     from tallygrid.service import publishing
     from tallygrid.service.publishing import Scheme
 
@@ -271,25 +273,26 @@ def publish(  # one argument per option
     when = instant(at)
     with desk.office() as office:
         publishing.publish(office, scheme, at=when)
-        if budget is not None:
-            _appropriate(office, scheme, budget, document, when)
+        answer = _appropriate(office, scheme, budget, document, when) if budget else None
     click.echo(render("cli.published", desk.language, id=scheme.id, hash=scheme.programme.hash))
     for item in scheme.applied.open:
         if not scheme.assumptions or item.id not in scheme.assumptions.of(scheme.id):
             question = item.question.zh if desk.language == "zh" else item.question.en
             click.echo(render("cli.still_open", desk.language, item=item.id, question=question))
+    if answer is not None and not answer.accepted:
+        leave_refused(desk, answer.refused)
 
 
 def _appropriate(
     office: "Office", scheme: "Scheme", budget: tuple[int, int], document: str, at: datetime
-) -> None:
+) -> "Answer":
     from tallygrid.service import budgeting
     from tallygrid.service.budgeting import Tranche
 
     year, yuan = budget
     parts = budgeting.divided(scheme, yuan * FEN_PER_YUAN)
     tranche = Tranche(year, document or f"{scheme.id}/{year}", parts)
-    budgeting.appropriate(office, scheme, tranche, at=at)
+    return budgeting.appropriate(office, scheme, tranche, at=at)
 
 
 def _summary(one: Programme) -> dict[str, object]:

@@ -38,9 +38,18 @@ class Receipt(NamedTuple):
     is_paid: bool = True
 
 
-def block_of(batch: str, funder: str, year: int) -> str:
-    """Return what identifies the payments of a batch that one funder makes of one year."""
-    return reference_of(f"{batch}-{funder}-{year}")
+def list_of(batch: str, attempt: int) -> str:
+    """Return the name of a batch's list: a bank that knows a name refuses it as a repetition.
+
+    >>> list_of("july", 1), list_of("july", 2)
+    ('july', 'july.2')
+    """
+    return batch if attempt == 1 else f"{batch}.{attempt}"
+
+
+def block_of(name: str, funder: str, year: int) -> str:
+    """Return what identifies the payments of a list that one funder makes of one year."""
+    return reference_of(f"{name}-{funder}-{year}")
 
 
 def reference_of(name: str) -> str:

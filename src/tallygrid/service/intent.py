@@ -437,7 +437,7 @@ def _posted(office: Office, posting: Posting) -> Refused | None:
     if not refusals:
         return None
     cause = min(refusals, key=_is_consequence)
-    return Refused(posting.programme, cause.code, dict(cause.detail))
+    return Refused(posting.programme, cause.code, {"key": str(cause.key), **cause.detail})
 
 
 def _is_consequence(outcome: Outcome) -> bool:

@@ -12,8 +12,8 @@ from tallygrid import ledger
 from tallygrid.core.books import Account, Event, Leg, Problem, reversal_of
 from tallygrid.core.key import key_of
 from tallygrid.core.money import yuan
-from tallygrid.core.payment import PaymentOrder, Receipt, block_of, reference_of
-from tallygrid.service.intent import carry_out, given, in_turn, settle_first
+from tallygrid.core.payment import PaymentOrder, Receipt, block_of, list_of, reference_of
+from tallygrid.service.intent import carry_out, given, in_turn, resume, settle_first
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
 from tallygrid.service.wish import Answer, Posting, Refused, Wish
@@ -37,7 +37,7 @@ class Payment:
     sent_at: datetime
     confirmed_at: datetime | None
     attempt: int = 1
-    """How often it was sent, each time under this id."""
+    """With which list of its batch it was sent last: the first, or one of those sent again."""
 
     def is_for(self, receipt: Receipt) -> bool:
         """Tell whether a receipt is for its amount."""
@@ -59,9 +59,13 @@ class ReceiptError(Exception):
 def prepare(office: Office, *, programme: str, batch: str, at: datetime) -> tuple[Payment, ...]:
     """Send everything a programme owes, one payment per payee, year and funder.
 
-    A batch that was prepared before is returned as it was: the same name pays once.
+    A batch that was prepared before is returned as it was: the same name pays once. Where
+    nothing is owed there is no batch, and its name stays free.
     """
     wish = Wish(_prepared(batch), "prepare", {"programme": programme, "batch": batch})
+    if not owed_fen(office, programme) and given(office, wish.key) is None:
+        resume(office, "prepare", batch=batch)
+        return payments(office, batch=batch)
     carry_out(office, wish, lambda connection: _batch(connection, programme, batch, at))
     return payments(office, batch=batch)
 
@@ -79,14 +83,28 @@ def _prepared(batch: str) -> UUID:
     return key_of("prepare", batch)
 
 
-def again(office: Office, *, batch: str, at: datetime) -> tuple[Answer, ...]:
-    """Send the payments of a batch that have failed once more, under the same ids.
+def again(office: Office, *, batch: str, at: datetime) -> Answer | None:
+    """Send the payments of a batch that have failed once more, under the same ids, in one list.
 
     Whoever keeps lists of its own then sees that it is the same payment. One whose money has
     gone out with another batch meanwhile is refused.
+
+    Returns:
+        The refusal of one of them, or that all were sent; None if none has failed.
     """
-    failed = [one for one in payments(office, batch=batch) if one.state == "failed"]
-    return tuple(_send_again(office, one, at) for one in failed)
+    found = payments(office, batch=batch)
+    if all(one.state != "failed" for one in found):
+        return None
+    attempt = _last_attempt(found) + 1
+    body = {"batch": batch, "attempt": attempt}
+    wish = Wish(key_of("pay again", batch, attempt), "pay_again", body)
+    return carry_out(
+        office, wish, lambda connection: _again(connection, batch, attempt, at), anew=True
+    )
+
+
+def _last_attempt(found: Iterable[Payment]) -> int:
+    return max((one.attempt for one in found), default=1)
 
 
 def confirm(
@@ -110,9 +128,14 @@ def confirm(
     pairs = [(known.get(receipt.payment), receipt) for receipt in dict.fromkeys(receipts)]
     if differences := office.transact("web", lambda it: _differences(it, pairs, late=late)):
         raise ReceiptError(differences)
-    return tuple(
-        _confirm(office, payment, receipt, at) for payment, receipt in pairs if payment is not None
-    )
+    answers = [_confirm(office, payment, receipt, at) for payment, receipt in pairs if payment]
+    if any(one.refused and one.refused.code == "conflict" for one in answers):
+        # Somebody else's receipt for the same payment came in between.
+        known = _by_name(office)
+        pairs = [(known.get(receipt.payment), receipt) for _, receipt in pairs]
+        if differences := office.transact("web", lambda it: _differences(it, pairs, late=late)):
+            raise ReceiptError(differences)
+    return tuple(answers)
 
 
 def told_apart(
@@ -175,6 +198,19 @@ def orders(office: Office, sent: Iterable[Payment]) -> tuple[PaymentOrder, ...]:
     )
 
 
+def owed_fen(office: Office, programme: str) -> int:
+    """Return what a programme owes and has not sent."""
+    owed = office.transact("payer", lambda connection: _owed(connection, programme))
+    return sum(fen for _, fen in owed)
+
+
+def last_list(office: Office, batch: str) -> tuple[int, tuple[Payment, ...]]:
+    """Return the number of a batch's last list, and what of it nothing was heard of yet."""
+    found = payments(office, batch=batch)
+    last = _last_attempt(found)
+    return last, tuple(one for one in found if (one.state, one.attempt) == ("sent", last))
+
+
 def parties_owed(office: Office, programme: str, *, batch: str) -> frozenset[str]:
     """Return the funders and payees of a batch: those of its payments, or of all that is owed."""
     if sent := payments(office, batch=batch):
@@ -197,26 +233,29 @@ def references(office: Office) -> dict[str, datetime | None]:
     With a payment that was sent again stands when that was: before, it was another attempt.
     """
     found = _by_name(office)
-    blocks = {block_of(one.batch, one.funder, one.fiscal_year) for one in found.values()}
+    blocks = {
+        block_of(list_of(one.batch, one.attempt), one.funder, one.fiscal_year)
+        for one in found.values()
+    }
     again = {name: one.sent_at if one.attempt > 1 else None for name, one in found.items()}
     return dict.fromkeys(blocks) | again
 
 
 def payments(office: Office, *, batch: str | None = None) -> tuple[Payment, ...]:
     """Return the payments of a batch, or all of them, in the order of their ids."""
+    return office.transact("payer", lambda connection: _payments(connection, batch))
 
-    def load(connection: Connection) -> tuple[Payment, ...]:
-        cursor = connection.cursor(row_factory=class_row(Payment))
-        cursor.execute(
-            """
-            SELECT * FROM service.payment
-            WHERE batch = %(batch)s OR %(batch)s::text IS NULL ORDER BY id
-            """,
-            {"batch": batch},
-        )
-        return tuple(cursor.fetchall())
 
-    return office.transact("payer", load)
+def _payments(connection: Connection, batch: str | None) -> tuple[Payment, ...]:
+    cursor = connection.cursor(row_factory=class_row(Payment))
+    cursor.execute(
+        """
+        SELECT * FROM service.payment
+        WHERE batch = %(batch)s OR %(batch)s::text IS NULL ORDER BY id
+        """,
+        {"batch": batch},
+    )
+    return tuple(cursor.fetchall())
 
 
 def _by_name(office: Office) -> dict[str, Payment]:
@@ -229,6 +268,17 @@ def _batch(connection: Connection, programme: str, batch: str, at: datetime) -> 
         _pay(account, amount_fen, programme=programme, batch=batch, n=n, at=at)
         for n, (account, amount_fen) in enumerate(_owed(connection, programme), start=1)
     )
+    return _posted(programme, events)
+
+
+def _again(connection: Connection, batch: str, attempt: int, at: datetime) -> tuple[Posting, ...]:
+    failed = [one for one in _payments(connection, batch) if one.state == "failed"]
+    events = tuple(_sent_again(one, attempt, at) for one in failed)
+    return _posted(failed[0].programme, events) if failed else ()
+
+
+def _posted(programme: str, events: tuple[Event, ...]) -> tuple[Posting, ...]:
+    """Return payments as postings, in which each stands or falls alone."""
     starts = range(0, len(events), ledger.EVENTS_PER_BATCH_MAX)
     return tuple(
         Posting(programme, "payer", events[n : n + ledger.EVENTS_PER_BATCH_MAX]) for n in starts
@@ -270,16 +320,10 @@ def _pay(
     )
 
 
-def _send_again(office: Office, payment: Payment, at: datetime) -> Answer:
-    attempt = payment.attempt + 1
-    wish = Wish(
-        key=key_of("pay again", payment.id, attempt),
-        kind="pay_again",
-        body={"payment": payment.id, "attempt": attempt},
-    )
+def _sent_again(payment: Payment, attempt: int, at: datetime) -> Event:
     owed = Account("payable", payment.fiscal_year, holder=payment.payee, funder=payment.funder)
-    event = Event(
-        key=wish.key,
+    return Event(
+        key=key_of("pay again", payment.id, attempt),
         kind="pay",
         legs=(Leg(owed, _sibling(owed, "in_payment"), payment.amount_fen),),
         occurred_at=at,
@@ -291,7 +335,6 @@ def _send_again(office: Office, payment: Payment, at: datetime) -> Answer:
             "sent_at": at.isoformat(),
         },
     )
-    return carry_out(office, wish, lambda _: (Posting(payment.programme, "payer", (event,)),))
 
 
 def _confirm(office: Office, payment: Payment, receipt: Receipt, at: datetime) -> Answer:
