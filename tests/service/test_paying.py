@@ -499,6 +499,14 @@ def test_of_two_receipts_at_once_the_second_is_told_of_the_first(
     assert _where(owing) == [0, 0, 1_500_000]
 
 
+def test_one_receipt_that_says_both_is_told_so(owing: Desk) -> None:
+    payment = _prepare(owing)
+    both = [_receipt(payment, "R-1"), _receipt(payment, "R-1", is_paid=False)]
+
+    with pytest.raises(ReceiptError, match="both that it was paid and that it was not"):
+        paying.confirm(owing.office, both, at=AT)
+
+
 def test_a_batch_belongs_to_one_programme(owing: Desk) -> None:
     _prepare(owing)
 

@@ -175,9 +175,8 @@ def tell_line(desk: Desk, office: Office, purchase: Purchase, line: Line) -> Non
     desk.out.print(said, markup=False, soft_wrap=True)
     names = names_of(publishing.published(office).values(), language)
     for part in bill.subsidies:
-        funders = ", ".join(
-            f"{names.get(name, name)} {money(fen, language)}" for name, fen in part.funders
-        )
+        parts = (f"{names.get(name, name)} {money(fen, language)}" for name, fen in part.funders)
+        funders = listed(parts, language)
         text = render(
             "cli.line_part",
             language,

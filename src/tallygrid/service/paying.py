@@ -476,7 +476,9 @@ def _contradictions(pairs: Iterable[tuple[Payment | None, Receipt]]) -> Iterator
         name = payment.id if payment else receipt.payment
         known = first.setdefault(name, receipt)
         if known is not receipt:
-            yield _problem("double", receipt, payment=name, before=known.number)
+            is_other = known._replace(is_paid=receipt.is_paid) != receipt
+            code = "double" if is_other else "contradiction"
+            yield _problem(code, receipt, payment=name, before=known.number)
 
 
 def _problem(code: str, receipt: Receipt, **values: str) -> Problem:
