@@ -169,8 +169,7 @@ def run(  # noqa: PLR0913  # one argument per option
             first_stage=_first_stage(asked, first_days),
         )
         recover(office)
-        if asking.before(office, one) is None:
-            _bought(desk, counter, one, when, tell=not as_json)
+        _bought(desk, counter, one, when, tell=not as_json)
         purchase = _carried_out(desk, office, one.id, when)
         if as_json:
             write_json(dump(purchase))
@@ -381,8 +380,10 @@ def quantity_of(written: str, option: str) -> Fraction:
 
 
 def _bought(desk: Desk, counter: Counter, one: Ask, at: datetime, *, tell: bool) -> None:
-    """Apply, place and hold; leave if it is refused."""
-    done = asking.ask(counter, one, at=at)
+    """Apply, place and hold, unless that was done before; leave if it is refused."""
+    done = asking.ask_once(counter, one, at=at)
+    if done is None:
+        return
     if tell:
         tell_asked(desk, counter, done, at)
     if done.answer is None or not done.answer.accepted:

@@ -7,7 +7,8 @@ any instant, it is carried out again from what the intent says, under the same k
                    └ refused: note it, give back what was held ┘
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -126,6 +127,38 @@ def resume(office: Office, *kinds: str, **body: str) -> int:
     for intent in waiting:
         _finish(office, intent.wish, again=False)
     return len(waiting)
+
+
+@contextmanager
+def alone(office: Office, wish: Wish) -> Iterator[None]:
+    """Let nobody else be at a wish meanwhile, which is more than one intent; others wait.
+
+    What is worked out from the books as they stand, a proposal or the next number, is then
+    worked out by whoever came first, and the others find what came of it.
+
+    Raises:
+        HungError: Another process is at it for longer than anything takes.
+    """
+    try:
+        office.transact("web", lambda connection: _take(connection, wish.key))
+    except LockNotAvailable as error:
+        raise _hung(office, wish) from error
+    try:
+        yield
+    finally:
+        office.transact("web", lambda connection: _let_go(connection, wish.key))
+
+
+def body_of(office: Office, key: UUID) -> Mapping[str, Any] | None:
+    """Return everything that was asked under a key, if anything was."""
+
+    def load(connection: Connection) -> Mapping[str, Any] | None:
+        row = connection.execute(
+            "SELECT body FROM service.intent WHERE key = %s", (key,)
+        ).fetchone()
+        return None if row is None else row[0]
+
+    return office.transact("web", load)
 
 
 class PendingError(Exception):
@@ -296,8 +329,7 @@ def _finish(office: Office, wish: Wish, *, again: bool) -> Answer:
         refused = post(office, found)
         return office.transact("web", lambda connection: settle(connection, found, refused))
     except LockNotAvailable as error:
-        pid = office.transact("web", lambda connection: _at_it(connection, key))
-        raise HungError(wish, pid) from error
+        raise _hung(office, wish) from error
     finally:
         office.transact("web", lambda connection: _let_go(connection, key))
 
@@ -310,8 +342,7 @@ def _alone(connection: Connection, wish: Wish, *, again: bool) -> Intent | Answe
     tried again only for somebody who asks `again`: nobody is surprised by what was told to
     have failed. It is then without outcome until it has another, so that `recover` finds it.
     """
-    connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{PATIENCE_S}s",))
-    connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (str(wish.key),))
+    _take(connection, wish.key)
     row = connection.execute(
         """
         SELECT postings, outcome, settled_at IS NOT NULL FROM service.intent
@@ -329,6 +360,16 @@ def _alone(connection: Connection, wish: Wish, *, again: bool) -> Intent | Answe
         "UPDATE service.intent SET outcome = NULL, settled_at = NULL WHERE key = %s", (wish.key,)
     )
     return Intent(wish, postings_of(written))
+
+
+def _take(connection: Connection, key: UUID) -> None:
+    """Wait until nobody else has an intent's lock, and take it for this session."""
+    connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{PATIENCE_S}s",))
+    connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (str(key),))
+
+
+def _hung(office: Office, wish: Wish) -> HungError:
+    return HungError(wish, office.transact("web", lambda it: _at_it(it, wish.key)))
 
 
 def _at_it(connection: Connection, key: UUID) -> int | None:
