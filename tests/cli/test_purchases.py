@@ -138,7 +138,11 @@ def test_stages_stay_within_the_order(terminal: Terminal, folder: Path) -> None:
     before = _heads(terminal, folder)
     assert "is too much" in terminal.fails(*paper, "--then-days", 24)
     assert _heads(terminal, folder) == before
-    terminal.does(*paper, "--last")
+    terminal.does(*paper)  # as far as it comes if it is killed before the next stage is held
+    for _ in range(2):
+        assert "Held for the next stage: CN¥" in terminal.does(*paper, "--then-days", 7)
+    terminal.does(*paper[:-3], folder / "paper-1", *paper[-2:], "--last")
+    assert "Held for the next" not in terminal.does(*paper, "--then-days", 7)
 
 
 def test_receipts_are_held_against_the_payments(terminal: Terminal, folder: Path) -> None:

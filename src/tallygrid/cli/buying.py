@@ -266,7 +266,7 @@ def deliver(  # noqa: PLR0913  # one argument per option
     The same evidence again is the same delivery.
     """
     when, paper = instant(at), evidence.read_bytes()
-    with desk.office() as office:
+    with desk.office() as office, delivering.in_turn(office, purchase):
         found = buying.found(office, purchase)
         delivery = Delivery(
             n=delivering.number_of(office, found, paper),
@@ -284,12 +284,12 @@ def deliver(  # noqa: PLR0913  # one argument per option
             answer = buying.extend(office, found, stage=delivery.n + 1, quantity=stage, at=when)
         if not answer.accepted:
             leave_refused(desk, answer.refused)
-        known = delivery.n <= len(before)
-        if known:
+        if delivery.n <= len(before):
             desk.say(render("cli.known_already", desk.language))
-        tell_line(desk, office, found, lines.of_purchase(office, found)[delivery.n - 1])
+        after = lines.of_purchase(office, found)
+        tell_line(desk, office, found, after[delivery.n - 1])
         tell_state(desk, buying.found(office, purchase))
-        if stage and not known:
+        if stage and delivery.n == len(after):
             held_fen = buying.set_aside_fen(office, found)
             desk.out.print(render("cli.held_next", desk.language, amount=held_fen), markup=False)
 

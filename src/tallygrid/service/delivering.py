@@ -1,17 +1,20 @@
 """Delivering: what was ordered without a job arrives in parts, each with its evidence."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from hashlib import sha256
 
+from tallygrid.core.key import key_of
 from tallygrid.service import lines
+from tallygrid.service.intent import alone, resume
 from tallygrid.service.lines import Accepted, Line
 from tallygrid.service.office import Office
 from tallygrid.service.purchase import Purchase
 from tallygrid.service.told import ToldError, quantity
-from tallygrid.service.wish import Answer
+from tallygrid.service.wish import Answer, Wish
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,18 @@ class DeliveryError(ToldError):
     """A delivery cannot be what was ordered."""
 
 
+def in_turn(office: Office, purchase: str) -> AbstractContextManager[None]:
+    """Let others who bring papers of a purchase wait, so that each gets a number of its own.
+
+    Raises:
+        HungError: Another process is at it for longer than anything takes.
+    """
+    return alone(office, Wish(key_of("deliver", purchase), "buy", {"id": purchase}))
+
+
 def number_of(office: Office, purchase: Purchase, evidence: bytes) -> int:
     """Return the number of a delivery: the one its evidence had before, or the next."""
+    resume(office, "capture", purchase=purchase.id)
     document = sha256(evidence).hexdigest()
     before = lines.of_purchase(office, purchase)
     same = [one.n for one in before if one.document == document]
