@@ -2,16 +2,20 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final
 
 import pytest
 from desk import AT, CITY, Desk, DiedError, wanted
+from psycopg import Connection
 
 from tallygrid.core.books import Account, Event, Leg
 from tallygrid.core.key import key_of
 from tallygrid.service import buying, intent
 from tallygrid.service.intent import Compose, HungError
 from tallygrid.service.office import Office
+from tallygrid.service.purchase import StateError, require_state
 from tallygrid.service.wish import Posting, Wish
 
 AVAILABLE: Final = Account.of(f"available::city@{AT.year}")
@@ -75,6 +79,22 @@ def test_what_was_worked_out_anew_meanwhile_is_what_is_posted(
     assert carry_on(funded.overtaken(listed, ask_again)) == 1
 
     assert _free_fen(funded) == before_fen - 7
+
+
+def test_whoever_is_overtaken_by_the_same_request_gets_its_answer(funded: Desk) -> None:
+    """Nobody is told that the purchase has begun already, who only asked that it should."""
+    purchase = funded.buy(wanted("O-1"))
+    wish = Wish(key_of("begin", "O-1"), "begin", {"purchase": "O-1"})
+
+    def overtaken(connection: Connection) -> tuple[Posting, ...]:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(buying.begin, funded.office, purchase, at=AT).result()
+        require_state(connection, purchase, "held")
+        return ()
+
+    assert intent.carry_out(funded.office, wish, overtaken) == intent.given(funded.office, wish.key)
+    with pytest.raises(StateError):
+        intent.carry_out(funded.office, replace(wish, key=key_of("another")), overtaken)
 
 
 def test_whoever_hangs_keeps_no_other_waiting(funded: Desk) -> None:

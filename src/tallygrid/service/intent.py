@@ -84,7 +84,13 @@ def carry_out(office: Office, wish: Wish, compose: Compose, *, anew: bool = Fals
     Raises:
         ConflictError: The key stands for another wish.
     """
-    given = office.transact("web", lambda connection: write(connection, wish, compose, anew=anew))
+    written = partial(write, wish=wish, compose=compose, anew=anew)
+    try:
+        given = office.transact("web", written)
+    except ToldError:
+        if body_of(office, wish.key) is None:
+            raise
+        given = office.transact("web", written)  # others asked the same just now, and were first
     if given is not None and given.final:
         return given
     return _finish(office, wish, again=True)
