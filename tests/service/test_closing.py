@@ -1,5 +1,6 @@
 """A year is closed in both ways, with holds that are open and vouchers that are part used."""
 
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +12,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from desk import AT, CITY, PROVINCE, Desk, DiedError, scheme, wanted
 
-from tallygrid.service import budgeting, buying, closing, correcting, intent, publishing, voucher
+from tallygrid.service import (
+    budgeting,
+    buying,
+    closing,
+    correcting,
+    intent,
+    outbox,
+    publishing,
+    voucher,
+)
 from tallygrid.service.budgeting import Tranche
 from tallygrid.service.closing import Close, Closed
 from tallygrid.service.intent import Compose, ConflictError
@@ -117,14 +127,47 @@ def test_closing_twice_under_one_document_is_closing_once(
     busy: tuple[Desk, str, Purchase], how: Close
 ) -> None:
     desk, _, _ = busy
-    _close(desk, how)
+    closed = _close(desk, how)
     before = desk.snapshot()
 
-    assert _close(desk, how) == Closed(0, 0, 0, 0)
+    assert closed.given_up and closed.on_vouchers_fen and closed.budget_fen  # noqa: PT018  # all moved
+    assert _close(desk, how) == closed
 
     assert desk.snapshot() == before
     with pytest.raises(ConflictError):
         _close(desk, replace(how, carries=not how.carries))
+
+
+@pytest.mark.parametrize("how", [CARRY, RELEASE])
+def test_a_closing_that_dies_anywhere_is_finished_by_whoever_asks_again(
+    busy: tuple[Desk, str, Purchase], how: Close
+) -> None:
+    """Killed again and again, each time a transaction later, while others drain the outbox."""
+    desk, name, _ = busy
+    free_fen = desk.balance(CITY, "available::city").free_fen
+    kept_fen = sum(_committed(desk, name, AT.year))
+
+    for lifetime in itertools.count(1):
+        with suppress(DiedError):
+            closed = closing.close(desk.dying(lifetime), scheme(CITY), how, at=NEW_YEAR)
+            break
+        desk.office.transact("web", outbox.drain)
+
+    assert lifetime > 10, "it died again and again"
+    left_fen, held_fen = _committed(desk, name, AT.year)
+    assert left_fen == 0
+    assert closed == _close(desk, how) == Closed(1, 1, kept_fen - held_fen, free_fen)
+    assert desk.office.transact("web", intent.unsettled) == ()
+    assert desk.problems() == ()
+
+
+def test_a_closing_that_was_undone_does_not_claim_to_be_closed(funded: Desk) -> None:
+    _close(funded, CARRY)
+    keys = _keys(funded, "^close_")
+    assert correcting.reverse(funded.office, CITY, keys, at=NEW_YEAR, why="too early").accepted
+
+    with pytest.raises(YearError, match=r"under Y-1 was undone .* another document"):
+        _close(funded, CARRY)
 
 
 def test_a_carried_voucher_keeps_what_its_caps_have_counted(funded: Desk) -> None:
@@ -234,7 +277,7 @@ def test_who_comes_between_the_asking_and_the_lock_is_settled_first(
 
     last = Close(AT.year - 1, "Y-1", carries=False)
     assert _late(funded.office, last.year, "in time").accepted
-    monkeypatch.setattr(intent, "carry_out", overtaken(close, 5))
+    monkeypatch.setattr(intent, "carry_out", overtaken(close, 7))
     with pytest.raises(YearError, match="closed under Y-1"):
         _late(funded.office, last.year)
     monkeypatch.setattr(closing, "carry_out", overtaken(_late, 2))

@@ -1,15 +1,18 @@
 """A voucher ends when its time is over or when it is taken back; what is left goes back."""
 
+import itertools
+from contextlib import suppress
 from datetime import datetime, time, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
-from desk import AT, CITY, FIRM, Desk, wanted
+from desk import AT, CITY, FIRM, Desk, DiedError, wanted
 
 from tallygrid.core.books import REGISTRY
-from tallygrid.service import buying, ending, voucher
+from tallygrid.service import buying, ending, intent, outbox, voucher
 from tallygrid.service.ending import Ended
+from tallygrid.service.office import Office
 from tallygrid.service.told import ToldError
 from tallygrid.service.voucher import Voucher
 
@@ -89,6 +92,28 @@ def test_work_that_has_not_begun_is_given_up_when_its_voucher_is_revoked(funded:
     assert funded.balance(CITY, f"copay_received:{FIRM}").total_fen == 0
 
 
+def test_a_revocation_that_dies_anywhere_is_finished_by_whoever_asks_again(funded: Desk) -> None:
+    """Killed after each of its transactions, while others carry over what the books have left."""
+
+    def revoke(office: Office, name: str) -> Ended:
+        return ending.revoke(office, name, at=AT, why="a false statement")
+
+    for lifetime in itertools.count(1):
+        name = funded.voucher(CITY, f"A-{lifetime}", CONTRACT_FEN)
+        funded.buy(wanted(f"R-{lifetime}", name, quantity=2, contract=f"A-{lifetime}"))
+        has_died = True
+        with suppress(DiedError):
+            revoke(funded.dying(lifetime), name)
+            has_died = False
+        funded.office.transact("web", outbox.drain)
+        assert revoke(funded.office, name) == Ended(name, "revoked", FACE_FEN)
+        assert funded.office.transact("web", intent.unsettled) == ()
+        if not has_died:
+            break
+    assert lifetime > 10, "it takes many"
+    assert funded.problems() == ()
+
+
 def test_work_that_has_begun_is_finished_and_paid_and_the_rest_goes_back_then(
     funded: Desk,
 ) -> None:
@@ -104,6 +129,8 @@ def test_work_that_has_begun_is_finished_and_paid_and_the_rest_goes_back_then(
     owed_fen = funded.balance(CITY, f"payable:{purchase.provider}:city").free_fen
     assert owed_fen == 1_500_000
     assert _expire(funded, AT) == (Ended(name, "revoked", held_fen - owed_fen),)
+    again = ending.revoke(funded.office, name, at=AT, why="a false statement")
+    assert again.back_fen == FACE_FEN - owed_fen, "all that ever went back"
     assert _row(funded, name).state == "revoked"
     assert funded.problems() == ()
 

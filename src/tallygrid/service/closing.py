@@ -5,12 +5,13 @@ began in, and so does what is owed for it: what its hold leaves over is closed b
 once more, under another document.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from psycopg import Connection
+from psycopg.types.json import Jsonb
 
 from tallygrid import ledger
 from tallygrid.core.books import Account, Event, Leg
@@ -20,13 +21,13 @@ from tallygrid.service import buying
 from tallygrid.service import purchase as purchases
 from tallygrid.service import voucher as vouchers
 from tallygrid.service.ending import end
-from tallygrid.service.intent import PendingError, carry_out, followed, resume
+from tallygrid.service.intent import PendingError, carry_out, followed, given, resume
 from tallygrid.service.office import Office
 from tallygrid.service.plain import load
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.voucher import Voucher
 from tallygrid.service.wish import Answer, Posting, Refused, Step, Wish, postings
-from tallygrid.service.year import YearError, settle_entering
+from tallygrid.service.year import YearError, require_standing, settle_entering
 
 _FREE: Final = ("available", "reserved")
 _LEGS_TOGETHER: Final = 500
@@ -42,10 +43,15 @@ class Close:
     carries: bool
     """What is left goes into the next year; else it lapses."""
 
+    @property
+    def reason(self) -> str:
+        """What every entry of the closing gives as its reason."""
+        return f"{self.document}: the year {self.year} is closed"
+
 
 @dataclass(frozen=True)
 class Closed:
-    """What closing has moved."""
+    """What closing has moved, under its document: asked again, the answer is the same."""
 
     given_up: int
     """Purchases whose work had not begun."""
@@ -60,67 +66,31 @@ class Closed:
 def close(office: Office, scheme: Scheme, how: Close, *, at: datetime) -> Closed:
     """Close a programme's year, once, however often it is interrupted and asked for again.
 
+    The budget is closed last, when all the rest is, and with it the year.
+
     Raises:
         ConflictError: The document's number stands for another closing.
-        YearError: The year is not over where the programme is run.
+        YearError: The year is not over where the programme is run; or this closing was undone.
     """
     if day_of(at, scheme.programme.place.zone).year <= how.year:
         raise YearError("year_not_over", programme=scheme.id, year=how.year, at=at.date())
-    waiting = office.transact("web", lambda connection: _unbegun(connection, scheme.id, how.year))
-    for purchase in waiting:
-        why = f"the year {how.year} was closed"
-        buying.give_up(office, purchase, at=at, why=why)
-    found = office.transact("web", lambda connection: _vouchers(connection, scheme.id, how.year))
-    moved = [_close_voucher(office, voucher, how, at) for voucher in found]
-    budget_fen, answer = _close_budget(office, scheme.id, how, at)
-    refused = [refusal for _, refusal in moved if refusal] + [answer.refused]
-    return Closed(
-        given_up=len(waiting),
-        vouchers=sum(1 for fen, _ in moved if fen),
-        on_vouchers_fen=sum(fen for fen, _ in moved),
-        budget_fen=budget_fen if answer.accepted else 0,
-        refused=tuple(one for one in refused if one is not None),
-    )
+    wish = _wish(scheme.id, how)
+    before = given(office, wish.key)
+    was_closed = before is not None and before.accepted
+    refused = [] if was_closed else _close_vouchers(office, scheme.id, how, at)
+    if not refused and (answer := _close_budget(office, wish, how, at)).refused:
+        refused = [answer.refused]
+
+    def moved(connection: Connection) -> Closed:
+        if was_closed:
+            require_standing(connection, scheme.id, how.year, wish.key)
+        return _moved(connection, scheme.id, how)
+
+    return replace(office.transact("web", moved), refused=tuple(refused))
 
 
-def _close_voucher(
-    office: Office, voucher: Voucher, how: Close, at: datetime
-) -> tuple[int, Refused | None]:
-    """Carry what is free on a voucher into the next year, or let it lapse and end the voucher."""
-    if not how.carries or voucher.state in {"expired", "revoked"}:
-        why = f"the year {how.year} was closed"
-        ended = end(office, voucher, at=at, why=why, to="lapsed")
-        return ended.back_fen, ended.refused
-    wish = Wish(
-        key=key_of("carry", voucher.id, how.year, how.document),
-        kind="carry",
-        body={"voucher": voucher.id, "year": how.year, "document": how.document},
-    )
-    moved_fen = 0
-
-    def compose(connection: Connection) -> tuple[Posting, ...]:
-        nonlocal moved_fen
-        free = vouchers.free_fen(connection, replace(voucher, fiscal_year=how.year))
-        parts = [
-            (Account("committed", how.year, voucher.id, funder, voucher.budget_group), fen)
-            for funder, fen in free.items()
-        ]
-        moved_fen = sum(free.values())
-        steps = _carried(voucher.programme, parts, wish, how, at)
-        payload = {
-            "does": "voucher_carried",
-            "voucher": voucher.id,
-            "fiscal_year": how.year + 1,
-        }
-        return followed(connection, steps, payload)
-
-    answer = carry_out(office, wish, compose, anew=True)
-    return moved_fen if answer.accepted else 0, answer.refused
-
-
-def _close_budget(office: Office, programme: str, how: Close, at: datetime) -> tuple[int, Answer]:
-    """Carry what is available or reserved into the next year, or let it lapse."""
-    wish = Wish(
+def _wish(programme: str, how: Close) -> Wish:
+    return Wish(
         key=key_of("close", programme, how.year, how.document),
         kind="close",
         body={
@@ -130,13 +100,52 @@ def _close_budget(office: Office, programme: str, how: Close, at: datetime) -> t
             "carries": how.carries,
         },
     )
-    moved_fen = 0
+
+
+def _close_vouchers(office: Office, programme: str, how: Close, at: datetime) -> list[Refused]:
+    """Give up what has not begun, then close every voucher; return what was refused."""
+    resume(office, "give_up", "carry", "end")
+    for purchase in office.transact("web", lambda it: _unbegun(it, programme, how.year)):
+        buying.give_up(office, purchase, at=at, why=how.reason)
+    found = office.transact("web", lambda connection: _vouchers(connection, programme, how.year))
+    refused = [_close_voucher(office, voucher, how, at) for voucher in found]
+    return [one for one in refused if one is not None]
+
+
+def _close_voucher(office: Office, voucher: Voucher, how: Close, at: datetime) -> Refused | None:
+    """Carry what is free on a voucher into the next year, or let it lapse and end the voucher."""
+    if not how.carries or voucher.state in {"expired", "revoked"}:
+        return end(office, voucher, at=at, why=how.reason, to="lapsed").refused
+    wish = Wish(
+        key=key_of("carry", voucher.id, how.year, how.document),
+        kind="carry",
+        body={"voucher": voucher.id, "year": how.year, "document": how.document},
+    )
 
     def compose(connection: Connection) -> tuple[Posting, ...]:
-        nonlocal moved_fen
+        free = vouchers.free_fen(connection, replace(voucher, fiscal_year=how.year))
+        parts = [
+            (Account("committed", how.year, voucher.id, funder, voucher.budget_group), fen)
+            for funder, fen in free.items()
+        ]
+        steps = _carried(voucher.programme, parts, wish, how, at)
+        payload = {
+            "does": "voucher_carried",
+            "voucher": voucher.id,
+            "fiscal_year": how.year + 1,
+        }
+        return followed(connection, steps, payload)
+
+    return carry_out(office, wish, compose, anew=True).refused
+
+
+def _close_budget(office: Office, wish: Wish, how: Close, at: datetime) -> Answer:
+    """Carry what is available or reserved into the next year, or let it lapse."""
+    programme = wish.body["programme"]
+
+    def compose(connection: Connection) -> tuple[Posting, ...]:
         settle_entering(connection, programme, how.year)
         parts = _free(connection, programme, how.year)
-        moved_fen = sum(fen for _, fen in parts)
         if how.carries:
             return postings(_carried(programme, parts, wish, how, at))
         return postings(list(_lapsed(programme, parts, wish, how, at)))
@@ -145,10 +154,50 @@ def _close_budget(office: Office, programme: str, how: Close, at: datetime) -> t
         resume(office, "appropriate", "reverse", programme=programme)
         resume(office, "transfer", to=programme)
         try:
-            answer = carry_out(office, wish, compose, anew=True)
+            return carry_out(office, wish, compose, anew=True)
         except PendingError:
             continue  # money that was under way when the year was closed is closed with it
-        return moved_fen, answer
+
+
+def _moved(connection: Connection, programme: str, how: Close) -> Closed:
+    """Return what a closing has moved so far: every one of its entries gives it as the reason."""
+    about = {"programme": programme, "year": how.year, "reason": how.reason}
+    row = connection.execute(
+        """
+        SELECT
+            count(DISTINCT source.holder) FILTER (WHERE source.kind = 'committed'),
+            coalesce(sum(leg.amount_fen) FILTER (WHERE source.kind = 'committed'), 0)::bigint,
+            coalesce(sum(leg.amount_fen) FILTER (
+                WHERE source.kind IN ('available', 'reserved')), 0)::bigint
+        FROM books.event
+        JOIN books.programme ON programme.id = event.programme
+        JOIN books.leg ON (leg.programme, leg.seq) = (event.programme, event.seq)
+        JOIN books.account AS source ON (source.programme, source.id) = (leg.programme, leg.source)
+        WHERE programme.code = %(programme)s AND source.year = %(year)s
+          AND event.kind IN ('close_carry_out', 'close_lapse', 'lapse')
+          AND event.reason IN (
+            %(reason)s,
+            'voucher ' || source.holder || ' expired: ' || %(reason)s,
+            'voucher ' || source.holder || ' revoked: ' || %(reason)s)
+        """,
+        about,
+    ).fetchone()
+    assert row is not None, "an aggregate has one row"
+    return Closed(_given_up(connection, about), *row)
+
+
+def _given_up(connection: Connection, about: Mapping[str, object]) -> int:
+    row = connection.execute(
+        """
+        SELECT count(*) FROM service.intent
+        WHERE kind = 'give_up' AND settled_at IS NOT NULL AND jsonb_path_exists(
+            postings,
+            '$[*] ? (@.programme == $programme).events[*] ? (@.reason == $reason)', %s)
+        """,
+        (Jsonb(about),),
+    ).fetchone()
+    assert row is not None, "an aggregate has one row"
+    return int(row[0])
 
 
 def _carried(
@@ -183,8 +232,8 @@ def _step(
 ) -> Step:
     wish, how, at, n = about
     legs = tuple(Leg(source, target, fen) for source, target, fen in ways)
-    reason = f"{how.document}: the year {how.year} is closed"
-    return Step(programme, "web", Event(key_of(kind, wish.key, n), kind, legs, at, reason=reason))
+    event = Event(key_of(kind, wish.key, n), kind, legs, at, reason=how.reason)
+    return Step(programme, "web", event)
 
 
 def _portions(parts: Sequence[tuple[Account, int]]) -> Iterator[Sequence[tuple[Account, int]]]:

@@ -6,7 +6,7 @@ the part that goes back is theirs again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -20,12 +20,12 @@ from tallygrid.service import buying
 from tallygrid.service import purchase as purchases
 from tallygrid.service import voucher as vouchers
 from tallygrid.service.buying import UnknownError
-from tallygrid.service.intent import carry_out, followed
+from tallygrid.service.intent import carry_out, followed, resume
 from tallygrid.service.office import Office
 from tallygrid.service.plain import load
 from tallygrid.service.told import ToldError, state
 from tallygrid.service.voucher import Voucher
-from tallygrid.service.wish import Posting, Refused, Step, Wish
+from tallygrid.service.wish import Posting, Refused, Step, Wish, postings_of
 
 End = Literal["expired", "revoked"]
 
@@ -63,10 +63,14 @@ def expire(office: Office, programme: str, *, at: datetime) -> tuple[Ended, ...]
 def revoke(office: Office, name: str, *, at: datetime, why: str, document: str = "") -> Ended:
     """Take a voucher back, on a paper; what was ordered with it and has not begun is given up.
 
+    What went back is all that ever did: asked again, the answer is the same.
+
     Raises:
         UnknownError: There is no such voucher.
         ToldError: It has expired or is used up.
     """
+    resume(office, "give_up")  # which vouchers a purchase has, its intent does not say
+    resume(office, "end", voucher=name)
     found = office.transact("web", lambda connection: vouchers.find(connection, name))
     if found is None:
         raise UnknownError("voucher", name)
@@ -74,7 +78,8 @@ def revoke(office: Office, name: str, *, at: datetime, why: str, document: str =
         raise ToldError("not_revocable", voucher=name, state=state(found.state))
     for purchase in office.transact("web", lambda connection: unbegun(connection, name)):
         buying.give_up(office, purchase, at=at, why=f"voucher {name} was revoked")
-    return end(office, found, at=at, state="revoked", why=why, document=document)
+    done = end(office, found, at=at, state="revoked", why=why, document=document)
+    return replace(done, back_fen=office.transact("web", lambda it: _back_fen(it, name)))
 
 
 def end(  # noqa: PLR0913  # what an entry of the books says
@@ -198,6 +203,26 @@ def _try(office: Office, ending: _Ending) -> Ended:
 
     answer = carry_out(office, wish, compose, anew=True)
     return Ended(voucher.id, state, moves.free_fen if answer.accepted else 0, answer.refused)
+
+
+def _back_fen(connection: Connection, name: str) -> int:
+    """Return all that has ever gone back of a voucher by its ending."""
+    rows = connection.execute(
+        """
+        SELECT postings FROM service.intent
+        WHERE kind = 'end' AND body ->> 'voucher' = %s
+          AND settled_at IS NOT NULL AND outcome -> 'refused' = 'null'
+        """,
+        (name,),
+    ).fetchall()
+    return sum(
+        leg.amount_fen
+        for (written,) in rows
+        for posting in postings_of(written)
+        for event in posting.events
+        for leg in event.legs
+        if leg.source.kind == "committed"
+    )
 
 
 def _is_due(connection: Connection, voucher: Voucher, at: datetime) -> bool:

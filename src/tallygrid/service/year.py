@@ -4,7 +4,7 @@ What brings money into a year and what closes it take turns under one lock: whoe
 second finds the first one settled. What was spent or owed in the year still moves in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from psycopg import Connection
@@ -33,6 +33,17 @@ def require_open(connection: Connection, programme: str, year: int) -> None:
         raise YearError("year_closed", document=document, **about)
 
 
+def require_standing(connection: Connection, programme: str, year: int, key: UUID) -> None:
+    """See that a closing was not undone since, before what it came to is told again.
+
+    Raises:
+        YearError: It was.
+    """
+    document, keys = _closings(connection, programme, year)[key]
+    if keys and _undone(connection, programme, keys):
+        raise YearError("closing_undone", programme=programme, year=year, document=document)
+
+
 def settle_entering(connection: Connection, programme: str, year: int) -> None:
     """See that no new money is on its way into a year, in the transaction that closes it.
 
@@ -50,20 +61,32 @@ def _lock(programme: str, year: int) -> str:
 
 def _closed_by(connection: Connection, programme: str, year: int) -> str | None:
     """Return the document by which a year was closed; None if none was, or all were undone."""
+    for document, keys in _closings(connection, programme, year).values():
+        if not keys or not _undone(connection, programme, keys):
+            return document
+    return None
+
+
+def _closings(
+    connection: Connection, programme: str, year: int
+) -> Mapping[UUID, tuple[str, Sequence[UUID]]]:
+    """Return each closing's document and the keys of its entries, the latest first."""
     rows = connection.execute(
         """
-        SELECT body ->> 'document', postings FROM service.intent
+        SELECT key, body ->> 'document', postings FROM service.intent
         WHERE kind = 'close' AND body @> %s
           AND settled_at IS NOT NULL AND outcome -> 'refused' = 'null'
         ORDER BY settled_at DESC
         """,
         (Jsonb({"programme": programme, "year": year}),),
     ).fetchall()
-    for document, postings in rows:
-        keys = [event.key for posting in postings_of(postings) for event in posting.events]
-        if not keys or not _undone(connection, programme, keys):
-            return str(document)
-    return None
+    return {
+        key: (
+            document,
+            [event.key for posting in postings_of(written) for event in posting.events],
+        )
+        for key, document, written in rows
+    }
 
 
 def _undone(connection: Connection, programme: str, keys: Sequence[UUID]) -> bool:
