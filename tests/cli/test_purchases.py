@@ -145,6 +145,25 @@ def test_stages_stay_within_the_order(terminal: Terminal, folder: Path) -> None:
     assert "Held for the next" not in terminal.does(*paper, "--then-days", 7)
 
 
+def test_a_stage_that_cannot_be_held_for_does_not_hide_the_delivery(
+    terminal: Terminal, folder: Path
+) -> None:
+    terminal.does("run", EXAMPLES / "reservation.yaml", "--id", "taken", *AT, "--first-days", 7)
+    for programme in PROGRAMMES:
+        voucher = f"V-A-taken-{programme}"
+        terminal.does("voucher", "revoke", voucher, "--because", "a slip", *AT)
+    papers = [("deliver", "taken", *AT, "--evidence", folder / f"paper-{n}") for n in range(2)]
+
+    refused = terminal.types(*papers[0], "--days", 7, "--then-days", 7)
+    assert refused.exit_code == 1
+    assert "Henan" in refused.stdout, "the line is told"
+    assert "order the rest as a purchase of its own" in refused.stderr
+    assert "Ask for less" in refused.stderr
+    unpaid = terminal.types(*papers[1], "--days", 7)
+    assert unpaid.exit_code == 0
+    assert "was not paid and is not there" in unpaid.stderr
+
+
 def test_receipts_are_held_against_the_payments(terminal: Terminal, folder: Path) -> None:
     out, receipts = folder / "list.csv", folder / "receipts.csv"
     words = ("pay", "--programme", PROGRAMMES[0], "--batch", "B", *AT, "--out", out)

@@ -17,6 +17,7 @@ from tallygrid.service import (
     buying,
     closing,
     correcting,
+    ending,
     intent,
     outbox,
     publishing,
@@ -105,6 +106,58 @@ def test_work_that_runs_over_the_new_year_ends_in_the_year_it_began_in(
     assert (again.on_vouchers_fen, again.budget_fen) == (rest_fen, 0)
     assert _committed(desk, name, AT.year) == (0, 0)
     assert desk.rows("SELECT state FROM service.voucher") == [("part_used",)]
+    assert desk.problems() == ()
+
+
+WEEK = Fraction(1, 4)
+
+
+@pytest.fixture
+def staged(funded: Desk) -> tuple[Desk, str, Purchase]:
+    """A voucher, and an order in four stages that it helps to pay; the first has come."""
+    name = funded.voucher(CITY, "A-1", CONTRACT_FEN, contract="C-1")
+    order = funded.buy(wanted("R-1", name, first_stage=WEEK))
+    buying.begin(funded.office, order, at=AT)
+    assert funded.deliver(order, 1, WEEK).accepted
+    assert buying.extend(funded.office, order, stage=2, quantity=WEEK, at=AT).accepted
+    return funded, name, order
+
+
+def test_an_order_in_stages_keeps_over_the_new_year_what_it_was_promised(
+    staged: tuple[Desk, str, Purchase],
+) -> None:
+    desk, name, order = staged
+    closed = _close(desk, CARRY)
+    assert 0 <= FACE_FEN - PART_FEN - closed.on_vouchers_fen <= 1
+
+    for n in (2, 3, 4):
+        assert desk.deliver(order, n, WEEK, final=n == 4).accepted
+        if n < 4:
+            onward = buying.extend(desk.office, order, stage=n + 1, quantity=WEEK, at=NEW_YEAR)
+            assert onward.accepted
+
+    assert desk.balance(CITY, f"payable:{order.provider}:city").free_fen == PART_FEN
+    _close(desk, replace(CARRY, document="Y-2"))
+    assert _committed(desk, name, AT.year) == (0, 0)
+    assert _committed(desk, name, AT.year + 1) == (FACE_FEN - PART_FEN, 0)
+    assert desk.problems() == ()
+
+
+def test_what_is_kept_for_stages_goes_back_when_the_voucher_is_taken_back(
+    staged: tuple[Desk, str, Purchase],
+) -> None:
+    desk, name, order = staged
+    _close(desk, CARRY)
+    _, held_fen = _committed(desk, name, AT.year)
+
+    done = ending.revoke(desk.office, name, at=NEW_YEAR, why="a false statement")
+
+    assert done.back_fen == FACE_FEN - PART_FEN // 4 - held_fen
+    assert _committed(desk, name, AT.year) == (0, held_fen)
+    assert _committed(desk, name, AT.year + 1) == (0, 0)
+    desk.deliver(order, 2, WEEK)
+    refused = buying.extend(desk.office, order, stage=3, quantity=WEEK, at=NEW_YEAR).refused
+    assert refused is not None
     assert desk.problems() == ()
 
 

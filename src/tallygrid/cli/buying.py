@@ -280,18 +280,32 @@ def deliver(  # noqa: PLR0913  # one argument per option
         before = lines.of_purchase(office, found)
         delivering.check(found, delivery, before, then=stage)
         answer = delivering.accept(office, found, delivery)
-        if answer.accepted and stage:
-            answer = buying.extend(office, found, stage=delivery.n + 1, quantity=stage, at=when)
         if not answer.accepted:
             leave_refused(desk, answer.refused)
+        if stage:
+            answer = buying.extend(office, found, stage=delivery.n + 1, quantity=stage, at=when)
         if delivery.n <= len(before):
             desk.say(render("cli.known_already", desk.language))
-        after = lines.of_purchase(office, found)
-        tell_line(desk, office, found, after[delivery.n - 1])
-        tell_state(desk, buying.found(office, purchase))
-        if stage and delivery.n == len(after):
+        count = _tell_delivered(desk, office, found, delivery.n)
+        if not answer.accepted:
+            desk.say(render("cli.not_held_next", desk.language, purchase=purchase))
+            leave_refused(desk, answer.refused)
+        if stage and delivery.n == count:
             held_fen = buying.set_aside_fen(office, found)
             desk.out.print(render("cli.held_next", desk.language, amount=held_fen), markup=False)
+
+
+def _tell_delivered(desk: Desk, office: Office, purchase: Purchase, n: int) -> int:
+    """Tell a line, the state, and if hardly a fen was left; return how many lines there are."""
+    known = lines.of_purchase(office, purchase)
+    line = known[n - 1]
+    tell_line(desk, office, purchase, line)
+    rest_fen = purchase.bill.subsidy_fen - sum(one.bill.subsidy_fen for one in known)
+    odd_fen = sum(len(part.funders) for part in line.bill.subsidies)
+    if line.quantity and line.bill.subsidy_fen <= odd_fen < rest_fen:
+        desk.say(render("cli.nothing_left", desk.language, purchase=purchase.id, rest=rest_fen))
+    tell_state(desk, buying.found(office, purchase.id))
+    return len(known)
 
 
 def _counter(office: Office, assume: str, asked: WorkloadFile) -> Counter:

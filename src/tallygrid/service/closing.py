@@ -2,9 +2,12 @@
 
 Work that has not begun is given up in both ways. Work that has begun ends in the year it
 began in, and so does what is owed for it: what its hold leaves over is closed by closing
-once more, under another document.
+once more, under another document. So what a voucher has promised to the stages of an order
+that has begun is not carried away from them; where all lapses, its voucher ends, and they
+have no more than what is held.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,6 +25,7 @@ from tallygrid.service import purchase as purchases
 from tallygrid.service import voucher as vouchers
 from tallygrid.service.ending import end
 from tallygrid.service.intent import PendingError, carry_out, followed, given, resume
+from tallygrid.service.lines import to_come_fen
 from tallygrid.service.office import Office
 from tallygrid.service.plain import load
 from tallygrid.service.publishing import Scheme
@@ -124,10 +128,13 @@ def _close_voucher(office: Office, voucher: Voucher, how: Close, at: datetime) -
 
     def compose(connection: Connection) -> tuple[Posting, ...]:
         free = vouchers.free_fen(connection, replace(voucher, fiscal_year=how.year))
-        parts = [
+        orders = purchases.in_stages(connection, voucher.id)
+        kept = sum((to_come_fen(connection, one, voucher.id) for one in orders), Counter())
+        accounts = [
             (Account("committed", how.year, voucher.id, funder, voucher.budget_group), fen)
             for funder, fen in free.items()
         ]
+        parts = [(account, max(0, fen - kept[account])) for account, fen in accounts]
         steps = _carried(voucher.programme, parts, wish, how, at)
         payload = {
             "does": "voucher_carried",

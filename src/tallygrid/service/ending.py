@@ -8,7 +8,7 @@ the part that goes back is theirs again.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from psycopg import Connection
@@ -57,7 +57,7 @@ def expire(office: Office, programme: str, *, at: datetime) -> tuple[Ended, ...]
         found = (load(Voucher, row) for (row,) in rows)
         return tuple(one for one in found if _is_due(connection, one, at))
 
-    return tuple(end(office, one, at=at) for one in office.transact("web", due))
+    return tuple(_end_in_all_years(office, one, at=at) for one in office.transact("web", due))
 
 
 def revoke(office: Office, name: str, *, at: datetime, why: str, document: str = "") -> Ended:
@@ -78,7 +78,7 @@ def revoke(office: Office, name: str, *, at: datetime, why: str, document: str =
         raise ToldError("not_revocable", voucher=name, state=state(found.state))
     for purchase in office.transact("web", lambda connection: unbegun(connection, name)):
         buying.give_up(office, purchase, at=at, why=f"voucher {name} was revoked")
-    done = end(office, found, at=at, state="revoked", why=why, document=document)
+    done = _end_in_all_years(office, found, at=at, state="revoked", why=why, document=document)
     return replace(done, back_fen=office.transact("web", lambda it: _back_fen(it, name)))
 
 
@@ -110,6 +110,16 @@ def end(  # noqa: PLR0913  # what an entry of the books says
         if done.refused is None or done.refused.final:
             break  # else somebody was at its money meanwhile
     return done
+
+
+def _end_in_all_years(office: Office, voucher: Voucher, **how: Any) -> Ended:  # noqa: ANN401  # `end`'s own
+    """End a voucher, with what an earlier year has kept for orders that come stage by stage."""
+    years = office.transact("web", lambda it: vouchers.years_with_money(it, voucher))
+    before = [replace(voucher, fiscal_year=year) for year in years if year < voucher.fiscal_year]
+    done = [end(office, one, **how) for one in (*before, voucher)]
+    refused = [one.refused for one in done if one.refused is not None]
+    back_fen = sum(one.back_fen for one in done)
+    return replace(done[-1], back_fen=back_fen, refused=refused[0] if refused else None)
 
 
 def unbegun(connection: Connection, voucher: str) -> tuple[purchases.Purchase, ...]:

@@ -1,5 +1,6 @@
 """Lines: what was measured or delivered, rated into money, and captured from its hold."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -242,6 +243,25 @@ def stage_of(connection: Connection, purchase: Purchase, quantity: Fraction) -> 
     ]
     terms = replace(purchase.terms, grants=tuple(grants))
     return line(terms, to_date=to_date + quantity, booked=booked)
+
+
+def to_come_fen(connection: Connection, purchase: Purchase, voucher: str) -> Counter[Account]:
+    """Return what stages to come may ask of a voucher, beyond what is held for this one.
+
+    That is what it promised, and as in the hold a fen more per funder, less what it has paid.
+    """
+    own = together(purchase.terms, _bills(connection, purchase))
+    found: Counter[Account] = Counter()
+    shares = zip(purchase.shares, purchase.bill.subsidies, own.subsidies, strict=True)
+    for share, promised, drawn in shares:
+        if share.voucher != voucher:
+            continue
+        paid = dict(drawn.funders)
+        for funder, amount_fen in promised.funders:
+            found[share.account(funder)] += amount_fen + 1 - paid.get(funder, 0)
+        for (source, _), held in held_fen(connection, share).items():
+            found[source] -= held
+    return +found
 
 
 def _bills(connection: Connection, purchase: Purchase) -> list[Bill]:

@@ -172,6 +172,20 @@ def of_state(connection: Connection, *states: str) -> tuple[Purchase, ...]:
     return tuple(_from_row(*row) for row in rows)
 
 
+def in_stages(connection: Connection, voucher: str) -> tuple[Purchase, ...]:
+    """Return the purchases a voucher helps to pay whose work has begun, with stages to come."""
+    rows = connection.execute(
+        """
+        SELECT document, state FROM service.purchase
+        WHERE state IN ('running', 'part_delivered') AND (document ->> 'is_staged')::boolean
+          AND document -> 'shares' @> jsonb_build_array(jsonb_build_object('voucher', %s::text))
+        ORDER BY placed_at, id
+        """,
+        (voucher,),
+    ).fetchall()
+    return tuple(_from_row(*row) for row in rows)
+
+
 def require_site(connection: Connection, name: str, site: str) -> None:
     """Let this site run a purchase's job, and no other from now on.
 

@@ -101,3 +101,19 @@ def free_fen(connection: Connection, voucher: Voucher) -> Mapping[str, int]:
         (voucher.programme, voucher.id, voucher.fiscal_year),
     ).fetchall()
     return dict(rows)
+
+
+def years_with_money(connection: Connection, voucher: Voucher) -> tuple[int, ...]:
+    """Return the fiscal years in which something is free on a voucher, the earliest first."""
+    rows = connection.execute(
+        """
+        SELECT account.year FROM books.account
+        JOIN books.programme ON programme.id = account.programme
+        WHERE programme.code = %s AND account.kind = 'committed' AND account.holder = %s
+        GROUP BY account.year
+        HAVING sum(account.in_fen - account.out_fen - account.held_fen) > 0
+        ORDER BY account.year
+        """,
+        (voucher.programme, voucher.id),
+    ).fetchall()
+    return tuple(year for (year,) in rows)
