@@ -50,6 +50,33 @@ def test_budgets_come_go_and_move(terminal: Terminal) -> None:
     assert terminal.does("books", "verify") == ""
 
 
+ON_NO_PAPER = (
+    ("books", "appropriate", *YEAR, "--programme", HENAN, "--yuan", 1, "--document"),
+    ("books", "reduce", *YEAR, "--programme", HENAN, "--yuan", 1, "--document"),
+    ("books", "transfer", *YEAR, "--programme", HENAN, "--to", CITY, "--yuan", 1, "--document"),
+    ("books", "close-year", *YEAR, "--programme", HENAN, "--carry", "--document"),
+    ("books", "amend", "--applicant", "A", "--contract", "C", "--yuan", 1, "--document"),
+    ("books", "reverse", "--programme", HENAN, "K", "--because"),
+    ("programme", "publish", HENAN, "--budget", 2026, 1, "--document"),
+    ("voucher", "revoke", "V", "--because"),
+    ("notice", "withdraw", "A", "--because"),
+    ("clawback", "demand", "--payment", "P", "--yuan", 1, "--because", "x"),
+    ("clawback", "demand", "K", "--payment", "P", "--yuan", 1, "--because"),
+    ("clawback", "recover", "K", "--yuan", 1, "--receipt"),
+    ("copay", "receive", "XX", "--programme", CITY, "--yuan", 1, "--receipt"),
+    ("copay", "late", "XX", "--programme", CITY, "--notice"),
+    ("award", "--programme", HENAN, "--batch"),
+)
+
+
+@pytest.mark.parametrize("words", ON_NO_PAPER, ids=lambda words: " ".join((*words[:2], words[-1])))
+def test_nothing_is_done_on_a_paper_without_a_number(
+    terminal: Terminal, words: tuple[object, ...]
+) -> None:
+    assert "It is empty." in terminal.errs(*words, "")
+    assert "It is empty." in terminal.errs(*words, " \t")
+
+
 def test_slips_of_the_pen_are_told_and_move_nothing(terminal: Terminal) -> None:
     henan = ("books", "appropriate", "--programme", HENAN, *YEAR, "--document", "H-9")
     before = terminal.does("books", "export", "--format", "csv")

@@ -10,6 +10,7 @@ from tallygrid.cli.common import (
     at_option,
     instant,
     json_option,
+    not_blank,
     require_published,
     write_json,
 )
@@ -22,7 +23,13 @@ from tallygrid.text import render
 
 @click.command()
 @click.option("--programme", "name", required=True, metavar="ID")
-@click.option("--batch", required=True, metavar="NAME", help="The same name is the same batch.")
+@click.option(
+    "--batch",
+    required=True,
+    metavar="NAME",
+    callback=not_blank,
+    help="The same name is the same batch.",
+)
 @click.option("--seed", default="", metavar="TEXT", help="What a lottery is drawn with.")
 @click.option(
     "--group-yuan",

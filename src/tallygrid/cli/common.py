@@ -149,11 +149,23 @@ def instant(written: str | None, option: str = "--at") -> datetime:
     return at.astimezone(ZONE) if at.tzinfo else at.replace(tzinfo=ZONE)
 
 
+def not_blank(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """Refuse a number, a name or a reason that says nothing; the spaces around one do not count."""
+    if text is None or (said := text.strip()):
+        return text and said
+    raise click.BadParameter(in_language("cli.blank"))
+
+
 at_option: Callable[[Any], Any] = click.option(
     "--at", metavar="DATE", help="The day, or day and time, to decide at; now if left out."
 )
 because_option: Callable[[Any], Any] = click.option(
-    "--because", "why", required=True, metavar="TEXT", help="The reason, for the books."
+    "--because",
+    "why",
+    required=True,
+    metavar="TEXT",
+    callback=not_blank,
+    help="The reason, for the books.",
 )
 evidence_option: Callable[[Any], Any] = click.option(
     "--evidence",

@@ -2,7 +2,14 @@
 
 import click
 
-from tallygrid.cli.common import Desk, at_option, instant, json_option, write_json
+from tallygrid.cli.common import (
+    Desk,
+    at_option,
+    instant,
+    json_option,
+    not_blank,
+    write_json,
+)
 from tallygrid.cli.refusing import leave_refused
 from tallygrid.cli.treasury import yuan_of
 from tallygrid.service import copaying
@@ -39,7 +46,9 @@ def list_(desk: Desk, *, as_json: bool) -> None:
 @click.argument("debtor", metavar="APPLICANT")
 @_programme
 @click.option("--yuan", required=True, metavar="N", help="How much came in.")
-@click.option("--receipt", required=True, metavar="NUMBER", help="Once per number.")
+@click.option(
+    "--receipt", required=True, metavar="NUMBER", callback=not_blank, help="Once per number."
+)
 @at_option
 @click.pass_obj
 def receive(
@@ -57,7 +66,13 @@ def receive(
 @copay.command()
 @click.argument("debtor", metavar="APPLICANT")
 @_programme
-@click.option("--notice", required=True, metavar="NUMBER", help="The notice that was sent.")
+@click.option(
+    "--notice",
+    required=True,
+    metavar="NUMBER",
+    callback=not_blank,
+    help="The notice that was sent.",
+)
 @at_option
 @click.pass_obj
 def late(desk: Desk, *, debtor: str, programme: str, notice: str, at: str | None) -> None:

@@ -19,6 +19,7 @@ from tallygrid.cli.common import (
     beside_packaged,
     instant,
     json_option,
+    not_blank,
     own_programmes,
     programme_of,
     programmes,
@@ -252,7 +253,7 @@ def _change(change: "Change") -> dict[str, object]:
     metavar="YEAR YUAN",
     help="Also appropriate this many whole yuan for a year.",
 )
-@click.option("--document", default="", help="The number of the treasury's document.")
+@click.option("--document", callback=not_blank, help="The number of the treasury's document.")
 @at_option
 @click.pass_obj
 def publish(  # one argument per option
@@ -260,7 +261,7 @@ def publish(  # one argument per option
     name: str,
     assume: str | None,
     budget: tuple[int, int] | None,
-    document: str,
+    document: str | None,
     at: str | None,
 ) -> None:
     """Publish a version of a programme, and open its books. Reported editions are refused."""
@@ -284,7 +285,11 @@ def publish(  # one argument per option
 
 
 def _appropriate(
-    office: "Office", scheme: "Scheme", budget: tuple[int, int], document: str, at: datetime
+    office: "Office",
+    scheme: "Scheme",
+    budget: tuple[int, int],
+    document: str | None,
+    at: datetime,
 ) -> "Answer":
     from tallygrid.service import budgeting
     from tallygrid.service.budgeting import Tranche

@@ -11,6 +11,7 @@ from tallygrid.cli.common import (
     evidence_option,
     instant,
     json_option,
+    not_blank,
     write_json,
 )
 from tallygrid.cli.refusing import leave_refused
@@ -28,7 +29,7 @@ def clawback() -> None:
 
 
 @clawback.command()
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", callback=not_blank)
 @click.option("--payment", required=True, metavar="ID", help="The payment that brought the money.")
 @click.option("--yuan", required=True, metavar="N", help="How much is asked back.")
 @because_option
@@ -80,7 +81,9 @@ _act(
 @clawback.command()
 @click.argument("name", metavar="NAME")
 @click.option("--yuan", required=True, metavar="N", help="How much came back.")
-@click.option("--receipt", required=True, metavar="NUMBER", help="Once per number.")
+@click.option(
+    "--receipt", required=True, metavar="NUMBER", callback=not_blank, help="Once per number."
+)
 @click.option(
     "--to-treasury", is_flag=True, help="It lapses; else it can be promised again this year."
 )

@@ -6,7 +6,14 @@ from uuid import UUID
 
 import click
 
-from tallygrid.cli.common import Desk, at_option, instant, require_published
+from tallygrid.cli.common import (
+    Desk,
+    at_option,
+    because_option,
+    instant,
+    not_blank,
+    require_published,
+)
 from tallygrid.cli.naming import name_for_the_books
 from tallygrid.cli.refusing import leave_refused
 from tallygrid.files.receipts import fen_of
@@ -23,7 +30,11 @@ _YEAR = click.IntRange(2000, 2199)
 _programme = click.option("--programme", "name", required=True, metavar="ID")
 _year = click.option("--year", required=True, type=_YEAR, help="The fiscal year.")
 _document = click.option(
-    "--document", required=True, metavar="NUMBER", help="The treasury's paper: once per number."
+    "--document",
+    required=True,
+    metavar="NUMBER",
+    callback=not_blank,
+    help="The treasury's paper: once per number.",
 )
 
 
@@ -125,7 +136,7 @@ def close_year(
 @click.command()
 @_programme
 @click.argument("keys", nargs=-1, required=True, metavar="KEY…")
-@click.option("--because", "why", required=True, metavar="TEXT", help="The reason, for the books.")
+@because_option
 @at_option
 @click.pass_obj
 def reverse(desk: Desk, *, name: str, keys: tuple[str, ...], why: str, at: str | None) -> None:
@@ -149,7 +160,13 @@ def reverse(desk: Desk, *, name: str, keys: tuple[str, ...], why: str, at: str |
 )
 @click.option("--yuan", metavar="N", help="What it comes to now.")
 @click.option("--signed-on", metavar="DATE", help="The day on which it was signed.")
-@click.option("--document", required=True, metavar="NUMBER", help="The paper: once per number.")
+@click.option(
+    "--document",
+    required=True,
+    metavar="NUMBER",
+    callback=not_blank,
+    help="The paper: once per number.",
+)
 @at_option
 @click.pass_obj
 def amend(  # noqa: PLR0913  # one argument per option
