@@ -186,6 +186,38 @@ def test_the_first_broken_batch_and_event_are_named(
     assert first(history.problems()) == expected
 
 
+@pytest.mark.parametrize(
+    ("table", "guard"),
+    [*((table, "only_added_to") for table in APPENDED), ("event", "reversal_mirrors")],
+)
+def test_a_guard_that_the_owner_switches_off_is_named(
+    history: Books, table: str, guard: str
+) -> None:
+    """The migrator may act as the owner, without being a superuser."""
+    migrator = history.connect("migrator")
+    migrator.execute("SET ROLE tallygrid_books")
+    alter = f"ALTER TABLE books.{table} {{}} TRIGGER {guard}"
+    try:
+        migrator.execute(alter.format("DISABLE").encode())
+        (problem,) = history.problems()
+    finally:
+        migrator.execute(alter.format("ENABLE").encode())
+        migrator.execute("RESET ROLE")
+    assert problem.code == "ledger.problem.guard_off"
+    assert (problem.values["what"], problem.values["found"]) == (table, guard)
+    assert f"{guard}” of the table books.{table}" in render(problem.code, "en", **problem.values)
+    assert history.problems() == ()
+
+
+def test_a_guard_that_is_dropped_is_named(history: Books) -> None:
+    migrator = history.connect("migrator")
+    with migrator.transaction(force_rollback=True):
+        migrator.execute("SET LOCAL ROLE tallygrid_books")
+        migrator.execute("DROP TRIGGER only_added_to ON books.leg")
+        (problem,) = ledger.verify(migrator, history.programme)
+    assert (problem.code, problem.values["what"]) == ("ledger.problem.guard_off", "leg")
+
+
 def test_an_edited_amount_is_the_first_thing_found(history: Books) -> None:
     tamper(
         history,

@@ -14,12 +14,14 @@ def verify(
     """Return what is wrong in a programme's books, or in all; nothing, if they are sound.
 
     The first problem of a programme names the first broken batch and event. With heads that
-    were saved outside the database, a rewritten end of the books shows too.
+    were saved outside the database, a rewritten end of the books shows too. What guards the
+    tables against editing guards all programmes, and is looked at last.
     """
     wanted = _programmes(connection) if programme is None else (programme,)
     problems = [problem for code in wanted for problem in _inside(connection, code)]
     if programme is None:
-        problems += _between(connection)
+        problems += _of_all(connection, "transfers")
+    problems += _of_all(connection, "guards")
     for head in sorted(heads or ()):
         if programme in (None, head.programme):
             problems += against(connection, head)
@@ -39,9 +41,9 @@ def _inside(connection: Connection[Any], programme: str) -> Iterator[Problem]:
             yield _problem(programme, *row)
 
 
-def _between(connection: Connection[Any]) -> Iterator[Problem]:
+def _of_all(connection: Connection[Any], what: str) -> Iterator[Problem]:
     columns = "code, batch, seq, what, found, expected"
-    query = f"SELECT {columns} FROM books.verify_transfers()"  # noqa: S608  # a constant
+    query = f"SELECT {columns} FROM books.verify_{what}()"  # noqa: S608  # constants
     for row in connection.execute(query.encode()):
         yield _problem("", *row)
 

@@ -341,6 +341,24 @@ BEGIN
 END
 $$;
 
+-- Every guard of the tables that is gone or switched off, as their owner can do.
+CREATE FUNCTION books.verify_guards() RETURNS SETOF books.problem
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, books, pg_temp AS $$
+BEGIN
+  RETURN QUERY
+  SELECT 'guard_off', NULL::bigint, NULL::bigint, guarded.name, guarded.guard,
+    coalesce(pg_trigger.tgenabled::text, '')
+  FROM (VALUES
+    ('event', 'only_added_to'), ('leg', 'only_added_to'), ('batch', 'only_added_to'),
+    ('refusal', 'only_added_to'), ('outbox', 'only_added_to'), ('event', 'reversal_mirrors')
+  ) AS guarded (name, guard)
+  LEFT JOIN pg_trigger
+    ON pg_trigger.tgrelid = to_regclass('books.' || guarded.name)
+    AND pg_trigger.tgname = guarded.guard
+  WHERE pg_trigger.tgenabled IS DISTINCT FROM 'O';
+END
+$$;
+
 -- Every problem in a programme's books, the first broken batch and event first.
 CREATE FUNCTION books.verify(programme_code text) RETURNS SETOF books.problem
 LANGUAGE plpgsql STABLE SECURITY DEFINER
