@@ -3,7 +3,7 @@
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 import pytest
@@ -312,6 +312,23 @@ def test_a_rewritten_end_shows_only_against_a_head_saved_outside(
         5,
         8,
     )
+
+
+@pytest.mark.parametrize(
+    ("edited", "ours", "saved"),
+    [({"seq": 7}, "8", "7"), ({"algorithm": "md5"}, "sha256", "md5")],
+)
+def test_a_saved_head_of_which_something_else_was_edited_says_what(
+    history: Books, edited: dict[str, Any], ours: str, saved: str
+) -> None:
+    heads = ledger.heads(history.connect("auditor"))
+    (head,) = [one for one in heads if one.programme == history.programme]
+
+    (problem,) = history.problems(replace(head, **edited))
+
+    assert problem.code == "ledger.problem.head_misstated"
+    assert (problem.values["found"], problem.values["expected"]) == (ours, saved)
+    assert history.problems(head) == ()
 
 
 def test_a_truncated_end_shows_against_a_head_saved_outside(history: Books) -> None:

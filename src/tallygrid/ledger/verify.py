@@ -60,10 +60,15 @@ def against(connection: Connection[Any], head: Head) -> Iterator[Problem]:
     ).fetchone()
     if found is None:
         yield _problem(head.programme, "head_missing", head.batch, head.seq, "", "", head.hash)
-    elif found != (head.seq, head.hash, head.algorithm):
-        yield _problem(
-            head.programme, "head_rewritten", head.batch, head.seq, "", found[1], head.hash
-        )
+        return
+    seq, hash_, algorithm = found
+    if hash_ != head.hash:
+        yield _problem(head.programme, "head_rewritten", head.batch, head.seq, "", hash_, head.hash)
+    for ours, saved in ((seq, head.seq), (algorithm, head.algorithm)):
+        if ours != saved and hash_ == head.hash:
+            yield _problem(
+                head.programme, "head_misstated", head.batch, head.seq, "", str(ours), str(saved)
+            )
 
 
 def _problem(programme: str, code: str, *values: object) -> Problem:
