@@ -242,7 +242,7 @@ def _late(office: Office, year: int = AT.year, document: str = "late") -> Answer
 
 
 def _keys(desk: Desk, kinds: str) -> list[UUID]:
-    return [key for (key,) in desk.rows(f"SELECT key FROM books.event WHERE kind ~ '{kinds}'")]  # noqa: S608
+    return [key for (key,) in desk.rows(f"SELECT key FROM books.event WHERE kind ~ '{kinds}'")]  # noqa: S608  # ours
 
 
 @pytest.mark.parametrize("how", [CARRY, RELEASE])

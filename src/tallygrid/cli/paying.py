@@ -75,10 +75,10 @@ def pay(  # noqa: PLR0913  # one argument per option
     if refused is not None:
         tell_refused(desk, refused)
     if sent:
-        at_ = sent[0].sent_at.astimezone(ZONE)
-        _hand_out(
-            desk, FORMATS[form], PaymentBatch(list_of(name, attempt), at_, orders, known), out
+        listed = PaymentBatch(
+            list_of(name, attempt), sent[0].sent_at.astimezone(ZONE), orders, known
         )
+        _hand_out(desk, FORMATS[form], listed, out)
     _tell_owed(desk, name, owed_fen, is_all=not sent)
     if answer is not None and not answer.accepted:
         sys.exit(REFUSED)
