@@ -9,21 +9,44 @@ import pytest
 
 from tallygrid.database import Server
 from tallygrid.database.embedded import Embedded
-from tallygrid.database.process import is_alive
+from tallygrid.database.process import is_alive, residents, send
+
+Act = Callable[[Server], None]
 
 
 @pytest.fixture
-def kill() -> Callable[[Server], None]:
-    """Kill a server's postmaster as a power cut of the process would, and see it dead."""
-    return _kill
+def kill() -> Act:
+    """Kill a server's postmaster and see it dead; what it leaves may serve a moment longer."""
+    return _kill_postmaster
 
 
-def _kill(server: Server) -> None:
-    assert isinstance(server.source, Embedded)
-    pid = server.source.postmaster()
+@pytest.fixture
+def cut_power() -> Act:
+    """Kill every process of a server, and see them dead: nobody is answered any more."""
+    return _kill_all
+
+
+def _kill_postmaster(server: Server) -> None:
+    pid = _embedded(server).postmaster()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+    _wait_while(lambda: is_alive(pid))
+
+
+def _kill_all(server: Server) -> None:
+    data = _embedded(server).place.data
+    _kill_postmaster(server)
+    send(residents(data), signal.SIGKILL)
+    _wait_while(lambda: bool(residents(data)))
+
+
+def _embedded(server: Server) -> Embedded:
+    assert isinstance(server.source, Embedded)
+    return server.source
+
+
+def _wait_while(lasts: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
-    while is_alive(pid):
+    while lasts():
         assert time.monotonic() < deadline
         time.sleep(0.005)

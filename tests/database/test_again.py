@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 from tallygrid.database import Server, Sessions, persistently, resolve, retrying
 from tallygrid.settings import Settings
 
-Kill = Callable[[Server], None]
+CutPower = Callable[[Server], None]
 INSERT = "INSERT INTO thing VALUES (%s) ON CONFLICT DO NOTHING"
 
 
@@ -29,7 +29,7 @@ def own_server(own_home: Path) -> Server:
 
 
 def test_work_during_which_the_server_is_killed_is_done_on_a_new_one(
-    own_server: Server, kill: Kill
+    own_server: Server, cut_power: CutPower
 ) -> None:
     told: list[str] = []
     attempts: list[int] = []
@@ -37,10 +37,8 @@ def test_work_during_which_the_server_is_killed_is_done_on_a_new_one(
     def work(connection: Connection[TupleRow]) -> str:
         attempts.append(1)
         if len(attempts) == 1:
-            kill(own_server)
+            cut_power(own_server)
         connection.execute(INSERT, [1])
-        if len(attempts) == 1:
-            connection.execute("SELECT pg_sleep(10)")
         return "done"
 
     assert retrying(own_server, "migrator", work, told.append) == "done"
@@ -111,11 +109,11 @@ def test_a_stopped_server_is_started_for_the_work(own_server: Server) -> None:
 
 
 def test_an_open_connection_that_has_died_meanwhile_is_replaced(
-    own_server: Server, kill: Kill
+    own_server: Server, cut_power: CutPower
 ) -> None:
     with Sessions(own_server, print) as sessions:
         sessions.run("migrator", lambda connection: connection.execute(INSERT, [5]))
-        kill(own_server)
+        cut_power(own_server)
 
         sessions.run("migrator", lambda connection: connection.execute(INSERT, [6]))
 
@@ -123,7 +121,7 @@ def test_an_open_connection_that_has_died_meanwhile_is_replaced(
 
 
 def test_work_that_connects_by_itself_is_repeated_when_the_server_was_killed(
-    own_server: Server, kill: Kill
+    own_server: Server, cut_power: CutPower
 ) -> None:
     attempts: list[int] = []
 
@@ -131,7 +129,7 @@ def test_work_that_connects_by_itself_is_repeated_when_the_server_was_killed(
         attempts.append(1)
         with own_server.connect("migrator") as connection:
             if len(attempts) == 1:
-                kill(own_server)
+                cut_power(own_server)
             connection.execute(INSERT, [7])
         return "done"
 
