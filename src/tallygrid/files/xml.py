@@ -4,6 +4,7 @@ A document type is refused before it is read. Without one there are no entities,
 file can make us read another or grow without end.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from tallygrid.files.mistake import FileError, Mistake
 
 _BYTES_MAX: Final = 64_000_000
 _DEPTH_MAX: Final = 100
+_GB: Final = re.compile(rb"""\A<\?xml[^>]*encoding\s*=\s*["']gb(2312|k|18030)["']""", re.IGNORECASE)
+"""A declaration of what Chinese programs write where they do not write UTF-8."""
 
 
 @dataclass
@@ -62,17 +65,23 @@ def read_xml(path: Path) -> Element:
     if len(data) > _BYTES_MAX:
         problem = f"The file is longer than {_BYTES_MAX // 1_000_000} MB."
         raise FileError([Mistake(str(path), 1, 1, problem, "Check that it is the right one.")])
-    return _Reader(str(path)).read(data)
+    if not _GB.match(data):
+        return _Reader(str(path)).read(data)
+    try:  # expat reads no such encoding, and GB 18030 holds the two before it
+        return _Reader(str(path), encoding="utf-8").read(data.decode("gb18030").encode())
+    except UnicodeDecodeError as error:
+        problem = f"Byte {error.start} is not GB 18030, which the file declares."
+        raise FileError([Mistake(str(path), 1, 1, problem, "Ask for the file again.")]) from None
 
 
 class _Reader:
     """Builds the elements of one file as expat meets them."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, encoding: str | None = None) -> None:
         self._file = file
         self._open: list[Element] = []
         self._root: Element | None = None
-        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser = expat.ParserCreate(encoding, namespace_separator=" ")
         self._parser.buffer_text = True
         self._parser.StartDoctypeDeclHandler = self._document_type
         self._parser.StartElementHandler = self._start
@@ -85,6 +94,8 @@ class _Reader:
         except expat.ExpatError as error:
             problem = f"The file is no XML: {expat.ErrorString(error.code)}."
             self._refuse(problem, "Ask for the file again.", error.lineno, error.offset + 1)
+        except (LookupError, ValueError):  # another encoding of several bytes, or none at all
+            self._refuse("The file's encoding is not read here.", "Ask for it in UTF-8.")
         assert self._root is not None, "expat refuses a file without an element"
         return self._root
 
