@@ -83,7 +83,7 @@ def _step(desk: Desk, what: str, n: int, month: int) -> None:
         waiting = [one for one in paying.payments(desk.office) if one.state == "sent"]
         receipts = [Receipt(one.id, f"T-{one.id}", one.amount_fen, what == "confirm")
                     for one in waiting[:1]]  # fmt: skip
-        paying.confirm(desk.office, receipts, at=at)
+        paying.confirm(desk.office, receipts, at=max([at, *(one.sent_at for one in waiting[:1])]))
 
 
 def test_a_month_shows_what_happened_in_it(funded: Desk) -> None:

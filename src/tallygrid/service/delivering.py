@@ -102,9 +102,10 @@ def check(
         raise DeliveryError("delivery.other", **of, was=was, now=now)
     if delivery.quantity < 0 or not (delivery.quantity or delivery.final):
         raise DeliveryError("delivery.none", **of, quantity=quantity(delivery.quantity, unit))
-    if delivery.delivered_at < purchase.placed_at:
-        days = {"bought": purchase.placed_at.date(), "delivered": delivery.delivered_at.date()}
-        raise DeliveryError("delivery.early", **of, **days)
+    bought = purchase.placed_at.date()  # a paper names its day alone
+    delivered_on = delivery.delivered_at.astimezone(purchase.placed_at.tzinfo).date()
+    if delivered_on < bought:
+        raise DeliveryError("delivery.early", **of, bought=bought, delivered=delivered_on)
     delivered = sum((one.quantity for one in before if one.n != delivery.n), Fraction(0))
     if delivered + delivery.quantity + then > purchase.quantity:
         raise DeliveryError(

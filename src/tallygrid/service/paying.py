@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from psycopg import Connection
@@ -13,9 +13,11 @@ from tallygrid.core.books import Account, Event, Leg, Problem, reversal_of
 from tallygrid.core.key import key_of
 from tallygrid.core.money import yuan
 from tallygrid.core.payment import PaymentOrder, Receipt, block_of, list_of, reference_of
+from tallygrid.core.window import day_of
 from tallygrid.service.intent import carry_out, given, in_turn, resume, settle_first
 from tallygrid.service.office import Office
 from tallygrid.service.plain import dump
+from tallygrid.service.publishing import in_force
 from tallygrid.service.wish import Answer, Posting, Refused, Wish
 from tallygrid.settings import Language
 from tallygrid.text import render
@@ -122,18 +124,18 @@ def confirm(
     Raises:
         ReceiptError: A receipt names no payment that was sent, another amount, a payment that
             another receipt has settled, or one that is asked back; or it was booked before the
-            payment was sent again.
+            payment was sent again, or is dated before what it answers.
     """
     known = _by_name(office)
     pairs = [(known.get(receipt.payment), receipt) for receipt in dict.fromkeys(receipts)]
-    if differences := office.transact("web", lambda it: _differences(it, pairs, late=late)):
+    if differences := office.transact("web", lambda it: _differences(it, pairs, at, late=late)):
         raise ReceiptError(differences)
     answers = [_confirm(office, payment, receipt, at) for payment, receipt in pairs if payment]
     if any(one.refused and one.refused.code == "conflict" for one in answers):
         # Somebody else's receipt for the same payment came in between.
         known = _by_name(office)
         pairs = [(known.get(receipt.payment), receipt) for _, receipt in pairs]
-        if differences := office.transact("web", lambda it: _differences(it, pairs, late=late)):
+        if differences := office.transact("web", lambda it: _differences(it, pairs, at, late=late)):
             raise ReceiptError(differences)
     return tuple(answers)
 
@@ -406,11 +408,18 @@ def _end_of(payment: Payment) -> UUID:
 
 
 def _differences(
-    connection: Connection, pairs: Sequence[tuple[Payment | None, Receipt]], *, late: bool
+    connection: Connection,
+    pairs: Sequence[tuple[Payment | None, Receipt]],
+    at: datetime,
+    *,
+    late: bool,
 ) -> list[Problem]:
     """Return all that keeps a list from being booked, before any of it is."""
+    schemes = in_force(connection)
     found = (
-        _bar(connection, payment, receipt) or _difference(payment, receipt, late=late)
+        _bar(connection, payment, receipt)
+        or _difference(payment, receipt, late=late)
+        or _early(payment, receipt, at, schemes[payment.programme].programme.place.zone)
         if payment
         else _problem("unknown", receipt, payment=receipt.payment)
         for payment, receipt in pairs
@@ -469,6 +478,19 @@ def _difference(payment: Payment, receipt: Receipt, *, late: bool) -> Problem | 
     return None
 
 
+def _early(payment: Payment, receipt: Receipt, at: datetime, zone: str) -> Problem | None:
+    """Return that what a receipt answers was not sent yet on its day, or had not arrived.
+
+    A statement of that month would else tell of money that came before it had left.
+    """
+    is_new = payment.state == "sent" or _is_late(payment, receipt)
+    since = day_of(payment.confirmed_at or payment.sent_at, zone)
+    if not is_new or day_of(at, zone) >= since:
+        return None
+    days = {"asked": day_of(at, zone), "since": since}
+    return _problem(f"early.{payment.state}", receipt, payment=payment.id, **days)
+
+
 def _contradictions(pairs: Iterable[tuple[Payment | None, Receipt]]) -> Iterator[Problem]:
     """Yield every payment that several receipts of one list name."""
     first: dict[str, Receipt] = {}
@@ -481,7 +503,7 @@ def _contradictions(pairs: Iterable[tuple[Payment | None, Receipt]]) -> Iterator
             yield _problem(code, receipt, payment=name, before=known.number)
 
 
-def _problem(code: str, receipt: Receipt, **values: str) -> Problem:
+def _problem(code: str, receipt: Receipt, **values: str | date) -> Problem:
     return Problem(f"paying.difference.{code}", {"receipt": receipt.number, **values})
 
 

@@ -103,6 +103,7 @@ def demand(office: Office, asked: Demand, *, at: datetime) -> Answer:
         ConflictError: The name stands for another demand.
         ExcessiveError: The payment was for less or came back, or part of it is asked back
             already.
+        ToldError: It is dated before the payment arrived.
         UnknownError: There is no such payment.
     """
     body = {
@@ -208,7 +209,7 @@ def _demanded(
     settle_first(connection, f"payment {asked.payment}", *_OF_A_PAYMENT, payment=asked.payment)
     paid = connection.execute(
         """
-        SELECT programme, fiscal_year, funder, payee, state = 'failed',
+        SELECT programme, fiscal_year, funder, payee, state = 'failed', confirmed_at,
           CASE payment.state WHEN 'confirmed' THEN payment.amount_fen ELSE 0 END
             - coalesce((SELECT sum(CASE state WHEN 'waived' THEN recovered_fen ELSE amount_fen END)
                         FROM service.clawback WHERE payment = payment.id), 0)::bigint
@@ -218,13 +219,17 @@ def _demanded(
     ).fetchone()
     if paid is None:
         raise UnknownError("payment", asked.payment)
-    programme, year, funder, payee, came_back, left_fen = paid
+    programme, year, funder, payee, came_back, arrived_at, left_fen = paid
     if came_back:
         raise ExcessiveError("came_back", payment=asked.payment)
     if asked.amount_fen > left_fen:
         raise ExcessiveError(
             "asks_too_much", payment=asked.payment, left=left_fen, asked=asked.amount_fen
         )
+    zone = in_force(connection)[programme].programme.place.zone
+    arrived, day = day_of(arrived_at, zone), day_of(at, zone)
+    if day < arrived:
+        raise ToldError("demanded_before", payment=asked.payment, asked=day, arrived=arrived)
     source = Account("paid", year, holder=payee, funder=funder)
     target = Account("recoverable", year, holder=payee, funder=funder)
     event = Event(
