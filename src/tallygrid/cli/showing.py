@@ -23,7 +23,7 @@ from tallygrid.service.quoting import Counter, Proposal, Why
 from tallygrid.settings import Language
 from tallygrid.text import money, render
 from tallygrid.text.decision import outcome_said
-from tallygrid.text.facts import asked_for, listed
+from tallygrid.text.facts import asked_for, listed, said
 from tallygrid.text.placement import choice, explained, runners_up
 from tallygrid.text.placement import sentence as row_sentence
 from tallygrid.text.quote import exact, sentences
@@ -81,13 +81,15 @@ def tell_why(desk: Desk, counter: Counter, found: Prospect, why: Why | None) -> 
 
 
 def names_of(schemes: Iterable[Scheme], language: Language) -> dict[str, str]:
-    """Return what programmes and funders are called, by id."""
+    """Return what programmes are called, by id, and their funders, by `PROGRAMME/FUNDER`.
+
+    Every city's programme may have a funder `city`, which is another treasury.
+    """
     names: dict[str, str] = {}
     for scheme in schemes:
-        words = scheme.programme.name
-        names[scheme.id] = words.zh if language == "zh" else words.en
+        names[scheme.id] = said(scheme.programme.name, language)
         for funder in scheme.programme.budget.funders:
-            names[funder.id] = funder.name.zh if language == "zh" else funder.name.en
+            names[f"{scheme.id}/{funder.id}"] = said(funder.name, language)
     return names
 
 
@@ -175,7 +177,10 @@ def tell_line(desk: Desk, office: Office, purchase: Purchase, line: Line) -> Non
     desk.out.print(said, markup=False, soft_wrap=True)
     names = names_of(publishing.published(office).values(), language)
     for part in bill.subsidies:
-        parts = (f"{names.get(name, name)} {money(fen, language)}" for name, fen in part.funders)
+        parts = (
+            f"{names.get(f'{part.programme}/{name}', name)} {money(fen, language)}"
+            for name, fen in part.funders
+        )
         funders = listed(parts, language)
         text = render(
             "cli.line_part",

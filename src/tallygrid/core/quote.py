@@ -188,7 +188,9 @@ def _subsidy_lines(part: Subsidy) -> tuple[QuoteLine, ...]:
         lines.append(QuoteLine(f"quote.limited.{part.limited_by}", {"amount": part.subsidy_fen}))
     if len(part.funders) > 1:
         lines += [
-            QuoteLine("quote.funder", {"funder": funder, "amount": fen})
+            QuoteLine(
+                "quote.funder", {"programme": part.programme, "funder": funder, "amount": fen}
+            )
             for funder, fen in part.funders
         ]
     return tuple(lines)

@@ -24,6 +24,7 @@ from tallygrid.service.intent import (
 )
 from tallygrid.service.lines import Accepted
 from tallygrid.service.office import Office
+from tallygrid.service.publishing import in_force
 from tallygrid.service.purchase import Purchase, Share, require_state
 from tallygrid.service.told import ToldError, quantity
 from tallygrid.service.wish import Answer, Posting, Step, Wish, postings
@@ -248,6 +249,8 @@ def _require_owed(connection: Connection, step: Step) -> None:
         if leg.source.kind == "payable" and owed_fen < leg.amount_fen:
             raise CorrectionError(
                 "paid_already",
+                funder=in_force(connection)[step.programme].funder(leg.source.funder),
+                year=leg.source.year,
                 payee=leg.source.holder,
                 programme=step.programme,
                 owed=owed_fen,

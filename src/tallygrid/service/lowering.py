@@ -143,7 +143,8 @@ def _require_owed(connection: Connection, award: Award, less: Less) -> None:
         raise LoweringError("lowers_too_much", left=award.left_fen, **about)
     for leg, fen in award.back(less.fen):
         if fen and (payment := _carrier(connection, award, leg.target)):
-            raise LoweringError("award_paid", funder=leg.target.funder, payment=payment, **about)
+            funder = in_force(connection)[award.programme].funder(leg.target.funder)
+            raise LoweringError("award_paid", funder=funder, payment=payment, **about)
 
 
 def _carrier(connection: Connection, award: Award, owed: Account) -> str:

@@ -12,7 +12,7 @@ from tallygrid import ledger
 from tallygrid.core.assumptions import Assumptions
 from tallygrid.core.programme import Programme
 from tallygrid.service.office import Office
-from tallygrid.service.told import ToldError
+from tallygrid.service.told import Called, Said, ToldError
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,11 @@ class Scheme:
     def id(self) -> str:
         """The programme's id."""
         return self.programme.id
+
+    def funder(self, name: str) -> Said | str:
+        """Return what a funder is called; its id where this version has none of that id."""
+        found = [one.name for one in self.programme.budget.funders if one.id == name]
+        return Called(found[0]) if found else name
 
     @property
     def applied(self) -> Programme:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from fractions import Fraction
 
+from tallygrid.core.programme import Texts
 from tallygrid.settings import Language
 from tallygrid.text import render
 from tallygrid.text.error import SentenceError
-from tallygrid.text.facts import listed
+from tallygrid.text.facts import listed, said
 from tallygrid.text.quote import exact
 
 
@@ -32,6 +33,17 @@ class _Either(Said):
         words = [part.said(language) for part in self._parts]
         before = listed(words[:-1], language)
         return render("money.or", language).join(filter(None, (before, *words[-1:])))
+
+
+class Called(Said):
+    """What something is called, by words that no catalogue has: a programme's own."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+
+    def said(self, language: Language) -> str:
+        """Return it in a language."""
+        return said(self._texts, language)
 
 
 def state(code: str) -> Said:

@@ -20,7 +20,8 @@ def sentences(
     Args:
         quote: The quote.
         language: The language.
-        names: What programmes and funders are called, by id; an id without a name stays as it is.
+        names: What programmes are called, by id, and their funders, by `PROGRAMME/FUNDER`; an id
+            without a name stays as it is.
     """
     return tuple(sentence(line, language, names) for line in quote.lines())
 
@@ -31,8 +32,11 @@ def sentence(line: QuoteLine, language: Language, names: Mapping[str, str] | Non
     code = line.code
     if str(written.get("voucher", "")).startswith(NOT_YET):
         code += ".not_yet"
-    for role in {"programme", "funder"} & written.keys():
-        written[role] = (names or {}).get(str(written[role]), written[role])
+    names, programme = names or {}, written.get("programme")
+    if funder := written.get("funder"):
+        written["funder"] = names.get(f"{programme}/{funder}", funder)
+    if programme:
+        written["programme"] = names.get(str(programme), programme)
     return render(code, language, **written)
 
 
