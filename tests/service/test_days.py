@@ -8,7 +8,7 @@ from desk import AT, CITY, Desk, scheme, wanted
 
 from tallygrid.core.payment import Receipt
 from tallygrid.service import closing, delivering, paying, recovering
-from tallygrid.service.closing import Close
+from tallygrid.service.closing import Close, Kept
 from tallygrid.service.delivering import Delivery, DeliveryError
 from tallygrid.service.paying import Payment, ReceiptError
 from tallygrid.service.recovering import Demand
@@ -83,11 +83,18 @@ def test_a_voucher_whose_stages_keep_all_of_it_stays_in_its_year(funded: Desk) -
     )
 
     assert (closed.vouchers, closed.on_vouchers_fen) == (0, 0)
+    assert closing.kept(funded.office, CITY, AT.year) == Kept(
+        CITY, AT.year, ("O-1",), 12_000_000 - 1_500_000
+    )
     assert funded.problems() == ()
     assert funded.deliver(order, 2, Fraction(1), final=True).accepted
+    assert closing.kept(funded.office, CITY, AT.year) is None
+    left = closing.came_free(funded.office, order)
     again = closing.close(
         funded.office, scheme(CITY), Close(AT.year, "Y-2", carries=True), at=new_year
     )
     assert again.vouchers == 1
-    assert again.on_vouchers_fen >= 6 * 1_500_000 - 1
+    assert again.on_vouchers_fen == 6 * 1_500_000
+    assert left == (Kept(CITY, AT.year, ("O-1",), again.on_vouchers_fen),)
+    assert closing.came_free(funded.office, order) == ()
     assert funded.problems() == ()

@@ -46,7 +46,7 @@ from tallygrid.files.document import Document, read
 from tallygrid.files.facts import facts_of
 from tallygrid.files.programme import known_facts
 from tallygrid.files.workload import WorkloadFile, read_workload
-from tallygrid.service import asking, buying, delivering, lines, publishing, running
+from tallygrid.service import asking, buying, closing, delivering, lines, publishing, running
 from tallygrid.service.applying import Applied
 from tallygrid.service.asking import Ask
 from tallygrid.service.delivering import Delivery
@@ -290,6 +290,9 @@ def deliver(  # noqa: PLR0913  # one argument per option
         if not answer.accepted:
             desk.say(render("cli.not_held_next", desk.language, purchase=purchase))
             leave_refused(desk, answer.refused)
+        for left in closing.came_free(office, found) if last else ():
+            about = {"programme": left.programme, "year": left.year, "amount": left.fen}
+            desk.say(render("money.done.came_free", desk.language, **about))
         if stage and delivery.n == count:
             held_fen = buying.set_aside_fen(office, found)
             desk.out.print(render("cli.held_next", desk.language, amount=held_fen), markup=False)

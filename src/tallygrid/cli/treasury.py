@@ -25,7 +25,9 @@ from tallygrid.service.contract import Amendment
 from tallygrid.service.office import Office
 from tallygrid.service.publishing import Scheme
 from tallygrid.text import money, render
+from tallygrid.text.facts import listed
 
+_ORDERS_SHOWN = 20
 _YEAR = click.IntRange(2000, 2199)
 _programme = click.option("--programme", "name", required=True, metavar="ID")
 _year = click.option("--year", required=True, type=_YEAR, help="The fiscal year.")
@@ -117,6 +119,7 @@ def close_year(
     with desk.office() as office:
         scheme = _scheme(office, name)
         closed = closing.close(office, scheme, Close(year, document, carry), at=instant(at))
+        kept = closing.kept(office, name, year)
     words = render(
         f"money.done.{'carried' if carry else 'lapsed'}",
         desk.language,
@@ -131,6 +134,11 @@ def close_year(
     if closed.refused:
         click.echo(render("money.done.close_again", desk.language), err=True)
         leave_refused(desk, closed.refused[0])
+    if kept:
+        more = ["…"] if len(kept.orders) > _ORDERS_SHOWN else []
+        orders = listed([*kept.orders[:_ORDERS_SHOWN], *more], desk.language)
+        about = {"year": year, "amount": kept.fen, "orders": orders}
+        desk.say(render("money.done.kept", desk.language, **about))
 
 
 @click.command()

@@ -31,7 +31,7 @@ from tallygrid.service.plain import load
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.voucher import Voucher
 from tallygrid.service.wish import Answer, Posting, Refused, Step, Wish, postings
-from tallygrid.service.year import YearError, require_standing, settle_entering
+from tallygrid.service.year import YearError, closed_by, require_standing, settle_entering
 
 _FREE: Final = ("available", "reserved")
 _LEGS_TOGETHER: Final = 500
@@ -91,6 +91,48 @@ def close(office: Office, scheme: Scheme, how: Close, *, at: datetime) -> Closed
         return _moved(connection, scheme.id, how)
 
     return replace(office.transact("web", moved), refused=tuple(refused))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a year that is closed keeps on vouchers, and for which orders."""
+
+    programme: str
+    year: int
+    orders: tuple[str, ...]
+    fen: int
+
+
+def kept(office: Office, programme: str, year: int) -> Kept | None:
+    """Return what a closed year keeps for orders that run; None if none does.
+
+    When they have ended the year has to be closed once more.
+    """
+
+    def load(connection: Connection) -> Kept | None:
+        found = purchases.of_state(connection, "running", "part_delivered")
+        orders = tuple(one.id for one in found if _draws_on(one, programme, year))
+        balances = ledger.balances(connection, programme) if orders else {}
+        kinds = {a: b for a, b in balances.items() if (a.kind, a.year) == ("committed", year)}
+        fen = sum(balance.total_fen for balance in kinds.values())
+        return Kept(programme, year, orders, fen) if orders else None
+
+    return office.transact("web", load)
+
+
+def came_free(office: Office, purchase: purchases.Purchase) -> tuple[Kept, ...]:
+    """Return what an order that has ended left over in years that are closed already."""
+
+    def load(connection: Connection) -> Iterator[Kept]:
+        for share in purchase.shares:
+            voucher = vouchers.find(connection, share.voucher)
+            assert voucher is not None, share.voucher
+            free = vouchers.free_fen(connection, replace(voucher, fiscal_year=share.fiscal_year))
+            if sum(free.values()) and closed_by(connection, share.programme, share.fiscal_year):
+                about = (share.programme, share.fiscal_year, (purchase.id,))
+                yield Kept(*about, sum(free.values()))
+
+    return office.transact("web", lambda connection: tuple(load(connection)))
 
 
 def _wish(programme: str, how: Close) -> Wish:
@@ -269,11 +311,11 @@ def _free(connection: Connection, programme: str, year: int) -> list[tuple[Accou
 
 def _unbegun(connection: Connection, programme: str, year: int) -> tuple[purchases.Purchase, ...]:
     found = purchases.of_state(connection, "held")
-    return tuple(
-        one
-        for one in found
-        if any((share.programme, share.fiscal_year) == (programme, year) for share in one.shares)
-    )
+    return tuple(one for one in found if _draws_on(one, programme, year))
+
+
+def _draws_on(purchase: purchases.Purchase, programme: str, year: int) -> bool:
+    return any((one.programme, one.fiscal_year) == (programme, year) for one in purchase.shares)
 
 
 def _vouchers(connection: Connection, programme: str, year: int) -> tuple[Voucher, ...]:

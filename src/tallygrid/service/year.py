@@ -28,7 +28,7 @@ def require_open(connection: Connection, programme: str, year: int) -> None:
         YearError: It is closed.
     """
     settle_first(connection, _lock(programme, year), "close", programme=programme)
-    if (document := _closed_by(connection, programme, year)) is not None:
+    if (document := closed_by(connection, programme, year)) is not None:
         about = {"programme": programme, "year": year, "next": year + 1}
         raise YearError("year_closed", document=document, **about)
 
@@ -59,7 +59,7 @@ def _lock(programme: str, year: int) -> str:
     return f"year {year} of {programme}"
 
 
-def _closed_by(connection: Connection, programme: str, year: int) -> str | None:
+def closed_by(connection: Connection, programme: str, year: int) -> str | None:
     """Return the document by which a year was closed; None if none was, or all were undone."""
     for document, keys in _closings(connection, programme, year).values():
         if not keys or not _undone(connection, programme, keys):
