@@ -31,7 +31,7 @@ from tallygrid.service.plain import load
 from tallygrid.service.publishing import Scheme
 from tallygrid.service.voucher import Voucher
 from tallygrid.service.wish import Answer, Posting, Refused, Step, Wish, postings
-from tallygrid.service.year import YearError, closed_by, require_standing, settle_entering
+from tallygrid.service.year import YearError, is_closed, require_standing, settle_entering
 
 _FREE: Final = ("available", "reserved")
 _LEGS_TOGETHER: Final = 500
@@ -128,7 +128,7 @@ def came_free(office: Office, purchase: purchases.Purchase) -> tuple[Kept, ...]:
             voucher = vouchers.find(connection, share.voucher)
             assert voucher is not None, share.voucher
             free = vouchers.free_fen(connection, replace(voucher, fiscal_year=share.fiscal_year))
-            if sum(free.values()) and closed_by(connection, share.programme, share.fiscal_year):
+            if sum(free.values()) and is_closed(connection, share.programme, share.fiscal_year):
                 about = (share.programme, share.fiscal_year, (purchase.id,))
                 yield Kept(*about, sum(free.values()))
 

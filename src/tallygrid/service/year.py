@@ -4,7 +4,9 @@ What brings money into a year and what closes it take turns under one lock: whoe
 second finds the first one settled. What was spent or owed in the year still moves in it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from psycopg import Connection
@@ -20,6 +22,18 @@ class YearError(ToldError):
     """A year is not over yet, or is closed already."""
 
 
+@dataclass(frozen=True)
+class _Closing:
+    """A closing that was booked."""
+
+    key: UUID
+    document: str
+    keys: tuple[UUID, ...]
+    """Its entries; none where nothing was left to move."""
+    stands: bool
+    """Whether it was not undone: one without entries is, with any that was booked before it."""
+
+
 def require_open(connection: Connection, programme: str, year: int) -> None:
     """See that new money may come into a year, in the transaction that writes the intent.
 
@@ -28,9 +42,16 @@ def require_open(connection: Connection, programme: str, year: int) -> None:
         YearError: It is closed.
     """
     settle_first(connection, _lock(programme, year), "close", programme=programme)
-    if (document := closed_by(connection, programme, year)) is not None:
+    if (closing := _standing(connection, programme, year)) is not None:
         about = {"programme": programme, "year": year, "next": year + 1}
-        raise YearError("year_closed", document=document, **about)
+        code = "year_closed" if closing.keys else "year_closed_empty"
+        keys = " ".join(map(str, closing.keys))
+        raise YearError(code, document=closing.document, keys=keys, **about)
+
+
+def is_closed(connection: Connection, programme: str, year: int) -> bool:
+    """Tell whether a year is closed."""
+    return _standing(connection, programme, year) is not None
 
 
 def require_standing(connection: Connection, programme: str, year: int, key: UUID) -> None:
@@ -39,9 +60,10 @@ def require_standing(connection: Connection, programme: str, year: int, key: UUI
     Raises:
         YearError: It was.
     """
-    document, keys = _closings(connection, programme, year)[key]
-    if keys and _undone(connection, programme, keys):
-        raise YearError("closing_undone", programme=programme, year=year, document=document)
+    (closing,) = (one for one in _closings(connection, programme, year) if one.key == key)
+    if not closing.stands:
+        about = {"programme": programme, "year": year, "document": closing.document}
+        raise YearError("closing_undone", **about)
 
 
 def settle_entering(connection: Connection, programme: str, year: int) -> None:
@@ -59,44 +81,47 @@ def _lock(programme: str, year: int) -> str:
     return f"year {year} of {programme}"
 
 
-def closed_by(connection: Connection, programme: str, year: int) -> str | None:
-    """Return the document by which a year was closed; None if none was, or all were undone."""
-    for document, keys in _closings(connection, programme, year).values():
-        if not keys or not _undone(connection, programme, keys):
-            return document
-    return None
+def _standing(connection: Connection, programme: str, year: int) -> _Closing | None:
+    """Return a closing that stands, one with entries to undo if there is one."""
+    standing = (one for one in _closings(connection, programme, year) if one.stands)
+    return max(standing, key=lambda one: bool(one.keys), default=None)
 
 
-def _closings(
-    connection: Connection, programme: str, year: int
-) -> Mapping[UUID, tuple[str, Sequence[UUID]]]:
-    """Return each closing's document and the keys of its entries, the latest first."""
+def _closings(connection: Connection, programme: str, year: int) -> tuple[_Closing, ...]:
+    """Return all closings of a year, the latest first."""
     rows = connection.execute(
         """
-        SELECT key, body ->> 'document', postings FROM service.intent
+        SELECT key, body ->> 'document', postings, settled_at FROM service.intent
         WHERE kind = 'close' AND body @> %s
           AND settled_at IS NOT NULL AND outcome -> 'refused' = 'null'
         ORDER BY settled_at DESC
         """,
         (Jsonb({"programme": programme, "year": year}),),
     ).fetchall()
-    return {
-        key: (
-            document,
-            [event.key for posting in postings_of(written) for event in posting.events],
+    keys = [
+        tuple(event.key for posting in postings_of(written) for event in posting.events)
+        for _, _, written, _ in rows
+    ]
+    undone = [_undone_at(connection, programme, some) for some in keys]
+    opened_at = max(filter(None, undone), default=None)
+    return tuple(
+        _Closing(
+            key, document, some, stands=not at if some else not opened_at or closed > opened_at
         )
-        for key, document, written in rows
-    }
+        for (key, document, _, closed), some, at in zip(rows, keys, undone, strict=True)
+    )
 
 
-def _undone(connection: Connection, programme: str, keys: Sequence[UUID]) -> bool:
-    """Tell whether every one of these entries was undone."""
+def _undone_at(connection: Connection, programme: str, keys: Sequence[UUID]) -> datetime | None:
+    """Return when every one of these entries was undone; None if one was not."""
     row = connection.execute(
         """
-        SELECT count(*) FROM books.event JOIN books.programme ON programme.id = event.programme
+        SELECT max(event.posted_at), count(*) FROM books.event
+        JOIN books.programme ON programme.id = event.programme
         WHERE programme.code = %s AND event.key = ANY (%s)
         """,
         (programme, [reversal_key(key) for key in keys]),
     ).fetchone()
     assert row is not None, "an aggregate has one row"
-    return int(row[0]) == len(keys)
+    at, count = row
+    return at if count == len(keys) else None
