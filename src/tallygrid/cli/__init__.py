@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import click
 
-from tallygrid.cli.common import Desk
+from tallygrid.cli.common import Desk, require_text
 from tallygrid.cli.telling import told
 
 
@@ -110,8 +110,16 @@ COMMANDS: Final = {
 """Every command, its module loaded when it is called: the rest takes a second or two."""
 
 
+_TYPED: Final = "tallygrid.typed"
+"""Where all that was typed after the program's name is kept."""
+
+
 class _Commands(click.Group):
     """Commands that are loaded when they are called; mistakes we know end in a sentence."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_TYPED] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)
@@ -148,6 +156,7 @@ class _Commands(click.Group):
 def tallygrid(context: click.Context, language: str | None) -> None:
     """Compute vouchers, from the published policy to the paid provider."""
     context.obj = Desk.of(language)
+    require_text(context.meta[_TYPED])
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """What all commands share: the desk they work at, how mistakes are told, how output is written."""
 
 import json
+import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -147,6 +148,17 @@ def instant(written: str | None, option: str = "--at") -> datetime:
         message = in_language("cli.no_year", written=written, **years)
         raise click.BadParameter(message, param_hint=option)
     return at.astimezone(ZONE) if at.tzinfo else at.replace(tzinfo=ZONE)
+
+
+def require_text(typed: Iterable[str]) -> None:
+    """Refuse bytes that are no UTF-8, as from a script in GBK: no name, number or reason is."""
+    for word in typed:
+        if not word.isascii() and not _is_text(word) and not os.path.lexists(word):
+            raise click.UsageError(in_language("cli.no_utf8", word=ascii(word)))
+
+
+def _is_text(word: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in word)
 
 
 def not_blank(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
