@@ -10,8 +10,7 @@ from tallygrid.cli.buying import quantity_of
 from tallygrid.cli.common import Desk, at_option, instant
 from tallygrid.cli.refusing import leave_refused
 from tallygrid.cli.treasury import yuan_of
-from tallygrid.service import buying, correcting, delivering, lowering
-from tallygrid.service.lines import Accepted
+from tallygrid.service import buying, correcting, lowering
 from tallygrid.service.lowering import Less
 from tallygrid.text import render
 from tallygrid.text.quote import exact
@@ -56,26 +55,19 @@ def _sha256(evidence: Path) -> str:
 
 
 def _correct(desk: Desk, name: str, evidence: Path, less: str, at: datetime) -> None:
-    paper = evidence.read_bytes()
+    quantity, paper = quantity_of(less, "--less"), evidence.read_bytes()
     with desk.office() as office:
         purchase = buying.found(office, name)
-        quantity = quantity_of(less, "--less")
-        taken = Accepted(
-            n=delivering.number_of(office, purchase, paper),
-            quantity=-quantity,
-            used_at=at,
-            evidence={"describes": evidence.name, "sha256": _sha256(evidence)},
-            document=_sha256(evidence),
-            final=False,
+        answer, n = correcting.take_back(
+            office, purchase, quantity, evidence=paper, describes=evidence.name, at=at
         )
-        answer = correcting.correct(office, purchase, taken)
     if not answer.accepted:
         leave_refused(desk, answer.refused)
     words = render(
         "money.done.corrected",
         desk.language,
         purchase=name,
-        n=taken.n,
+        n=n,
         quantity=render(f"unit.{purchase.unit}", desk.language, quantity=exact(quantity)),
     )
     click.echo(words)

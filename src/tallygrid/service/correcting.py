@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from tallygrid import ledger
 from tallygrid.core.books import REVERSED_BY, Account, Event, Leg, reversal_of
 from tallygrid.core.key import key_of
 from tallygrid.core.rating import Bill, Subsidy
-from tallygrid.service import lines
+from tallygrid.service import delivering, lines
 from tallygrid.service.intent import (
     PendingError,
     carry_out,
@@ -70,6 +71,39 @@ class Entry:
     kind: str
     seq: int
     legs: tuple[Leg, ...]
+
+
+def take_back(
+    office: Office,
+    purchase: Purchase,
+    less: Fraction,
+    *,
+    evidence: bytes,
+    describes: str,
+    at: datetime,
+) -> tuple[Answer, int]:
+    """Correct a purchase on a paper; return the answer, and which line it has become.
+
+    Whoever brings another paper at the same time waits, so that each gets a number of its own.
+
+    Raises:
+        CorrectionError: As `correct` says.
+        DeliveryError: The use is dated before the order.
+        HungError: Another process is at it for longer than anything takes.
+        StateError: Nothing of the purchase was accepted.
+    """
+    document = sha256(evidence).hexdigest()
+    delivering.require_bought(purchase, at)
+    with delivering.in_turn(office, purchase.id):
+        taken = Accepted(
+            n=delivering.number_of(office, purchase, evidence),
+            quantity=-less,
+            used_at=at,
+            evidence={"describes": describes, "sha256": document},
+            document=document,
+            final=False,
+        )
+        return correct(office, purchase, taken), taken.n
 
 
 def correct(office: Office, purchase: Purchase, less: Accepted) -> Answer:

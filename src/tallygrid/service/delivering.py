@@ -102,10 +102,7 @@ def check(
         raise DeliveryError("delivery.other", **of, was=was, now=now)
     if delivery.quantity < 0 or not (delivery.quantity or delivery.final):
         raise DeliveryError("delivery.none", **of, quantity=quantity(delivery.quantity, unit))
-    bought = purchase.placed_at.date()  # a paper names its day alone
-    delivered_on = delivery.delivered_at.astimezone(purchase.placed_at.tzinfo).date()
-    if delivered_on < bought:
-        raise DeliveryError("delivery.early", **of, bought=bought, delivered=delivered_on)
+    require_bought(purchase, delivery.delivered_at)
     delivered = sum((one.quantity for one in before if one.n != delivery.n), Fraction(0))
     if delivered + delivery.quantity + then > purchase.quantity:
         raise DeliveryError(
@@ -114,4 +111,18 @@ def check(
             ordered=quantity(purchase.quantity, unit),
             delivered=quantity(delivered, unit),
             more=quantity(delivery.quantity + then, unit),
+        )
+
+
+def require_bought(purchase: Purchase, used_at: datetime) -> None:
+    """See that use is not dated before the day of the order; a paper names its day alone.
+
+    Raises:
+        DeliveryError: It is.
+    """
+    bought = purchase.placed_at.date()
+    used_on = used_at.astimezone(purchase.placed_at.tzinfo).date()
+    if used_on < bought:
+        raise DeliveryError(
+            "delivery.early", purchase=purchase.id, bought=bought, delivered=used_on
         )
