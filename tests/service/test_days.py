@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 import pytest
-from desk import AT, CITY, Desk, scheme, wanted
+from desk import AT, CITY, Desk, request, scheme, wanted
 
 from tallygrid.core.payment import Receipt
-from tallygrid.service import closing, delivering, paying, recovering
+from tallygrid.service import applying, closing, delivering, noticing, paying, recovering
 from tallygrid.service.closing import Close, Kept
 from tallygrid.service.delivering import Delivery, DeliveryError
+from tallygrid.service.noticing import NoticeError
 from tallygrid.service.paying import Payment, ReceiptError
 from tallygrid.service.recovering import Demand
 from tallygrid.service.told import ToldError
@@ -98,3 +99,14 @@ def test_a_voucher_whose_stages_keep_all_of_it_stays_in_its_year(funded: Desk) -
     assert left == (Kept(CITY, AT.year, ("O-1",), again.on_vouchers_fen),)
     assert closing.came_free(funded.office, order) == ()
     assert funded.problems() == ()
+
+
+def test_no_notice_ends_before_the_day_of_its_award(funded: Desk) -> None:
+    asked = request("A-1", contract_fen=60_000_000)
+    applying.apply(funded.office, scheme(CITY), asked, at=AT, way="notice")
+
+    with pytest.raises(NoticeError, match="Correct the date"):
+        noticing.issue(funded.office, "A-1", at=AT - DAY)
+    with pytest.raises(NoticeError, match="Correct the date"):
+        noticing.withdraw(funded.office, "A-1", at=AT - DAY, why="an objection")
+    assert noticing.issue(funded.office, "A-1", at=MIDNIGHT).accepted

@@ -54,11 +54,12 @@ def issue(office: Office, application: str, *, at: datetime) -> Answer:
 
     Raises:
         NoticeError: The application is not in notice, another voucher on the contract bars
-            this one now, or nothing is reserved any more.
+            this one now, nothing is reserved any more, or the day is before the award's.
         UnknownError: There is no such application.
     """
 
     def compose(award: Award) -> tuple[Posting, ...]:
+        _require_begun(award, at)
         bar = barred(award.issue)
         if bar:
             raise NoticeError("notice_barred", application=application, bar=bar.partition(" ")[2])
@@ -90,11 +91,12 @@ def withdraw(
     """Withdraw an award that is in notice: what was reserved goes back.
 
     Raises:
-        NoticeError: The application is not in notice.
+        NoticeError: The application is not in notice, or the day is before the award's.
         UnknownError: There is no such application.
     """
 
     def compose(award: Award) -> tuple[Posting, ...]:
+        _require_begun(award, at)
         programme, zone = award.issue.scheme.id, award.issue.programme.place.zone
         target = "available" if day_of(at, zone).year == award.year else "lapsed"
         money = (
@@ -172,6 +174,14 @@ def _carried_out(
             return carry_out(office, wish, of_contract, anew=True)
         except PendingError:
             continue  # something else was asked for the same contract; its answer comes first
+
+
+def _require_begun(award: Award, at: datetime) -> None:
+    """See that what ends a notice is not dated before the day of the award."""
+    zone, name = award.issue.programme.place.zone, award.issue.request.id
+    begun, day = day_of(award.issue.at, zone), day_of(at, zone)
+    if day < begun:
+        raise NoticeError("notice_before", application=name, begun=begun, asked=day)
 
 
 def _contract(office: Office, name: str) -> str:
