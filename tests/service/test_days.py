@@ -101,12 +101,10 @@ def test_a_voucher_whose_stages_keep_all_of_it_stays_in_its_year(funded: Desk) -
     assert funded.problems() == ()
 
 
-def test_no_notice_ends_before_the_day_of_its_award(funded: Desk) -> None:
+def test_no_voucher_is_issued_before_the_day_of_its_award(funded: Desk) -> None:
     asked = request("A-1", contract_fen=60_000_000)
     applying.apply(funded.office, scheme(CITY), asked, at=AT, way="notice")
 
     with pytest.raises(NoticeError, match="Correct the date"):
         noticing.issue(funded.office, "A-1", at=AT - DAY)
-    with pytest.raises(NoticeError, match="Correct the date"):
-        noticing.withdraw(funded.office, "A-1", at=AT - DAY, why="an objection")
     assert noticing.issue(funded.office, "A-1", at=MIDNIGHT).accepted

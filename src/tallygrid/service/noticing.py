@@ -91,12 +91,11 @@ def withdraw(
     """Withdraw an award that is in notice: what was reserved goes back.
 
     Raises:
-        NoticeError: The application is not in notice, or the day is before the award's.
+        NoticeError: The application is not in notice.
         UnknownError: There is no such application.
     """
 
     def compose(award: Award) -> tuple[Posting, ...]:
-        _require_begun(award, at)
         programme, zone = award.issue.scheme.id, award.issue.programme.place.zone
         target = "available" if day_of(at, zone).year == award.year else "lapsed"
         money = (
@@ -177,7 +176,7 @@ def _carried_out(
 
 
 def _require_begun(award: Award, at: datetime) -> None:
-    """See that what ends a notice is not dated before the day of the award."""
+    """See that a voucher is not issued, and valid, before the day of its award."""
     zone, name = award.issue.programme.place.zone, award.issue.request.id
     begun, day = day_of(award.issue.at, zone), day_of(at, zone)
     if day < begun:
