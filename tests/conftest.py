@@ -41,8 +41,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")
 
 
-# a machine that is busy for a moment fails no promise
-hypothesis.settings.register_profile("patient", deadline=None)
+# A machine that is busy for a moment fails no promise, and neither does chance: the same code
+# meets the same examples everywhere. `--hypothesis-profile=curious` looks for others.
+_TOO_SLOW = (hypothesis.HealthCheck.too_slow,)
+hypothesis.settings.register_profile("curious", deadline=None, suppress_health_check=_TOO_SLOW)
+hypothesis.settings.register_profile(
+    "patient", hypothesis.settings.get_profile("curious"), derandomize=True, database=None
+)
 hypothesis.settings.load_profile("patient")
 
 
