@@ -2,10 +2,10 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable
 
 import pytest
+from patience import until
 
 from tallygrid.database import Server
 from tallygrid.database.embedded import Embedded
@@ -30,23 +30,16 @@ def _kill_postmaster(server: Server) -> None:
     pid = _embedded(server).postmaster()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    _wait_while(lambda: is_alive(pid))
+    until(lambda: not is_alive(pid))
 
 
 def _kill_all(server: Server) -> None:
     data = _embedded(server).place.data
     _kill_postmaster(server)
     send(residents(data), signal.SIGKILL)
-    _wait_while(lambda: bool(residents(data)))
+    until(lambda: not residents(data))
 
 
 def _embedded(server: Server) -> Embedded:
     assert isinstance(server.source, Embedded)
     return server.source
-
-
-def _wait_while(lasts: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while lasts():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from patience import until
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -92,6 +93,8 @@ def test_a_crash_of_one_backend_is_waited_out(own_server: Server) -> None:
         if not victims:
             victims.append(connection.info.backend_pid)
             os.kill(victims[0], signal.SIGKILL)
+            # Until the postmaster has fetched it, new connections would be let in, and then cut.
+            until(lambda: not Path(f"/proc/{victims[0]}").exists())
         connection.execute(INSERT, [3])
 
     retrying(own_server, "migrator", work, print)
