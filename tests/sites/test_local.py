@@ -6,18 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
 from uuid import UUID, uuid4
 
 import pytest
+from patience import until
 
 from tallygrid.core.job import JobOrder, JobState, Status
 from tallygrid.sites.local import LocalSite
-
-PATIENCE_S = 30
 
 
 @pytest.fixture
@@ -36,13 +35,6 @@ def keys_of(directory: Path) -> list[UUID]:
 
 def a_job(script: str) -> JobOrder:
     return JobOrder(uuid4(), "somewhere", 1, ("/bin/sh", "-c", script), time_limit_s=60)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.01)
 
 
 def written(path: Path) -> str:
@@ -115,14 +107,15 @@ def test_a_killed_wrapper_leaves_its_slot_to_the_next(site: LocalSite, tmp_path:
 def test_a_record_that_a_job_forges_about_itself_is_not_believed(
     site: LocalSite, tmp_path: Path
 ) -> None:
-    order = a_job(
-        """echo '{"state": "done", "usage": null}' > ../outcome.json; touch done; sleep 0.3"""
-    )
+    forge = """echo '{"state": "done", "usage": null}' > ../outcome.json; touch done"""
+    order = a_job(f"{forge}; until test -e go; do sleep 0.02; done; sleep 0.3")
     site.submit(order)
-    until((tmp_path / "site" / "jobs" / str(order.key) / "output" / "done").exists)
+    output = tmp_path / "site" / "jobs" / str(order.key) / "output"
+    until((output / "done").exists)
 
     assert site.find(order.key) == Status(JobState.RUNNING)
 
+    (output / "go").touch()
     until(lambda: site.find(order.key).state.ended)
     usage = site.usage(order.key)
     assert usage is not None
