@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 from bookkeeping import Books, event
+from patience import PATIENCE_S
 
 from tallygrid import ledger
 from tallygrid.core.books import Event, Outcome
@@ -80,7 +81,7 @@ def test_who_calls_again_at_once_is_not_forgotten(monkeypatch: pytest.MonkeyPatc
             await posting.post("web", "P", [event("appropriate", {MOVE: 1})])
 
     async def in_time() -> None:
-        await asyncio.wait_for(calls(), timeout=10)
+        await asyncio.wait_for(calls(), timeout=PATIENCE_S)
 
     asyncio.run(in_time())
 
@@ -92,9 +93,9 @@ def test_while_one_batch_is_written_the_next_is_sent_but_no_third() -> None:
 
     def post(_role: str, _programme: str, events: Sequence[Event]) -> tuple[Outcome, ...]:
         at_work.add(threading.get_ident())
-        met.wait(10)  # in vain, if the second is not sent before the first is answered
+        met.wait(PATIENCE_S)  # in vain, if the second is not sent before the first is answered
         most.append(len(at_work))
-        met.wait(10)
+        met.wait(PATIENCE_S)
         at_work.discard(threading.get_ident())
         return tuple(Outcome(each.key, "posted", 1) for each in events)
 

@@ -1,10 +1,10 @@
 """The posting queue: callers share a commit, and nothing else."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from bookkeeping import Books, event, leg
+from patience import PATIENCE_S, until
 
 from tallygrid import ledger
 from tallygrid.core.books import Event, Outcome
@@ -59,14 +60,30 @@ def till(books: Books) -> Iterator[Till]:
 def behind_a_shut_till(till: Till, calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """Make calls that all wait behind the first one, and return what became of each."""
     till.open.clear()
-    with ThreadPoolExecutor(len(calls)) as pool:
+    with _entered() as entered, ThreadPoolExecutor(len(calls)) as pool:
         first = pool.submit(calls[0])
-        while not till.batches:
-            time.sleep(0.001)
+        until(lambda: bool(till.batches))
         futures = [first, *(pool.submit(call) for call in calls[1:])]
-        time.sleep(0.3)  # were some not yet waiting, they would only come in a later batch
+        until(lambda: len(entered) == len(calls))
         till.open.set()
         return [future.exception() or future.result() for future in futures]
+
+
+@contextmanager
+def _entered() -> Iterator[list[None]]:
+    """Note who has joined a lane, or was refused."""
+    noted: list[None] = []
+    enter = queue_module._Lane._enter  # noqa: SLF001  # from outside nobody sees who waits
+
+    def entering(lane: Any, ask: Any) -> bool:  # noqa: ANN401  # both private
+        try:
+            return enter(lane, ask)
+        finally:
+            noted.append(None)
+
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr(queue_module._Lane, "_enter", entering)  # noqa: SLF001  # likewise
+        yield noted
 
 
 def codes(outcomes: Sequence[Outcome]) -> list[str]:
@@ -240,26 +257,17 @@ def test_a_caller_that_is_interrupted_leaves_nobody_waiting(books: Books, till: 
     queue = PostingQueue(till.post)
     one = partial(event, "appropriate", {"appropriation > available": 1})
     till.open.clear()
-    with ThreadPoolExecutor(3) as pool:
+    with _entered() as entered, ThreadPoolExecutor(2) as pool:
         first = pool.submit(queue.post, "web", books.programme, [one()])
-        while not till.batches:
-            time.sleep(0.001)
-        interrupted = pool.submit(_interrupted, queue, books.programme, one())
+        until(lambda: bool(till.batches))
+        lane = queue._lane("web", books.programme)  # noqa: SLF001  # where the interrupt strikes
+        ask = queue_module._Ask((one(),))  # noqa: SLF001  # likewise
+        leads = lane._enter(ask)  # noqa: SLF001  # likewise
         last = pool.submit(queue.post, "web", books.programme, [one()])
-        time.sleep(0.2)
+        until(lambda: len(entered) == 3)
+        lane._leave(ask, leads=leads)  # noqa: SLF001  # likewise
         till.open.set()
 
-        assert codes(first.result(30)) == codes(last.result(30)) == ["posted"]
-        assert isinstance(interrupted.exception(30), KeyboardInterrupt)
+        assert codes(first.result(PATIENCE_S)) == codes(last.result(PATIENCE_S)) == ["posted"]
     assert codes(queue.post("web", books.programme, [one()])) == ["posted"]
     assert books.balance("available") == (3, 0)
-
-
-def _interrupted(queue: PostingQueue, programme: str, event: Event) -> None:
-    """Post as a caller whose wait ends in an interrupt."""
-    lane = queue._lane("web", programme)  # noqa: SLF001  # where the interrupt strikes
-    ask = queue_module._Ask((event,))  # noqa: SLF001  # likewise
-    leads = lane._enter(ask)  # noqa: SLF001  # likewise
-    time.sleep(0.05)
-    lane._leave(ask, leads=leads)  # noqa: SLF001  # likewise
-    raise KeyboardInterrupt
