@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from fractions import Fraction
@@ -17,6 +16,7 @@ import desk as desks
 import pytest
 from bundles import Story, found
 from desk import AT, CITY, FIRM, PROVINCE, Desk, request, scheme, used, wanted
+from patience import until
 from town import CARDS, settle
 from walk import ROOT
 
@@ -109,20 +109,6 @@ def _use(desk: Desk) -> None:
     desk.deliver(cheaper, 1, Fraction(1), final=True)
     ((key,),) = desk.rows("SELECT key FROM books.event WHERE kind = 'discount'")
     desk.undo(REGISTRY, key)
-    lying = Event(
-        key=uuid4(),
-        kind="hold",
-        legs=(
-            Leg(
-                Account("committed", AT.year, "V-U-1", "city"),
-                Account("payable", AT.year, FIRM, "city"),
-                1,
-            ),
-        ),
-        occurred_at=AT,
-        ttl_seconds=1,
-    )
-    assert desk.office.post("web", CITY, [lying])[0].accepted
 
 
 def _pay(desk: Desk) -> None:
@@ -147,12 +133,30 @@ def _pay(desk: Desk) -> None:
 
 def _close(desk: Desk) -> None:
     """The holds that nobody began are swept; one programme carries its year, the others let go."""
-    while not working.expire_holds(desk.office):
-        time.sleep(0.05)  # the hold of a second is not over yet
+    _hold_for_a_second(desk)
+    until(lambda: working.expire_holds(desk.office) > 0)
     working.give_up_lapsed(desk.office, AT)
     for name, carries in ((CITY, True), (PROVINCE, False)):
         closed = closing.close(desk.office, scheme(name), Close(2026, "Y-1", carries), at=NEXT)
         assert closed.refused == ()
+
+
+def _hold_for_a_second(desk: Desk) -> None:
+    """Hold what nobody begins; the next posting would sweep it, so none comes after this one."""
+    lying = Event(
+        key=uuid4(),
+        kind="hold",
+        legs=(
+            Leg(
+                Account("committed", AT.year, "V-U-1", "city"),
+                Account("payable", AT.year, FIRM, "city"),
+                1,
+            ),
+        ),
+        occurred_at=AT,
+        ttl_seconds=1,
+    )
+    assert desk.office.post("web", CITY, [lying])[0].accepted
 
 
 def _reverse(desk: Desk, where: str) -> None:
