@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 from bookkeeping import Books, event
+from turning import make_turnable, turn
 
 from tallygrid import database, ledger
 from tallygrid.core.books import Event
@@ -12,24 +13,13 @@ from tallygrid.database import Server
 
 CLAIM = "committed:V-1 > payable:P"
 HOUR_S = 3600
-SET_UP = (
-    "CREATE TABLE public.clock_step (by interval NOT NULL)",
-    "INSERT INTO public.clock_step VALUES ('0')",
-    "GRANT SELECT ON public.clock_step TO PUBLIC",
-    "ALTER FUNCTION pg_catalog.clock_timestamp() RENAME TO true_clock_timestamp",
-    """
-    CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql VOLATILE
-    AS 'BEGIN RETURN true_clock_timestamp() + (SELECT by FROM public.clock_step); END'
-    """,
-)
 
 
 @pytest.fixture
 def books(fresh_server: Server) -> Iterator[Books]:
     """Books in a database whose clock the test can turn, for every session at once."""
     with fresh_server.administer(fresh_server.database) as administrator:
-        for statement in SET_UP:
-            administrator.execute(statement.encode())
+        make_turnable(administrator)
     database.migrate(fresh_server, [("ledger", ledger.MIGRATIONS)])
     opened = Books(fresh_server)
     opened.fund(1_000)
@@ -39,7 +29,7 @@ def books(fresh_server: Server) -> Iterator[Books]:
 
 def step(books: Books, by: str) -> None:
     """Set the database's clock off by so much."""
-    books.connect("administrator").execute("UPDATE public.clock_step SET by = %s", [by])
+    turn(books.connect("administrator"), by)
 
 
 def times(books: Books) -> list[datetime]:

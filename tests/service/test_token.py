@@ -12,6 +12,7 @@ import pytest
 import town
 from desk import FIRM, OTHER_FIRM
 from psycopg import Connection, sql
+from turning import make_turnable, turn
 
 from tallygrid.database import Server
 from tallygrid.service import token
@@ -197,13 +198,19 @@ def test_a_token_that_has_ended_shows_nothing(
     assert _show(reader, lasting) == [FIRM]
 
 
-def test_a_token_ends_even_within_a_transaction(settled: Server, reader: Connection[Any]) -> None:
-    with settled.connect("web") as web:
-        brief = token.issue(web, ME, timedelta(seconds=1))
-
-    assert _show(reader, brief) == [FIRM]
-    reader.execute("SELECT pg_sleep(2.1)")  # the end is rounded up to a whole second
-    assert _seen(reader) == []
+def test_a_token_ends_even_within_a_transaction(settled: Server, mine: str) -> None:
+    copy = settled.create_database("turned", template=settled.database)
+    try:
+        with (
+            copy.administer(copy.database) as administrator,
+            copy.connect("applicant") as reader,
+        ):
+            make_turnable(administrator)
+            assert _show(reader, mine) == [FIRM]
+            turn(administrator, "61 minutes")
+            assert _seen(reader) == []
+    finally:
+        copy.drop_database()
 
 
 def test_a_new_key_ends_what_the_old_one_signed_as_soon_as_one_says(settled: Server) -> None:
