@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from fcntl import LOCK_EX, flock
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -317,6 +318,16 @@ def opened(server: Server) -> Iterator[Desk]:
         site = LocalSite(Path(directory), slots=2, grace_s=1)
         with Sessions(server, print) as sessions:
             yield Desk(server, Path(directory), Office(sessions, CATALOGUE, site))
+        _let_rest(site, Path(directory))
+
+
+def _let_rest(site: LocalSite, directory: Path) -> None:
+    """Wait until no wrapper is at work: it would write into a folder that is being removed."""
+    for job in (*(directory / "queued").iterdir(), *(directory / "jobs").iterdir()):
+        site.cancel(UUID(job.name[-36:]))
+    for slot in (directory / "slots").iterdir():
+        with slot.open("a") as held:
+            flock(held, LOCK_EX)
 
 
 def furnish(server: Server) -> None:
