@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import psycopg
 import pytest
 from desk import ASSUMPTIONS, AT, CITY, FACTS, FIRM, OTHER_FIRM, PROGRAMMES, Desk, wanted
+from patience import PATIENCE_S
 
 from tallygrid.cli.api import Api
 from tallygrid.cli.applications import WAITING_MAX, Applications, taken_on
@@ -166,10 +167,21 @@ def test_who_falls_silent_is_let_go(funded: Desk, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Handler, "timeout", 0.2)
     mine = _token(funded)
     with _served(funded) as address, _silent(address, f"Bearer {mine}") as caller:
-        assert caller.recv(100) == b""
+        assert _is_let_go(caller)
 
 
-def test_no_more_are_answered_at_a_time_than_there_is_room_for(funded: Desk) -> None:
+def _is_let_go(caller: socket.socket) -> bool:
+    """Wait for the end of a connection; whoever was slow to speak has one that is reset."""
+    try:
+        return caller.recv(100) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_no_more_are_answered_at_a_time_than_there_is_room_for(
+    funded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Handler, "timeout", PATIENCE_S)
     mine = _token(funded)
     with _served(funded, most=1) as address:
         with _silent(address, f"Bearer {mine}"):
@@ -193,7 +205,7 @@ def _silent(address: str, authorization: str) -> Iterator[socket.socket]:
     """Announce an application, and send nothing of it."""
     _, _, port = address.rpartition(":")
     head = f"POST /api/applications HTTP/1.0\r\nAuthorization: {authorization}\r\n"
-    with socket.create_connection(("127.0.0.1", int(port)), timeout=5) as caller:
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=PATIENCE_S) as caller:
         caller.sendall(f"{head}Content-Length: 1000000\r\n\r\n".encode())
         yield caller
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 import racing
 from desk import AT, FIRM, Desk, wanted
+from patience import PATIENCE_S
 from psycopg import Connection, OperationalError
 
 from tallygrid.core.books import Event, Outcome
@@ -37,7 +38,7 @@ def test_processes_that_race_for_one_site_never_share_a_card(funded: Desk) -> No
     for one in runners:
         one.start()
     for one in runners:
-        one.join(timeout=120)
+        one.join(timeout=PATIENCE_S)
 
     assert [one.exitcode for one in runners] == [0] * 4
     kept = funded.rows("SELECT cards, nodes FROM service.reservation")

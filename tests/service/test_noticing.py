@@ -3,11 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from time import sleep
 from zoneinfo import ZoneInfo
 
 import pytest
 from desk import AT, CITY, FIRM, REIMBURSED, Desk, DiedError, request, scheme, wanted
+from patience import until
 
 from tallygrid.core.books import REGISTRY
 from tallygrid.core.programme import Scalar
@@ -150,8 +150,8 @@ def test_an_award_is_read_only_when_nobody_else_can_change_it(funded: Desk) -> N
     with funded.server.connect("web") as other, ThreadPoolExecutor(1) as threads:
         other.execute("SELECT pg_advisory_xact_lock(hashtextextended('contract C-1', 0))")
         issued = threads.submit(noticing.issue, funded.office, "A-1", at=LATER)
-        while not other.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
-            sleep(0.01)
+        waiting = "SELECT FROM pg_locks WHERE NOT granted"
+        until(lambda: bool(other.execute(waiting).fetchall()))
         other.execute("UPDATE service.application SET state = 'withdrawn'")
         other.commit()
 

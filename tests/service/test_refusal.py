@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 from desk import AT, CARD, CITY, PROVINCE, Desk, DiedError, wanted
+from patience import PATIENCE_S
 
 from tallygrid.service import buying, intent
 from tallygrid.service.intent import ConflictError
@@ -106,7 +107,7 @@ def test_a_wish_made_twice_at_once_is_carried_out_once(stacked: Desk) -> None:
     together = Barrier(4)
 
     def ask(_: int) -> Answer:
-        together.wait(timeout=60)
+        together.wait(timeout=PATIENCE_S)
         return buying.buy(stacked.office, STACKED, at=AT)
 
     with ThreadPoolExecutor(4) as threads:

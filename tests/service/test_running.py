@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from desk import AT, CARD, CATALOGUE, CITY, FIRM, PROVINCE, Desk, wanted
+from patience import PATIENCE_S
 
 from tallygrid.core.job import JobState
 from tallygrid.core.rating import rated
@@ -19,7 +20,6 @@ from tallygrid.service.running import Followed, job_key
 from tallygrid.sites.payload import expected, training_step
 
 PROVIDER: Final = CATALOGUE.providers[CATALOGUE.offers[CARD].provider].credit_code
-_PATIENCE_S: Final = 60
 
 
 def _job(desk: Desk, name: str = "J-1", **workload: Any) -> Purchase:  # noqa: ANN401  # JSON
@@ -44,7 +44,7 @@ def _job(desk: Desk, name: str = "J-1", **workload: Any) -> Purchase:  # noqa: A
 
 def _until(desk: Desk, purchase: Purchase, *states: JobState) -> Followed:
     """Follow a job until it stands so, or is settled."""
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         followed = running.follow(desk.office, purchase)
         if followed.ended or followed.state in states:
@@ -185,7 +185,7 @@ def test_a_submitter_killed_between_begin_and_submit_is_taken_over(funded: Desk)
         site=str(funded.directory),
     )
 
-    done = subprocess.run([sys.executable, "-c", program], timeout=_PATIENCE_S, check=False)
+    done = subprocess.run([sys.executable, "-c", program], timeout=PATIENCE_S, check=False)
 
     assert done.returncode == -signal.SIGKILL
     assert funded.purchase("J-1").state == "running"

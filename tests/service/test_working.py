@@ -1,6 +1,5 @@
 """What was left lying is done by the worker, task by task, each at its pace, whatever fails."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from desk import AT, CITY, FIRM, PROVINCE, Desk, DiedError, wanted
+from patience import until
 from town import CARDS
 
 from tallygrid.core.job import JobState
@@ -36,10 +36,7 @@ def _never(_: datetime) -> int:
 
 
 def _await_end(office: Office, job: UUID) -> None:
-    deadline = time.monotonic() + 60
-    while not office.site.find(job).state.ended:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: office.site.find(job).state.ended)
 
 
 class Day:
@@ -158,10 +155,7 @@ def test_a_job_that_nobody_follows_any_more_is_settled(funded: Desk) -> None:
     purchase = funded.buy(wanted("J-1", voucher, contract="A-1", workload=workload, **CARDS))
     running.start(funded.office, purchase, at=AT)
 
-    deadline = time.monotonic() + 60
-    while not working.finish_jobs(funded.office):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: working.finish_jobs(funded.office) > 0)
 
     assert funded.purchase("J-1").state == "settled"
     assert funded.office.site.find(running.job_key(purchase)).state is JobState.DONE
