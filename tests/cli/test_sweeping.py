@@ -4,9 +4,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import Mock
@@ -61,13 +60,15 @@ def test_a_cluster_that_is_not_there_is_told_with_a_remedy(
         text = "scenario: small.yaml\naim: take_up\npoints: 2\nkeep: 1\n"
         span = "{programmes.shanghai-compute-issued.budget_yuan: {from: 1, to: 9}}"
         sweep.write_text(f"{text}vary: {span}\n", encoding="utf-8")
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        nobody = f"127.0.0.1:{server.getsockname()[1]}"
     words = ("lab", command, sweep, "--out", tmp_path / "out", "--ray")
+    with socket.socket() as deaf:  # its port is nobody else's, and it does not listen
+        deaf.bind(("127.0.0.1", 0))
+        nobody = f"127.0.0.1:{deaf.getsockname()[1]}"
+        told = terminal.fails(*words, nobody)
     if find_spec("ray") is None:
-        assert "pip install 'tallygrid[ray]'" in terminal.fails(*words, nobody)
+        assert "pip install 'tallygrid[ray]'" in told
         return
-    assert f"No Ray cluster answers at {nobody}" in terminal.fails(*words, nobody)
+    assert f"No Ray cluster answers at {nobody}" in told
     for wrong in ("nowhere", "1.2.3.4:port"):
         assert "such as 10.0.0.5:6379" in terminal.fails(*words, wrong)
     assert "Give one." in terminal.errs(*words, nobody, "--jobs", 2)
@@ -94,19 +95,33 @@ def test_breaking_off_says_that_what_was_played_is_kept(
     assert str(out) in done.stderr
 
 
+_KILLED = """
+import os, signal
+from tallygrid.cli import main
+from tallygrid.lab.parts import Parts
+
+keep = Parts._keep
+
+def keep_two(parts, *played):
+    keep(parts, *played)
+    if len(list(parts.folder.iterdir())) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Parts._keep = keep_two
+main()
+"""
+
+
 @pytest.mark.soak
 def test_a_sweep_that_is_killed_goes_on_to_the_same_bytes(
     terminal: Terminal, sweep: Path, tmp_path: Path
 ) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     terminal.does("lab", "sweep", sweep, "--out", whole, "--jobs", 1)
-    tallygrid = Path(sys.executable).with_name("tallygrid")
-    with subprocess.Popen([tallygrid, "lab", "sweep", sweep, "--out", cut, "--jobs", "1"]) as one:
-        while one.poll() is None and len(list(cut.glob("parts/*.parquet"))) < 2:
-            time.sleep(0.01)
-        one.send_signal(signal.SIGKILL)
-    kept = len(list(cut.glob("parts/*.parquet")))
-    assert 2 <= kept < 8
+    words = ("lab", "sweep", sweep, "--out", cut, "--jobs", "1")
+    done = subprocess.run([sys.executable, "-c", _KILLED, *words], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(cut.glob("parts/*.parquet"))) == 2
     assert not (cut / "runs.parquet").exists()
     terminal.does("lab", "sweep", sweep, "--out", cut, "--jobs", 1)
     assert (cut / "runs.parquet").read_bytes() == (whole / "runs.parquet").read_bytes()

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -65,8 +65,7 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     # A token that Ray once left at home would be asked of us, and we do not give one by default.
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     pytest.importorskip("ray", reason="Ray is not installed; `make ray` adds it")
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        port = server.getsockname()[1]
+    port = _own_port()
     # Sockets have short names, so that pytest's own folder will not do.
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
         started = [_started("--head", f"--port={port}", f"--temp-dir={folder}",
@@ -79,6 +78,15 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
             for node in started:
                 _kill_session(node.pid)
                 node.wait()
+
+
+def _own_port() -> int:
+    """Return a free port among those that the kernel gives to nobody who does not name one."""
+    first, last = 20_000, 30_000
+    for port in range(first + os.getpid() % (last - first), last):
+        with suppress(OSError), closing(socket.create_server(("127.0.0.1", port))):
+            return port
+    raise AssertionError("no port is free")
 
 
 def _started(*more: str) -> "subprocess.Popen[bytes]":
