@@ -9,6 +9,7 @@ from threading import enumerate as threads
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S, until
 from tests.oracle import batch as oracle
 
 from tallygrid.files.batch import Paths, read_batch
@@ -60,7 +61,7 @@ def solved(instance: Instance, seconds: float) -> Answer:
 def test_what_ends_by_itself_is_the_same_again(tmp_path: Path) -> None:
     instance = Instance.of(read_batch(written(tmp_path, *ALL_ALIKE)))
 
-    first, again = solved(instance, 120), solved(instance, 120)
+    first, again = solved(instance, PATIENCE_S), solved(instance, PATIENCE_S)
 
     assert not first.is_late
     assert (first.choice == again.choice).all()
@@ -78,7 +79,7 @@ def test_time_that_runs_out_leaves_an_honest_answer_and_no_thread(tmp_path: Path
     ids = (*instance.batch.pools.ids, "")
     names = dict(zip(instance.batch.jobs.ids, (ids[p] for p in answer.choice), strict=True))
     assert oracle.value(files, names, 10_000) == answer.objective_fen >= answer.bound_fen
-    assert set(threads()) == before
+    until(lambda: set(threads()) <= before)  # it stops when it next looks up
 
 
 @pytest.mark.parametrize("seconds", [0.05, 5.0])
