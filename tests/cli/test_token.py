@@ -16,6 +16,7 @@ import desk as desks
 import pytest
 import town
 from desk import CITY, FIRM, OTHER_FIRM
+from patience import PATIENCE_S
 from terminal import Terminal
 from town import BOTH, SELLER
 
@@ -61,7 +62,7 @@ class Site:
         headers = {"Authorization": authorization} if authorization else {}
         request = Request(self.address + target, headers=headers)  # noqa: S310  # our own address
         try:
-            with urlopen(request, timeout=30) as answer:  # noqa: S310
+            with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
                 return answer.status, json.load(answer), dict(answer.headers)
         except HTTPError as error:
             with error:
@@ -189,7 +190,7 @@ def test_a_long_list_is_read_page_by_page(site: Site) -> None:
 
 
 def test_the_report_is_served_beside(site: Site) -> None:
-    with urlopen(site.address + "/", timeout=30) as answer:  # noqa: S310  # our own address
+    with urlopen(site.address + "/", timeout=PATIENCE_S) as answer:  # noqa: S310  # our own address
         assert answer.read() == b"the report"
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from tallygrid.database import DatabaseError, Server
 from tallygrid.database.binaries import Binaries, candidates, choose
@@ -35,7 +36,7 @@ def test_a_plain_user_starts_a_server_too(server: Server) -> None:
             [sys.executable, script, *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import psycopg
 import pytest
+from patience import PATIENCE_S
 from psycopg import Connection
 
 from tallygrid.database import Server
@@ -179,7 +180,7 @@ def test_a_connection_that_is_lent_is_nobody_elses(pool: Pool) -> None:
 
 
 def test_whoever_waits_gets_what_comes_back(database: Server) -> None:
-    pool = Pool(database, "auditor", size=2, patience_s=30)
+    pool = Pool(database, "auditor", size=2, patience_s=PATIENCE_S)
     pids: set[int] = set()
 
     def borrow() -> None:

@@ -66,13 +66,13 @@ class Wire:
     def sever(self, caller: socket.socket, server: socket.socket, said: bytes) -> None:
         """Cut both ends: before the commit gets through, or after it has been answered."""
         when, self.cut = self.cut, None
+        self.cuts += 1
         caller.shutdown(socket.SHUT_RDWR)
         if when == "after":
             server.sendall(said)
             server.shutdown(socket.SHUT_WR)  # it commits, then sees that nobody is there
         else:
             server.shutdown(socket.SHUT_RDWR)
-        self.cuts += 1
 
     def answer(self, caller: socket.socket, server: socket.socket) -> None:
         """Carry what the server says to the caller."""

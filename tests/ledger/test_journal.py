@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from bookkeeping import Books, event
+from patience import PATIENCE_S
 
 from tallygrid import ledger
 from tallygrid.core.books import Account
@@ -39,7 +40,7 @@ def check(journal: str, directory: Path) -> subprocess.CompletedProcess[str]:
     file = directory / "books.beancount"
     file.write_text(journal, encoding="utf-8")
     command = [str(Path(sys.executable).parent / "bean-check"), "--no-cache", str(file)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
 def journal_of(books: Books) -> str:
@@ -84,7 +85,7 @@ def run_hledger(journal: str, directory: Path, *words: str) -> subprocess.Comple
     command = [str(HLEDGER), "-f", str(file), *words]
     environment = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "HOME": str(directory)}
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, env=environment
+        command, capture_output=True, text=True, check=False, timeout=PATIENCE_S, env=environment
     )
 
 

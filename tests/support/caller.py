@@ -132,7 +132,7 @@ def _event(kind: str, way: str, name: tuple[int, ...], **fields: object) -> Even
 
 
 def _note(file: int, what: str, about: object) -> None:
-    """Write one line in one call, so that a kill leaves it whole or not at all."""
+    """Write one line in one call: a kill tears no more than the last one."""
     os.write(file, (json.dumps([what, about]) + "\n").encode())
 
 
@@ -141,7 +141,8 @@ def sent_and_acknowledged(journals: Sequence[Path]) -> tuple[list[list[Event]], 
     sent: list[list[Event]] = []
     promised: set[UUID] = set()
     for journal in journals:
-        for line in journal.read_text(encoding="utf-8").splitlines():
+        *whole, _torn = journal.read_text(encoding="utf-8").split("\n")
+        for line in whole:
             what, about = json.loads(line)
             if what == "sent":
                 sent.append([Event.from_json(one) for one in about])
