@@ -154,6 +154,22 @@ def test_an_interrupted_creation_is_done_again(server_home: Path) -> None:
     assert not list(server_home.glob("unborn-*"))
 
 
+def test_a_server_that_is_stopped_while_it_gets_over_a_crash_ends(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tallygrid.database.embedded._FAST_STOP_S", 1)
+    server = resolve(Settings(home=own_home), print)
+    with server.connect("web") as connection:
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        log = _embedded(server).place.log
+        until(lambda: "reinitializing" in log.read_text(encoding="utf-8"))
+
+    server.stop()
+
+    assert _embedded(server).postmaster() is None
+    assert _embedded(resolve(Settings(home=own_home), print)).answers()
+
+
 def test_the_server_listens_on_no_network(own_home: Path) -> None:
     embedded = _embedded(resolve(Settings(home=own_home), print))
     ours = {
