@@ -52,8 +52,9 @@ def test_the_published_keys_are_served(address: str, tmp_path: Path) -> None:
     ["/heads/heads.jsonl", "/heads/../keys/private.pem", "/keys/private.pem", "/heads/", "/"],
 )
 def test_nothing_else_of_the_home_is_served(address: str, path: str) -> None:
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(urllib.error.HTTPError, match="404") as told:
         _get(address, path)
+    told.value.close()
 
 
 def test_where_there_is_nothing_to_serve_it_says_so(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def _post(address: str, body: bytes, shown: str) -> tuple[int, dict[str, Any], A
         with urlopen(asked) as answer:  # noqa: S310  # our own server
             return answer.status, json.loads(answer.read()), answer.headers
     except HTTPError as error:
-        return error.code, json.loads(error.read()), error.headers
+        with error:
+            return error.code, json.loads(error.read()), error.headers
 
 
 def _token(desk: Desk, kind: Kind = "applicant", name: str = FIRM) -> str:
