@@ -242,7 +242,7 @@ REWRITE = (
     WHERE batch.programme = programme.id AND no = last_batch AND programme.id = {ENDS_ALONE}
     """,
     f"""
-    UPDATE books.programme SET head = hash FROM books.batch
+    UPDATE books.programme SET head = hash, ledger_time = posted_at FROM books.batch
     WHERE batch.programme = programme.id AND no = last_batch AND programme.id = {ENDS_ALONE}
     """,
 )

@@ -2,7 +2,7 @@
 
 from bookkeeping import Books
 
-from tallygrid.core.books import ACCOUNT_KINDS, MONEY_TABLE, REVERSED_BY, Account
+from tallygrid.core.books import ACCOUNT_KINDS, MONEY_TABLE, PERMITTED, REVERSED_BY, Account
 
 
 def test_the_database_knows_the_same_kinds_of_account(books: Books) -> None:
@@ -33,6 +33,12 @@ def test_the_database_undoes_the_same_kinds_by_the_same_reversals(books: Books) 
     found = books.connect("auditor").execute("SELECT event_kind, reversed_by FROM books.reversal")
 
     assert dict(found.fetchall()) == REVERSED_BY
+
+
+def test_the_database_lets_the_same_roles_post_the_same(books: Books) -> None:
+    found = books.connect("auditor").execute("SELECT role, event_kind FROM books.permission")
+
+    assert set(found.fetchall()) == PERMITTED
 
 
 def test_no_move_leaves_its_family() -> None:

@@ -344,8 +344,9 @@ def test_a_truncated_end_shows_against_a_head_saved_outside(history: Books) -> N
         UPDATE books.account SET out_fen = 100, held_fen = 500
           WHERE programme = :programme AND kind = 'committed';
         UPDATE books.account SET in_fen = 100 WHERE programme = :programme AND kind = 'payable';
-        UPDATE books.programme SET last_seq = 7, last_batch = 4, head = (SELECT hash
-          FROM books.batch WHERE programme = :programme AND no = 4) WHERE id = :programme;
+        UPDATE books.programme SET last_seq = 7, last_batch = 4, (head, ledger_time) = (
+          SELECT hash, posted_at FROM books.batch
+          WHERE programme = :programme AND no = 4) WHERE id = :programme;
         """,
     )
 
@@ -524,3 +525,13 @@ def test_what_crossed_while_the_law_was_another_is_found(
     assert [
         (one.code, one.values["found"], one.values["expected"]) for one in books.problems()
     ] == [("ledger.problem.leg_unlawful", source, target)]
+
+
+@pytest.mark.parametrize("time", ["ledger_time + interval '100 years'", "'-infinity'"])
+def test_a_time_from_which_the_books_would_go_on_wrongly_is_found(
+    history: Books, time: str
+) -> None:
+    """Else what is posted next would be of that time, and every hold would be overdue by it."""
+    tamper(history, f"UPDATE books.programme SET ledger_time = {time} WHERE id = :programme")  # noqa: S608  # a test's
+
+    assert [problem.code for problem in history.problems()] == ["ledger.problem.time_differs"]

@@ -8,7 +8,7 @@ from typing import Final
 
 import desk as desks
 import pytest
-from desk import AT, CITY, Desk, wanted
+from desk import AT, CITY, PROVINCE, Desk, wanted
 from psycopg.types.json import Jsonb
 from town import settle
 
@@ -247,3 +247,68 @@ def test_what_is_under_way_keeps_only_its_own_voucher_from_being_held_to_its_bal
         administrator.rollback()
 
     assert (found, skipped) == ({"row_differs voucher V-A-1"}, ("V-B-2",))
+
+
+MORE_FORGERIES: Final = r"""
+law_added permission tallygrid_web pay
+  INSERT INTO books.permission VALUES ('tallygrid_web', 'pay')
+
+law_taken permission tallygrid_payer write_off
+  DELETE FROM books.permission WHERE event_kind = 'write_off'
+
+row_differs purchase S-1
+  UPDATE service.purchase SET state = 'failed' WHERE id = 'S-1'
+
+row_differs purchase S-2
+  UPDATE service.purchase SET state = 'running' WHERE id = 'S-2'
+
+row_differs purchase S-8
+  UPDATE service.purchase SET state = 'settled' WHERE id = 'S-8'
+
+row_differs payment P-zhengzhou-compute-issued-0001
+  UPDATE service.payment SET sent_at = sent_at - interval '1 year' WHERE id LIKE 'P-zheng%-0001'
+
+row_differs payment P-zhengzhou-compute-issued-0001
+  UPDATE service.payment SET confirmed_at = NULL WHERE id LIKE 'P-zheng%-0001'
+
+row_differs payment P-zhengzhou-compute-issued-0001
+  UPDATE service.payment SET attempt = 2 WHERE id LIKE 'P-zheng%-0001'
+
+row_differs progress zhengzhou-compute-issued
+  UPDATE service.progress SET seq = seq + 1 WHERE programme LIKE 'zheng%'
+
+text_differs
+  UPDATE service.programme_version
+  SET document = jsonb_set(document, '{place, code}', '"110000"') WHERE programme LIKE 'zheng%'
+
+text_missing
+  DELETE FROM service.programme_version WHERE programme LIKE 'zheng%'
+"""
+"""What is found, and what somebody did."""
+
+
+@pytest.mark.parametrize(
+    ("found", "statement"),
+    [one.split("\n", 1) for one in MORE_FORGERIES.strip().split("\n\n")],
+    ids=itertools.count(1),
+)
+def test_no_date_state_text_or_permission_is_another_unseen(
+    town: Desk, found: str, statement: str
+) -> None:
+    assert any(code.startswith(found) for code in _codes(_forged(town, statement)))
+
+
+def test_how_far_the_rows_follow_the_books_is_told_where_it_is_not_to_the_end(town: Desk) -> None:
+    """Only rows that have followed are looked at; who sets that back hides nothing unseen."""
+    with town.server.administer(town.server.database) as administrator:
+        administrator.autocommit = False
+        before = auditing.behind(administrator)
+        administrator.execute("UPDATE service.progress SET seq = 2 WHERE programme = %s", [CITY])
+        told = auditing.behind(administrator, CITY)
+        elsewhere = auditing.behind(administrator, PROVINCE)
+        administrator.rollback()
+
+    assert (before, elsewhere) == ((), ())
+    assert [(one.values["programme"], one.values["seq"]) for one in told] == [(CITY, 2)]
+    for language in ("en", "zh"):
+        assert CITY in render(told[0].code, language, **told[0].values)

@@ -69,6 +69,8 @@ def verify(  # each is an option of the command
             require_published(programme, ledger.programmes(connection))
             problems += ledger.verify(connection, programme, [one.head for one in saved])
             problems += auditing.verify(connection, programme)
+            for one in auditing.behind(connection, programme):
+                desk.say(render(one.code, desk.language, **one.values))
             if under_way := ", ".join(auditing.unsettled(connection, programme)):
                 desk.say(render("auditing.unsettled", desk.language, vouchers=under_way))
     if as_json:

@@ -203,6 +203,26 @@ A reversal may only be posted as the exact mirror of the entry it names, once; t
 sees to that.
 """
 
+_HANDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "tallygrid_web": (
+            *("appropriate", "reduce", "award", "withdraw", "issue", "lapse", "hold"),
+            *("limit", "lower_limit", "transfer_out", "transfer_in"),
+            *("close_carry_out", "close_carry_in", "close_lapse", "reverse_budget"),
+        ),
+        "tallygrid_worker": (
+            *("hold", "extend", "start", "capture", "release", "expire"),
+            *("correct", "award_ex_post", "copay", "discount", "reverse_use"),
+        ),
+        "tallygrid_payer": (
+            *("pay", "confirm", "fail", "claw_back", "waive", "recover", "write_off"),
+            "reverse_payment",
+        ),
+    }
+)
+PERMITTED: Final = frozenset((role, kind) for role, kinds in _HANDS.items() for kind in kinds)
+"""Login role and kind of event: whoever issues does not verify, whoever verifies does not pay."""
+
 _CODE: Final = re.compile(
     r"(?P<kind>[a-z_]+)(?::(?P<holder>[^:@\s]*)(?::(?P<funder>[^:@\s]*)(?::(?P<group>[^:@\s]+))?)?)?"
     r"@(?P<year>[0-9]{4})"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from tallygrid.core.books import ACCOUNT_KINDS, MONEY_TABLE, REVERSED_BY, Problem
+from tallygrid.core.books import ACCOUNT_KINDS, MONEY_TABLE, PERMITTED, REVERSED_BY, Problem
 from tallygrid.core.canonical import sha256_of
 from tallygrid.core.evidence import AWARDS, application_of
 from tallygrid.service.issuing import Request, answered
@@ -24,6 +24,7 @@ def verify(connection: Connection[Any], programme: str | None = None) -> tuple[P
         *(problem for table in _TABLES for problem in _differing(connection, table, programme)),
         *(problem for query in _STATES for problem in _found(connection, query, programme)),
         *_other_answers(connection, programme),
+        *_other_texts(connection, programme),
         *_other_law(connection),
     )
 
@@ -32,6 +33,15 @@ def unsettled(connection: Connection[Any], programme: str | None = None) -> tupl
     """Return the vouchers whose use is not held against their balance: it is under way."""
     found = connection.execute(_UNSETTLED.encode(), {"programme": programme})
     return tuple(name for (name,) in found)
+
+
+def behind(connection: Connection[Any], programme: str | None = None) -> tuple[Problem, ...]:
+    """Return how far the rows follow the books where not to the end: the rest was not looked at."""
+    found = connection.execute(_BEHIND.encode(), {"programme": programme})
+    return tuple(
+        Problem("auditing.behind", {"programme": code, "seq": seq, "last": last})
+        for code, seq, last in found
+    )
 
 
 @dataclass(frozen=True)
@@ -139,20 +149,51 @@ _ROWS: Final = """
 
 _STATES: Final = (
     """
-    WITH {told}, last AS (
-      SELECT DISTINCT ON (books.told_of(payload)) programme, books.told_of(payload) AS id,
-        CASE payload ->> 'does' WHEN 'payment_confirmed' THEN 'confirmed'
-          WHEN 'payment_failed' THEN 'failed' ELSE 'sent' END AS state,
-        coalesce(payload ->> 'receipt', '') AS receipt
+    WITH {told}, moved AS (
+      SELECT programme, seq, books.told_of(payload) AS id, payload, payload ->> 'does' AS does
       FROM told
       WHERE payload ->> 'does' IN
         ('payment_sent', 'payment_again', 'payment_confirmed', 'payment_failed')
-      ORDER BY books.told_of(payload), seq DESC
+    ), last AS (
+      SELECT programme, id,
+        (array_agg(CASE does WHEN 'payment_confirmed' THEN 'confirmed'
+          WHEN 'payment_failed' THEN 'failed' ELSE 'sent' END ORDER BY seq DESC))[1] AS state,
+        (array_agg(coalesce(payload ->> 'receipt', '') ORDER BY seq DESC))[1] AS receipt,
+        max((payload ->> 'attempt')::integer) AS attempt,
+        (array_agg((payload ->> 'sent_at')::timestamptz ORDER BY seq DESC)
+          FILTER (WHERE does IN ('payment_sent', 'payment_again')))[1] AS sent_at,
+        (array_agg((payload ->> 'confirmed_at')::timestamptz ORDER BY seq DESC)
+          FILTER (WHERE does = 'payment_confirmed'))[1] AS confirmed_at
+      FROM moved GROUP BY programme, id
     )
     SELECT 'row_differs', last.programme, 'payment', id,
-      concat_ws(' ', payment.state, payment.receipt), concat_ws(' ', last.state, last.receipt)
+      concat_ws(' ', payment.state, payment.receipt, payment.attempt, payment.sent_at,
+                payment.confirmed_at),
+      concat_ws(' ', last.state, last.receipt, last.attempt, last.sent_at, last.confirmed_at)
     FROM last JOIN service.payment USING (id)
-    WHERE (payment.state, payment.receipt) <> (last.state, last.receipt)
+    WHERE (payment.state, payment.receipt, payment.attempt, payment.sent_at, payment.confirmed_at)
+      IS DISTINCT FROM
+        (last.state, last.receipt, last.attempt, last.sent_at, last.confirmed_at)
+    """,
+    """
+    WITH {told}, moved AS (
+      SELECT programme, coalesce(books.told_of(payload), payload ->> 'purchase') AS id,
+        CASE payload ->> 'does' WHEN 'bought' THEN payload #>> '{{purchase,state}}'
+          WHEN 'started' THEN 'running' ELSE payload ->> 'state' END AS state,
+        array_position(ARRAY['bought', 'started', 'given_back', 'line_accepted'],
+                       payload ->> 'does') AS how_far,
+        coalesce((payload #>> '{{line,n}}')::integer, 0) AS n
+      FROM told
+      WHERE payload ->> 'does' IN ('bought', 'started', 'given_back', 'line_accepted')
+    ), last AS (
+      SELECT DISTINCT ON (id) * FROM moved ORDER BY id, how_far DESC, n DESC
+    )
+    SELECT 'row_differs', last.programme, 'purchase', id, purchase.state, last.state
+    FROM last JOIN service.purchase USING (id)
+    WHERE purchase.state <> last.state
+      AND purchase.document -> 'shares' <> '[]'  -- else only its beginning was told
+      AND NOT EXISTS (  -- a line that moved no public money was never told
+        SELECT FROM service.line WHERE line.purchase = purchase.id AND line.n > last.n)
     """,
     """
     WITH {told}, last AS (
@@ -227,6 +268,12 @@ _STATES: Final = (
         due.states, ARRAY['submitted', 'approved', 'refused', 'waiting']))
     """,
     """
+    SELECT 'row_differs', code, 'progress', code, progress.seq::text, programme.last_seq::text
+    FROM service.progress JOIN books.programme ON programme.code = progress.programme
+    WHERE progress.seq > programme.last_seq  -- what is posted next would be passed over
+      AND (code = %(programme)s OR %(programme)s::text IS NULL)
+    """,
+    """
     WITH {pending}, used AS (
       SELECT voucher.id, voucher.programme, voucher.state,
         CASE sum(account.in_fen - account.out_fen)
@@ -251,6 +298,13 @@ _STATES: Final = (
 A voucher that is used is as much used as its balance says, once nothing of it is under way.
 """
 
+_BEHIND: Final = """
+    SELECT programme.code, coalesce(progress.seq, 0), programme.last_seq
+    FROM books.programme LEFT JOIN service.progress ON progress.programme = programme.code
+    WHERE coalesce(progress.seq, 0) < programme.last_seq
+      AND (programme.code = %(programme)s OR %(programme)s::text IS NULL)
+    ORDER BY programme.code
+"""
 _UNSETTLED: Final = f"""
     WITH {_PENDING}
     SELECT id FROM service.voucher
@@ -271,6 +325,15 @@ _AWARDED: Final = """
     WHERE event.kind = ANY (%(kinds)s)
       AND (programme.code = %(programme)s OR %(programme)s::text IS NULL)
     ORDER BY programme.code, event.seq
+"""
+
+_VERSIONS: Final = """
+    SELECT programme, hash, version.document
+    FROM service.programme_version AS version
+    FULL JOIN (SELECT DISTINCT programme, hash FROM service.application) AS applied
+      USING (programme, hash)
+    WHERE programme = %(programme)s OR %(programme)s::text IS NULL
+    ORDER BY programme, hash
 """
 
 
@@ -312,6 +375,7 @@ def _other_law(connection: Connection[Any]) -> Iterator[Problem]:
         "account_kind": [(code, *astuple(kind)) for code, kind in ACCOUNT_KINDS.items()],
         "event_kind": [(code, row.phase) for code, row in MONEY_TABLE.items()],
         "movement": [(code, *move) for code, row in MONEY_TABLE.items() for move in row.moves],
+        "permission": PERMITTED,
         "reversal": list(REVERSED_BY.items()),
     }
     for table, due in law.items():
@@ -320,6 +384,16 @@ def _other_law(connection: Connection[Any]) -> Iterator[Problem]:
             what = " ".join(map(str, row))
             code = "law_added" if row in rows else "law_taken"
             yield Problem(f"auditing.problem.{code}", {"table": table, "what": what})
+
+
+def _other_texts(connection: Connection[Any], programme: str | None) -> Iterator[Problem]:
+    """Yield versions of programmes whose text has another hash, and those that are gone."""
+    rows = connection.execute(_VERSIONS.encode(), {"programme": programme})
+    for code, version, document in rows:
+        if document is None or f"sha256:{sha256_of(document)}" != version:
+            values = {"programme": code, "what": version}
+            kind = "text_missing" if document is None else "text_differs"
+            yield Problem(f"auditing.problem.{kind}", values)
 
 
 def _other_answers(connection: Connection[Any], programme: str | None) -> Iterator[Problem]:

@@ -109,7 +109,7 @@ BEGIN
     WHERE batch.programme = programme_id
     WINDOW chain AS (ORDER BY batch.no)
   ), last AS (
-    SELECT max(no) AS no, max(last_seq) AS seq,
+    SELECT max(no) AS no, max(last_seq) AS seq, max(posted_at) AS posted_at,
       (array_agg(hash ORDER BY no DESC))[1] AS hash
     FROM books.batch WHERE batch.programme = programme_id
   )
@@ -131,7 +131,14 @@ BEGIN
   WHERE programme.id = programme_id
     AND (programme.last_batch, programme.last_seq, programme.head) IS DISTINCT FROM
       (coalesce(last.no, 0), coalesce(last.seq, 0),
-       coalesce(last.hash, books.genesis(programme.code, programme.currency)));
+       coalesce(last.hash, books.genesis(programme.code, programme.currency)))
+  UNION ALL
+  -- The time from which the books go on: what is posted next is of no earlier one.
+  SELECT 'time_differs', programme.last_batch, programme.last_seq, NULL,
+    programme.ledger_time::text, coalesce(last.posted_at, '-infinity')::text
+  FROM books.programme CROSS JOIN last
+  WHERE programme.id = programme_id
+    AND programme.ledger_time <> coalesce(last.posted_at, '-infinity');
 END
 $$;
 
