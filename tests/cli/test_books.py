@@ -9,8 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from terminal import Terminal
 
+from tallygrid.core.evidence import PARTS
+from tallygrid.core.seal import sealed
+from tallygrid.core.signature import SigningKey
 from tallygrid.database import Server, locate
 from tallygrid.files.keys import signing_key
 from tallygrid.settings import Settings
@@ -221,6 +225,25 @@ def test_evidence_that_cannot_be_had_or_read_is_told(played: Terminal, tmp_path:
     assert "bundle.json" in played.errs("audit", "check", file)
     file.write_bytes(b"\xff\x00")
     assert played.types("audit", "check", file).exit_code == 1
+
+
+def test_a_file_of_evidence_writes_on_the_screen_only_what_a_line_can_show(
+    tmp_path: Path,
+) -> None:
+    """Else it could clear the screen and say of itself that it is sound, in a line of its own."""
+    subject = {"kind": "payment", "id": "X\x1b[2J\nPayment P-1: sound.\u202e" + "9" * 10_000}
+    key = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    empty: dict[str, object] = {name: [] for name in PARTS}
+    parts = empty | {"subject": subject, "events": {}, "chain": {}}
+    file = tmp_path / "bundle.json"
+    file.write_text(sealed(parts, key), encoding="utf-8")
+
+    told = Terminal(tmp_path).types("audit", "check", file)
+
+    assert told.exit_code == 1
+    assert "X·[2J·Payment P-1: sound.·999" in told.stdout
+    assert all(line.isprintable() for line in told.stdout.splitlines())
+    assert len(told.stdout) < 1_000
 
 
 ENDS_ALONE = """

@@ -256,6 +256,46 @@ def test_what_whoever_has_the_key_changes_is_named_too(story: Story) -> None:
     check()
 
 
+def test_the_same_said_in_other_bytes_is_not_the_same_file(story: Story) -> None:
+    """What lies outside the hashes of the parts counts to the last byte too."""
+    text = story.bundle("voucher", "V-A-1")
+    signature = json.loads(text)["seal"]["signature"]
+
+    assert found(text.replace('"version":2', '"version":2.0')) == [("other_version", None)]
+    for other in (signature.upper(), f"{signature} ", f"\\n{signature}"):
+        assert found(text.replace(signature, other)) == [("seal_broken", None)]
+
+
+_IMMENSE: Final = "9" * 4_000
+"""As many digits as Python reads: a text of them, taken so many times, is no memory's size."""
+
+
+_TRAPS: Final[tuple[tuple[tuple[Any, ...], str], ...]] = (
+    (("purchases", 0, "terms", "vat_bp"), _IMMENSE),
+    (("purchases", 0, "terms", "grants", 0, "room_fen"), "1e99999999"),
+    (("purchases", 0, "quantity"), "1e99999999"),
+    (("lines", 0, "quantity"), f"1/{_IMMENSE}"),
+    (("applications", 0, "decision", "readings", 0, "lines", 1, "values", "low_bp"), _IMMENSE),
+    (("programmes", 0, "text"), "[" * 1_500),
+    (("programmes", 0, "text"), "a: &a [x]\nb: [*a, *a]"),
+)
+
+
+def test_no_figure_or_text_keeps_its_reader_waiting(story: Story) -> None:
+    """Not even sealed by whoever is believed because no key was named."""
+    whole = json.loads(story.bundle("voucher", "V-A-1"))["parts"]
+
+    for way, value in _TRAPS:
+        parts = deepcopy(whole)
+        place: Any = parts
+        for step in way[:-1]:
+            place = place[step]
+        place[way[-1]] = value
+        assert ("malformed", way[0]) in found(sealed(parts, KEY)), way
+    whole["events"][CITY][0]["outbox"] = "[" * 100_000
+    assert ("malformed", "vouchers") in found(sealed(whole, KEY))
+
+
 def test_the_text_of_a_programme_is_held_to_its_hash(story: Story) -> None:
     parts = json.loads(story.bundle("voucher", "V-A-1"))["parts"]
     text = parts["programmes"][0]["text"]

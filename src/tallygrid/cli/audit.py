@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from tallygrid import clock
-from tallygrid.cli.common import REFUSED, Desk, json_option, write_json
+from tallygrid.cli.common import REFUSED, Desk, json_option, told_of, visible, write_json
 from tallygrid.core.books import Problem
 from tallygrid.core.seal import BundleError
 from tallygrid.files.evidence import check_bundle, read_bundle
@@ -17,6 +17,9 @@ from tallygrid.text import render
 
 if TYPE_CHECKING:
     from tallygrid.service.evidence import Seal
+
+
+_SHOWN_MAX: Final = 300
 
 
 @click.group()
@@ -63,15 +66,26 @@ def check(desk: Desk, *, file: Path, keys: Path | None, as_json: bool) -> None:
         problems = tuple(check_bundle(found, read_keys(keys) if keys else None))
     except BundleError as error:
         problems = (Problem(error.code, {"file": str(file), **error.values}),)
+    problems = tuple(map(_brief, problems))
     if as_json:
         write_json([{"code": one.code, **one.values} for one in problems])
     else:
         for one in problems:
-            click.echo(render(one.code, desk.language, **one.values))
+            click.echo(told_of(one, desk.language))
     if problems:
         sys.exit(REFUSED)
     if not as_json:
         click.echo(_told(desk, found, is_pinned=keys is not None))
+
+
+def _brief(problem: Problem) -> Problem:
+    """Return a problem whose values a screen can show: a file may say anything at any length."""
+    texts = {name: visible(str(value)) for name, value in problem.values.items()}
+    shown = {
+        name: text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+        for name, text in texts.items()
+    }
+    return Problem(problem.code, shown)
 
 
 def _seal(desk: Desk) -> "Seal":
@@ -97,4 +111,4 @@ def _told(desk: Desk, found: dict[str, Any], *, is_pinned: bool) -> str:
     ]
     if not is_pinned:
         words.append(render("evidence.not_pinned", desk.language, key=parts["keys"][0]["id"]))
-    return "\n".join(words)
+    return "\n".join(map(visible, words))

@@ -10,7 +10,15 @@ import click
 
 from tallygrid import clock, ledger
 from tallygrid.cli import treasury
-from tallygrid.cli.common import REFUSED, ZONE, Desk, json_option, require_published, write_json
+from tallygrid.cli.common import (
+    REFUSED,
+    ZONE,
+    Desk,
+    json_option,
+    require_published,
+    told_of,
+    write_json,
+)
 from tallygrid.cli.trusting import trusted_beside
 from tallygrid.core.heads import problems_of, signed
 from tallygrid.core.statement import Month, Statement
@@ -77,7 +85,7 @@ def verify(  # each is an option of the command
         write_json([{"code": one.code, **one.values} for one in problems])
     else:
         for one in problems:
-            click.echo(render(one.code, desk.language, **one.values))
+            click.echo(told_of(one, desk.language))
     if problems:
         sys.exit(REFUSED)
 
@@ -173,7 +181,7 @@ def publish(desk: Desk) -> None:
     with desk.server().connect("auditor") as connection:
         new, problems = ledger.publish(connection, folder, key, at=clock.now())
     for one in problems:
-        click.echo(render(one.code, desk.language, **one.values), err=True)
+        click.echo(told_of(one, desk.language), err=True)
     click.echo(render("cli.heads_published", desk.language, count=len(new), folder=folder))
     if problems:
         sys.exit(REFUSED)

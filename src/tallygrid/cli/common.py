@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tallygrid.core.assumptions import Assumptions
+    from tallygrid.core.books import Problem
     from tallygrid.core.programme import Programme
     from tallygrid.database import Server
     from tallygrid.service.office import Office
@@ -124,6 +125,22 @@ def nearest_said(word: str, known: Collection[str]) -> str:
     if (close := closest(word, known)) is not None:
         return in_language("cli.did_you_mean", name=close)
     return in_language("cli.known_are", names=", ".join(sorted({*known})) or "–")
+
+
+def visible(text: str) -> str:
+    r"""Return what a file or a row says as it may stand in a line: it shall not end or colour it.
+
+    >>> visible("V-1\nV-2: sound.\x1b[2J 券")
+    'V-1·V-2: sound.·[2J 券'
+    """
+    return "".join(one if one.isprintable() else "·" for one in text)
+
+
+def told_of(problem: "Problem", language: Language) -> str:
+    """Return the sentence of a problem, in a line of its own."""
+    from tallygrid.text import render
+
+    return visible(render(problem.code, language, **problem.values))
 
 
 def write_json(data: object) -> None:

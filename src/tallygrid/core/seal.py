@@ -51,15 +51,16 @@ def opened(data: bytes) -> dict[str, Any]:
         raise BundleError("no_bundle") from None
     if not isinstance(bundle, dict) or bundle.get("format") != FORMAT:
         raise BundleError("no_bundle")
-    if bundle.get("version") != VERSION:
-        raise BundleError("other_version", version=bundle.get("version"), known=VERSION)
+    version = bundle.get("version")
+    if type(version) is not int or version != VERSION:  # else 2.0 would be 2, and outside the seal
+        raise BundleError("other_version", version=version, known=VERSION)
     if set(bundle) != {"format", "version", "parts", "seal"} or not isinstance(
         bundle["parts"], dict
     ):
         raise BundleError("no_bundle")
     try:
         same = data == f"{canonical_json(bundle)}\n".encode()
-    except ValueError:  # a number that is none, which JSON does not know
+    except (ValueError, RecursionError):  # a number that is none, which JSON does not know
         same = False
     if not same:
         raise BundleError("other_form")

@@ -64,13 +64,14 @@ def id_of(public: str) -> str:
 
 
 def is_signed(public: str, text: bytes, signature: str) -> bool:
-    """Tell whether a text was signed by the owner of a public key."""
+    """Tell whether a text was signed by the owner of a public key, and the signature so written."""
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
-        key.verify(bytes.fromhex(signature), text)
+        written = bytes.fromhex(signature)
+        key.verify(written, text)
     except (InvalidSignature, ValueError):
         return False
-    return True
+    return written.hex() == signature  # spaces and capitals are another file
 
 
 def trusted(roots: Iterable[PublicKey], known: Sequence[PublicKey]) -> dict[str, str]:
