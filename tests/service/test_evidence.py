@@ -196,6 +196,22 @@ def test_nothing_is_sealed_of_books_that_were_rewritten(story: Story) -> None:
     assert "被重写" in caught.value.sentence("zh")
 
 
+def test_of_rows_that_were_forged_or_lost_evidence_is_made_that_does_not_stand(
+    story: Story,
+) -> None:
+    server = story.desk.server
+    with server.administer(server.database) as connection, connection.transaction():
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute("DELETE FROM service.application WHERE id = 'A-1'")
+        connection.execute(
+            'INSERT INTO service.payment SELECT (jsonb_populate_record(payment, \'{"id": "X"}\')).*'
+            " FROM service.payment"
+        )
+
+    assert ("application_missing", "applications") in found(story.bundle("voucher", "V-A-1"))
+    assert ("not_about", "subject") in found(story.bundle("payment", "X"))
+
+
 def test_a_bundle_of_a_later_version_is_refused(story: Story) -> None:
     later = json.loads(story.bundle("voucher", "V-A-1")) | {"version": VERSION + 1}
 

@@ -91,7 +91,7 @@ def bundle(connection: Connection[Any], kind: Kind, name: str, seal: Seal, *, at
     ex_post = (application_of(one) for one in awards if one["kind"] == "award_ex_post")
     asked = sorted({*(one["application"] for one in vouchers), *ex_post})
     documents = {one["document"] for one in awards}
-    applications = [_application(connection, one, documents) for one in asked]
+    applications = [found for one in asked for found in _application(connection, one, documents)]
     purchases = [one["purchase"] for one in _told(said, "bought", by="purchase")]
     parts = {
         "subject": {"kind": kind, "id": name},
@@ -117,7 +117,7 @@ def _heads(
 ) -> tuple[SignedHead, ...]:
     """Return the published heads, with one for every programme that is late enough."""
     heads = ledger.published(seal.folder)
-    last = {programme: of[-1]["batch"] for programme, of in events.items()}
+    last = {programme: of[-1]["batch"] for programme, of in events.items() if of}
     covered = {one.head.programme for one in heads
                if one.head.batch >= last.get(one.head.programme, 0)}  # fmt: skip
     if last.keys() <= covered:
@@ -192,7 +192,8 @@ def _paid_vouchers(
         "payment": payment,
     }
     _add(found, connection.execute(_OF_PAYMENT, values))
-    rows = connection.execute(_VOUCHERS_OF, {"programme": row[0], "seqs": list(found[row[0]])})
+    seqs = list(found.get(row[0], ()))  # none, if the row is of a payment that was never made
+    rows = connection.execute(_VOUCHERS_OF, {"programme": row[0], "seqs": seqs})
     return {voucher for (voucher,) in rows}
 
 
@@ -215,8 +216,11 @@ def _told(said: Sequence[Plain], does: str, by: str = "") -> list[Plain]:
     return sorted(found, key=lambda one: str((one[by] if by else one)["id"]))
 
 
-def _application(connection: Connection[Any], name: str, awards: set[str]) -> Plain:
-    """Return an application with the answer that the award names: its own, or its batch's."""
+def _application(connection: Connection[Any], name: str, awards: set[str]) -> list[Plain]:
+    """Return an application with the answer that the award names: its own, or its batch's.
+
+    Nothing, if its row is gone: whoever checks the bundle is told that it is missing.
+    """
     rows = connection.execute(
         """
         SELECT id, programme, applicant, contract, facts, decision FROM service.application
@@ -233,7 +237,7 @@ def _application(connection: Connection[Any], name: str, awards: set[str]) -> Pl
         answered(Request(id_, applicant, contract, facts_of(facts)), programme, decision)
         for id_, programme, applicant, contract, facts, decision in rows
     ]
-    return next((one for one in found if sha256_of(one) in awards), found[0])
+    return [one for one in found if sha256_of(one) in awards][:1] or found[:1]
 
 
 def _programmes(connection: Connection[Any], applications: Sequence[Plain]) -> list[Plain]:
