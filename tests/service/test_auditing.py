@@ -1,6 +1,7 @@
 """Whatever an administrator makes of a row beside the books, or of the law, verifying names it."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from fractions import Fraction
@@ -296,6 +297,15 @@ def test_no_date_state_text_or_permission_is_another_unseen(
     town: Desk, found: str, statement: str
 ) -> None:
     assert any(code.startswith(found) for code in _codes(_forged(town, statement)))
+
+
+def test_of_a_row_that_differs_only_the_columns_that_do_are_shown(town: Desk) -> None:
+    changed = "UPDATE service.voucher SET cap = 'X', zone = 'UTC' WHERE id = 'V-A-1'"
+
+    (problem,) = _forged(town, changed)
+
+    shown = [json.loads(str(problem.values[side])) for side in ("found", "expected")]
+    assert shown == [{"cap": "X", "zone": "UTC"}, {"cap": "", "zone": "Asia/Shanghai"}]
 
 
 def test_how_far_the_rows_follow_the_books_is_told_where_it_is_not_to_the_end(town: Desk) -> None:

@@ -139,7 +139,12 @@ _ROWS: Final = """
     )
     SELECT CASE WHEN found.id IS NULL THEN 'row_missing' WHEN due.id IS NULL THEN 'row_untold'
         ELSE 'row_differs' END,
-      coalesce(due.programme, ''), %(name)s, id, found.row::text, due.row::text
+      coalesce(due.programme, ''), %(name)s, id,
+      -- of the columns, those that differ
+      (SELECT jsonb_object_agg(key, value) FROM jsonb_each(found.row)
+       WHERE value IS DISTINCT FROM due.row -> key)::text,
+      (SELECT jsonb_object_agg(key, value) FROM jsonb_each(due.row)
+       WHERE value IS DISTINCT FROM found.row -> key)::text
     FROM due FULL JOIN found USING (id)
     WHERE due.row IS DISTINCT FROM found.row
       AND (due.id IS NOT NULL OR found.is_founded AND %(programme)s::text IS NULL)
