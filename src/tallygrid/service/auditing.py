@@ -333,10 +333,7 @@ _AWARDED: Final = """
 """
 
 _VERSIONS: Final = """
-    SELECT programme, hash, version.document
-    FROM service.programme_version AS version
-    FULL JOIN (SELECT DISTINCT programme, hash FROM service.application) AS applied
-      USING (programme, hash)
+    SELECT programme, hash, document FROM service.programme_version
     WHERE programme = %(programme)s OR %(programme)s::text IS NULL
     ORDER BY programme, hash
 """
@@ -392,13 +389,12 @@ def _other_law(connection: Connection[Any]) -> Iterator[Problem]:
 
 
 def _other_texts(connection: Connection[Any], programme: str | None) -> Iterator[Problem]:
-    """Yield versions of programmes whose text has another hash, and those that are gone."""
+    """Yield published versions of programmes whose text has another hash."""
     rows = connection.execute(_VERSIONS.encode(), {"programme": programme})
     for code, version, document in rows:
-        if document is None or f"sha256:{sha256_of(document)}" != version:
+        if f"sha256:{sha256_of(document)}" != version:
             values = {"programme": code, "what": version}
-            kind = "text_missing" if document is None else "text_differs"
-            yield Problem(f"auditing.problem.{kind}", values)
+            yield Problem("auditing.problem.text_differs", values)
 
 
 def _other_answers(connection: Connection[Any], programme: str | None) -> Iterator[Problem]:
