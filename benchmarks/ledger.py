@@ -219,37 +219,46 @@ def pgbench_reach(server: Server) -> list[str]:
 
 def pgbench(server: Server, seconds: float) -> Found:
     """Run PostgreSQL's own benchmark; return its transactions per second and what one costs."""
-    load = ("-c", str(CLIENTS), "-j", "2", "-T", str(max(1, round(seconds))))
-    before = children_us()
-    reach = [*pgbench_reach(server), *load]
-    with subprocess.Popen(reach, stdout=subprocess.PIPE, text=True) as running:
-        server_us = backends_us(server, running)
-        said, _ = running.communicate()
-    if running.returncode:
-        raise subprocess.CalledProcessError(running.returncode, reach, said)
-    tps, done = (
-        float(re.search(pattern, said)[1])  # type: ignore[index]  # pgbench always says so
-        for pattern in (r"tps = ([0-9.]+)", r"actually processed: ([0-9]+)")
-    )
-    return Found(tps, 0, server_us / done, (children_us() - before) / done, 0, 0)
+    with (
+        tempfile.TemporaryDirectory(prefix="tallygrid-bench-") as log,
+        server.administer(server.database) as administrator,
+    ):
+        load = ("-c", str(CLIENTS), "-j", "2", "-T", str(max(1, round(seconds))))
+        reach = [*pgbench_reach(server), *load, "-l", "--log-prefix", f"{log}/each"]
+        before = children_us(), *logged(administrator)
+        with subprocess.Popen(reach, stdout=subprocess.PIPE, text=True) as running:
+            server_us = backends_us(administrator, running)
+            said, _ = running.communicate()
+        if running.returncode:
+            raise subprocess.CalledProcessError(running.returncode, reach, said)
+        after = children_us(), *logged(administrator)
+        spent_s = [
+            int(line.split()[2]) / 1e6  # its third column: the latency in us
+            for file in Path(log).iterdir()
+            for line in file.read_text(encoding="ascii").splitlines()
+        ]
+    tps = float(re.search(r"tps = ([0-9.]+)", said)[1])  # type: ignore[index]  # it always says so
+    costs = ((b - a) / len(spent_s) for a, b in zip(before, after, strict=True))
+    return Found(tps, p99_ms(spent_s), server_us / len(spent_s), *costs)
 
 
-def backends_us(server: Server, running: "subprocess.Popen[str]") -> float:
+def backends_us(administrator: Connection[Any], running: "subprocess.Popen[str]") -> float:
     """Wait until pgbench ends; return the CPU of the server's processes that served it, in us.
 
     Looked at until they are gone: what the server has waited for in all would count autovacuum
-    too, which now and then takes as much.
+    too, which now and then takes as much. They tell of their fsyncs as they go.
     """
     spent: dict[int, float] = {}
-    with server.administer(server.database) as administrator:
-        while running.poll() is None:
-            if len(spent) < CLIENTS:
-                serving = "SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'"
-                spent |= {pid: 0.0 for (pid,) in administrator.execute(serving) if pid not in spent}
-            for pid in spent:
-                with suppress(FileNotFoundError, ProcessLookupError):
-                    spent[pid] = schedule_us(pid)
-            time.sleep(0.01)
+    serving: set[int] = set()
+    while serving or running.poll() is None:
+        found = administrator.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'"
+        )
+        serving = {pid for (pid,) in found}
+        for pid in serving:
+            with suppress(FileNotFoundError, ProcessLookupError):
+                spent[pid] = schedule_us(pid)
+        time.sleep(0.01)
     return sum(spent.values())
 
 
@@ -340,11 +349,15 @@ def queued(server: Server, seconds: float, way: Way, crowd: Crowd) -> Found:
         before = cost(connections, administrator)
         spent_s, per_s = crowd(lent, seconds, way)
         after = cost(connections, administrator)
-    return Found(
-        per_s,
-        p99_ms(spent_s),
-        *((b - a) / len(spent_s) for a, b in zip(before, after, strict=True)),
-    )
+    return found_by(spent_s, per_s, before, after)
+
+
+def found_by(
+    spent_s: Sequence[float], per_s: float, before: Sequence[float], after: Sequence[float]
+) -> Found:
+    """Return what a crowd found, from how long each call took and what all had cost so far."""
+    each = ((b - a) / len(spent_s) for a, b in zip(before, after, strict=True))
+    return Found(per_s, p99_ms(spent_s), *each)
 
 
 def in_an_event_loop(lent: Post, seconds: float, way: Way) -> tuple[list[float], float]:
@@ -401,6 +414,11 @@ def cost(
         server_us += processor_us(connection)
         connection.execute("SELECT pg_stat_force_next_flush()")
         connection.execute("SELECT 1")
+    return server_us, time.process_time() * 1e6, *logged(administrator)
+
+
+def logged(administrator: Connection[Any]) -> tuple[float, float]:
+    """Return the bytes of WAL so far, and the fsyncs of it."""
     is_18 = administrator.info.server_version >= 180_000  # noqa: PLR2004  # where it moved
     fsyncs = (
         "(SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal')"
@@ -410,10 +428,9 @@ def cost(
     found = administrator.execute(
         f"SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0'), {fsyncs}"
     ).fetchone()
-    administrator.rollback()  # the next reading sees new statistics
     assert found is not None
     wal_bytes, fsyncs_done = map(float, found)
-    return server_us, time.process_time() * 1e6, wal_bytes, fsyncs_done
+    return wal_bytes, fsyncs_done
 
 
 def processor_us(connection: Connection[Any]) -> float:
@@ -480,14 +497,16 @@ def naive(server: Server, seconds: float) -> Found:
             free.put(connection)
 
     with ExitStack() as stack:
-        connections = [stack.enter_context(server.connect("web")) for _ in range(CONNECTIONS)]
+        administrator = stack.enter_context(server.administer(server.database))
+        connections = [
+            stack.enter_context(server.connect("web", autocommit=True)) for _ in range(CONNECTIONS)
+        ]
         for connection in connections:
             free.put(connection)
-        before = sum(map(processor_us, connections)), time.process_time() * 1e6
+        before = cost(connections, administrator)
         spent_s, per_s = threads(call, seconds)
-        after = sum(map(processor_us, connections)), time.process_time() * 1e6
-    server_us, client_us = ((b - a) / len(spent_s) for a, b in zip(before, after, strict=True))
-    return Found(per_s, p99_ms(spent_s), server_us, client_us, 0, 0)
+        after = cost(connections, administrator)
+    return found_by(spent_s, per_s, before, after)
 
 
 def transfer(connection: Connection[Any]) -> None:
