@@ -1,5 +1,6 @@
 """The law of the books is the same in Python and in the database."""
 
+import pytest
 from bookkeeping import Books
 
 from tallygrid.core.books import ACCOUNT_KINDS, MONEY_TABLE, PERMITTED, REVERSED_BY, Account
@@ -68,3 +69,33 @@ def test_every_account_can_be_read_back_from_its_code() -> None:
         Account("committed", 2026, holder="券-1", funder="province", group="x"),
     ):
         assert Account.of(account.code) == account
+
+
+@pytest.mark.parametrize(
+    ("code", "parts"),
+    [
+        ("cap_source@2026", ("cap_source", "", "", "", 2026)),
+        ("available::city@2026", ("available", "", "city", "", 2026)),
+        ("committed:券-1:city:x@2026", ("committed", "券-1", "city", "x", 2026)),
+        ("committed:券-1:city:@2026", None),
+        ("committed:券-1:city:x:y@2026", None),
+        ("committed::city@2026", None),
+        ("committed:a b:city@2026", None),
+        ("committed:a@b:city@2026", None),
+        ("available::city@0999", None),
+        ("available::city@20266", None),
+        ("available::city@2026\n", None),
+        ("available::city@year", None),
+        ("nothing::city@2026", None),
+        ("Available::city@2026", None),
+        ("@2026", None),
+        ("", None),
+    ],
+)
+def test_a_code_is_read_into_its_parts_or_is_none(
+    books: Books, code: str, parts: tuple[object, ...] | None
+) -> None:
+    with books.server.administer(books.server.database) as administrator:
+        found = administrator.execute("SELECT * FROM books.account_parts(%s)", [code])
+
+        assert found.fetchall() == ([parts] if parts else [])
