@@ -48,6 +48,22 @@ def test_no_payment_comes_back_before_the_day_on_which_it_arrived(funded: Desk) 
     assert funded.problems() == ()
 
 
+def test_what_was_sent_again_arrives_no_sooner_than_that(funded: Desk) -> None:
+    """That it had arrived before, and came back, says nothing about the day of the new sending."""
+    payment = _sent(funded)
+    paid = Receipt(payment.id, "T-1", payment.amount_fen)
+    paying.confirm(funded.office, [paid], at=AT)
+    back = Receipt(payment.id, "T-2", payment.amount_fen, is_paid=False)
+    paying.confirm(funded.office, [back], at=AT, late=True)
+    paying.again(funded.office, batch="B-1", at=AT + 2 * DAY)
+    anew = Receipt(payment.id, "T-3", payment.amount_fen)
+
+    with pytest.raises(ReceiptError, match="was sent on"):
+        paying.confirm(funded.office, [anew], at=AT + DAY)
+    assert paying.confirm(funded.office, [anew], at=AT + 2 * DAY)[0].accepted
+    assert funded.problems() == ()
+
+
 def test_nothing_is_asked_back_before_the_day_on_which_it_arrived(funded: Desk) -> None:
     payment = _sent(funded)
     paying.confirm(funded.office, [Receipt(payment.id, "T-1", payment.amount_fen)], at=AT + DAY)

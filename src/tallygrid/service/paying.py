@@ -483,11 +483,11 @@ def _early(payment: Payment, receipt: Receipt, at: datetime, zone: str) -> Probl
 
     A statement of that month would else tell of money that came before it had left.
     """
+    answered = payment.sent_at if payment.state == "sent" else payment.confirmed_at
     is_new = payment.state == "sent" or _is_late(payment, receipt)
-    since = day_of(payment.confirmed_at or payment.sent_at, zone)
-    if not is_new or day_of(at, zone) >= since:
+    if not is_new or answered is None or day_of(at, zone) >= day_of(answered, zone):
         return None
-    days = {"asked": day_of(at, zone), "since": since}
+    days = {"asked": day_of(at, zone), "since": day_of(answered, zone)}
     return _problem(f"early.{payment.state}", receipt, payment=payment.id, **days)
 
 
