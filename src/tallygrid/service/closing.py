@@ -113,8 +113,11 @@ def kept(office: Office, programme: str, year: int) -> Kept | None:
         found = purchases.of_state(connection, "running", "part_delivered")
         orders = tuple(one.id for one in found if _draws_on(one, programme, year))
         balances = ledger.balances(connection, programme) if orders else {}
-        kinds = {a: b for a, b in balances.items() if (a.kind, a.year) == ("committed", year)}
-        fen = sum(balance.total_fen for balance in kinds.values())
+        fen = sum(
+            balance.total_fen
+            for account, balance in balances.items()
+            if (account.kind, account.year) == ("committed", year)
+        )
         return Kept(programme, year, orders, fen) if orders else None
 
     return office.transact("web", load)
