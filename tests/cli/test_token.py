@@ -62,7 +62,7 @@ class Site:
         headers = {"Authorization": authorization} if authorization else {}
         request = Request(self.address + target, headers=headers)  # noqa: S310  # our own address
         try:
-            with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
+            with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310  # our own address
                 return answer.status, json.load(answer), dict(answer.headers)
         except HTTPError as error:
             with error:

@@ -18,7 +18,5 @@ def test_what_went_back_of_a_voucher_is_found_by_its_name(desk: Desk) -> None:
 def _plan(desk: Desk, where: str) -> str:
     with desk.server.connect("web") as connection:
         connection.execute("SET enable_seqscan = off")
-        rows = connection.execute(
-            f"EXPLAIN SELECT FROM service.intent WHERE {where}"
-        ).fetchall()  # ours
+        rows = connection.execute(f"EXPLAIN SELECT FROM service.intent WHERE {where}").fetchall()
     return "\n".join(line for (line,) in rows)
